@@ -1,0 +1,1 @@
+"""The vocabulary of facsim: events, schemas, geometries, files, seeds and errors."""

@@ -1,0 +1,166 @@
+"""Files that are whole or absent: atomic writing, and the native chunked HDF5 store of events."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from facsim.core.errors import FacsimError
+from facsim.core.events import Events
+from facsim.core.schema import Schema
+
+FORMAT = "facsim-events-1"
+ARRAYS = ("x", "cond", "event_id", "group_id", "weight", "mask", "target")
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; on success it is renamed to `path`, on failure removed.
+
+    Raises:
+        FacsimError: the disk is full or the folder cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        _remove(temporary)
+        raise write_error(path, error) from error
+    except BaseException:
+        _remove(temporary)
+        raise
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_error(path: Path, error: OSError) -> FacsimError:
+    """The sentence for an `OSError` met while writing `path`."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error)
+    if full:
+        return FacsimError(f"the disk is full: '{path}' was not written; free space or choose another --out.")
+    return FacsimError(f"cannot write '{path}': {error.strerror or error}.")
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write `data` as indented JSON, atomically; NaN is refused."""
+    text = json.dumps(data, indent=2, allow_nan=False, sort_keys=False)
+    with atomic_path(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Parse a JSON file.
+
+    Raises:
+        FacsimError: the file is missing or not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise FacsimError(f"'{path}' does not exist.") from None
+    except json.JSONDecodeError as error:
+        raise FacsimError(f"'{path}' is not valid JSON (line {error.lineno}): {error.msg}.") from None
+
+
+@contextmanager
+def open_hdf5(path: Path) -> Iterator[h5py.File]:
+    """Open an HDF5 file for reading.
+
+    Raises:
+        FacsimError: the file is missing, truncated or not HDF5.
+    """
+    if not path.is_file():
+        raise FacsimError(f"'{path}' does not exist or is not a file.")
+    try:
+        handle = h5py.File(path, "r")
+    except OSError as error:
+        raise FacsimError(f"'{path}' is not a readable HDF5 file (truncated or another format): {error}.") from None
+    with handle:
+        yield handle
+
+
+def append_rows(handle: h5py.File | h5py.Group, name: str, rows: Any, chunk: int = 256) -> None:
+    """Append `rows` to the growing gzip-compressed data set `name`, created on first use."""
+    rows = np.asarray(rows)
+    if name not in handle:
+        per_chunk = (min(chunk, max(len(rows), 1)), *rows.shape[1:])
+        handle.create_dataset(
+            name, data=rows, maxshape=(None, *rows.shape[1:]), chunks=per_chunk, compression="gzip", compression_opts=1
+        )
+        return
+    data = handle[name]
+    data.resize(len(data) + len(rows), axis=0)
+    data[-len(rows) :] = rows
+
+
+def write_store(path: Path, batches: Iterable[Events]) -> int:
+    """Write batches to the native store, atomically; return the number of events.
+
+    Raises:
+        FacsimError: no events, or the disk is full.
+    """
+    total = 0
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as handle:
+        for batch in batches:
+            if total == 0:
+                handle.attrs["format"] = FORMAT
+                handle.attrs["schema"] = json.dumps(batch.schema.to_dict())
+            for name in ARRAYS:
+                value = getattr(batch, name)
+                if value is not None:
+                    append_rows(handle, name, value)
+            total += len(batch)
+        if total == 0:
+            raise FacsimError(f"there are no events to write to '{path}'.")
+    return total
+
+
+class StoreReader:
+    """`EventSource` over a native store file.
+
+    Raises:
+        FacsimError: not a facsim store, or a data set is missing or of another length.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with open_hdf5(path) as handle:
+            if handle.attrs.get("format") != FORMAT:
+                raise FacsimError(f"'{path}' is not a facsim event store (no format '{FORMAT}').")
+            self._schema = Schema.from_dict(json.loads(handle.attrs["schema"]))
+            missing = [name for name in ARRAYS[:4] if name not in handle]
+            if missing:
+                raise FacsimError(f"'{path}' lacks the data sets {missing}.")
+            self._names = [name for name in ARRAYS if name in handle]
+            lengths = {name: len(handle[name]) for name in self._names}
+            if len(set(lengths.values())) != 1:
+                raise FacsimError(f"the data sets of '{path}' disagree in length: {lengths}.")
+            self._length = lengths["x"]
+
+    @property
+    def schema(self) -> Schema:
+        return self._schema
+
+    def __len__(self) -> int:
+        return self._length
+
+    def read(self, start: int, stop: int) -> Events:
+        """Events `start` to `stop` (exclusive)."""
+        with open_hdf5(self.path) as handle:
+            return Events(self._schema, **{name: handle[name][start:stop] for name in self._names})
