@@ -1,0 +1,164 @@
+"""The layout of shower files: the CaloChallenge's two data sets, and facsim's own in a group beside them.
+
+`incident_energies` (N, 1) and `showers` (N, V), both in MeV, stand at the top of the file exactly as the challenge's
+scripts expect (arXiv 2410.21611, section 2). All else is in the group `facsim`, which those scripts do not read: the
+attributes `format` and `schema` (JSON) and one array per event of each of `event_id`, `group_id`, `cond` (N, K; only
+with several conditions), `weight`, and whatever a simulator adds, such as `cpu_ms`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from facsim.core.errors import FacsimError
+from facsim.core.events import Array, Events
+from facsim.core.schema import Schema
+from facsim.core.store import atomic_path
+
+FORMAT = "facsim-showers-1"
+ENERGIES = "incident_energies"
+SHOWERS = "showers"
+GROUP = "facsim"
+INCIDENT = "incident_energy"
+CACHE_BYTES = 64 * 2**20
+
+
+def chunk_rows(n_cells: int) -> int:
+    """Showers per compressed chunk: 256, 128 or 64, about 4 MB where the readout allows it."""
+    return int(np.clip(2 ** int(np.log2(4e6 / (4 * n_cells))), 64, 256))
+
+
+def open_showers(path: Path, mode: str) -> h5py.File:
+    """Open a shower file for writing, with a cache that holds unfinished chunks so that each is compressed once."""
+    return h5py.File(path, mode, rdcc_nbytes=CACHE_BYTES)
+
+
+def append_showers(handle: h5py.File, events: Events, **extra: Array) -> None:
+    """Append `events` to the shower file `handle` (open for writing), creating the data sets on first use.
+
+    Args:
+        handle: an open file, best from `open_showers`.
+        events: grid events, (N, V, 1) in MeV, with a condition `incident_energy` in MeV.
+        extra: further arrays of one entry per event, kept in the group `facsim`, e.g. `cpu_ms` (N,).
+
+    Raises:
+        FacsimError: no condition `incident_energy`, another geometry, conditions or extra arrays than the file has,
+            or an extra array of the wrong length.
+    """
+    group = handle.require_group(GROUP)
+    if "schema" not in group.attrs:
+        group.attrs["format"] = FORMAT
+        group.attrs["schema"] = json.dumps(events.schema.to_dict())
+    elif read_schema(handle) != events.schema:
+        raise FacsimError(f"the showers to append to '{handle.filename}' have another geometry or other conditions.")
+    rows = _per_event(events, extra)
+    present = set(group) if SHOWERS in handle else set(rows)
+    if set(rows) != present:
+        raise FacsimError(f"'{handle.filename}' keeps {sorted(present)} per event, not {sorted(rows)}.")
+    energies = events.condition(INCIDENT).astype(np.float64)[:, None]
+    _append(handle, ENERGIES, energies, 4096)
+    _append(handle, SHOWERS, events.cells.astype(np.float32, copy=False), chunk_rows(events.cells.shape[1]))
+    for name, values in rows.items():
+        _append(group, name, values, 4096)
+
+
+def _per_event(events: Events, extra: dict[str, Array]) -> dict[str, Array]:
+    rows: dict[str, Array] = {"event_id": events.event_id, "group_id": events.group_id}
+    if events.cond.shape[1] > 1:
+        rows["cond"] = events.cond
+    if events.weight is not None:
+        rows["weight"] = events.weight
+    for name, values in extra.items():
+        if len(values) != len(events):
+            raise FacsimError(f"'{name}' has {len(values)} entries for {len(events)} showers.")
+    return rows | {name: np.asarray(values) for name, values in extra.items()}
+
+
+def _append(place: h5py.Group, name: str, rows: Array, chunk: int) -> None:
+    if name not in place:
+        place.create_dataset(
+            name,
+            data=rows,
+            maxshape=(None, *rows.shape[1:]),
+            chunks=(chunk, *rows.shape[1:]),
+            compression="gzip",
+            compression_opts=1,
+            shuffle=True,
+        )
+        return
+    data = place[name]
+    first = len(data)
+    data.resize(first + len(rows), axis=0)
+    data[first:] = rows
+
+
+def write_showers(path: Path, batches: Iterable[Events]) -> int:
+    """Write batches of grid events to a CaloChallenge file, atomically; return the number of showers.
+
+    Raises:
+        FacsimError: no events, no condition `incident_energy`, or the disk is full.
+    """
+    total = 0
+    with atomic_path(path) as temporary, open_showers(temporary, "w") as handle:
+        for batch in batches:
+            append_showers(handle, batch)
+            total += len(batch)
+        if total == 0:
+            raise FacsimError(f"there are no showers to write to '{path}'.")
+    return total
+
+
+def is_shower_file(handle: h5py.File) -> bool:
+    """Whether the file has the two data sets of the CaloChallenge."""
+    return ENERGIES in handle and SHOWERS in handle
+
+
+def read_schema(handle: h5py.File) -> Schema | None:
+    """The schema that facsim stored, or None for a file from elsewhere.
+
+    Raises:
+        FacsimError: the stored schema cannot be read.
+    """
+    text = handle[GROUP].attrs.get("schema") if GROUP in handle else None
+    if text is None:
+        return None
+    try:
+        return Schema.from_dict(json.loads(text))
+    except (json.JSONDecodeError, TypeError) as error:
+        raise FacsimError(f"the schema stored in '{handle.filename}' cannot be read: {error}.") from None
+
+
+def extra_names(handle: h5py.File) -> list[str]:
+    """Names of the per-event arrays in the group `facsim`, e.g. `event_id`, `cpu_ms`."""
+    return sorted(handle[GROUP]) if GROUP in handle else []
+
+
+def read_extra(handle: h5py.File, name: str, start: int, stop: int) -> Array | None:
+    """Rows `start` to `stop` of a per-event array of the group `facsim`; None if the file does not keep it."""
+    place: Any = handle.get(GROUP, {})
+    return np.asarray(place[name][start:stop]) if name in place else None
+
+
+def read_rows(handle: h5py.File, schema: Schema, start: int, stop: int) -> Events:
+    """Showers `start` to `stop` (exclusive) as events: cells float32, conditions float64, converted while reading."""
+    data = handle[SHOWERS]
+    stop = min(stop, len(data))
+    count = max(stop - start, 0)
+    cells = np.empty((count, data.shape[1]), dtype=np.float32)
+    if count:
+        data.read_direct(cells, np.s_[start:stop])
+    cond = read_extra(handle, "cond", start, stop)
+    if cond is None:
+        cond = np.asarray(handle[ENERGIES][start:stop], dtype=np.float64).reshape(count, 1)
+    event_id = read_extra(handle, "event_id", start, stop)
+    if event_id is None:
+        event_id = np.arange(start, start + count, dtype=np.int64)
+    group_id = read_extra(handle, "group_id", start, stop)
+    group_id = event_id if group_id is None else group_id
+    return Events(schema, cells[:, :, None], cond, event_id, group_id, weight=read_extra(handle, "weight", start, stop))
