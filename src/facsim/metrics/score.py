@@ -1,0 +1,75 @@
+"""One result: a value with its error, what truth itself scores, and how many sigma lie between."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from facsim.core.errors import FacsimError
+
+
+@dataclass(frozen=True)
+class Score:
+    """A number about one generated sample, and the same number between two disjoint truth samples.
+
+    Args:
+        name: what was measured, e.g. `fpd` or `separation/e_layer`.
+        protocol: versioned definition, e.g. `calochallenge-2022`, `jetnet-0.2.5`, `strict`.
+        value: the result, `error` its one-sigma error.
+        null: the same quantity of truth against truth with equal sample sizes, `null_error` its error.
+        n_reference: events of truth compared with, `n_generated`: events judged.
+        seed: seed of every random draw behind the number.
+        region: `all`, or the part of phase space (e.g. `E1`).
+        status: `ok`, or why the number must not be used (e.g. `underpowered`, `failed`).
+        better: `lower`, `higher`, or `null` when the best value is the null's.
+        note: one sentence for the reader, or empty.
+    """
+
+    name: str
+    protocol: str
+    value: float
+    error: float
+    null: float = math.nan
+    null_error: float = math.nan
+    n_reference: int = 0
+    n_generated: int = 0
+    seed: int = 0
+    region: str = "all"
+    status: str = "ok"
+    better: str = "lower"
+    note: str = ""
+
+    @property
+    def z(self) -> float:
+        """(value - null) / sqrt(error^2 + null_error^2); NaN when an ingredient is missing or both errors are 0."""
+        sigma = math.hypot(self.error, self.null_error)
+        return (self.value - self.null) / sigma if sigma > 0 else math.nan
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready mapping with `z`; numbers that are not finite become None."""
+        return {key: _finite(value) for key, value in {**asdict(self), "z": self.z}.items()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Score:
+        """Score from `to_dict`'s mapping (None becomes NaN); `z` is computed anew.
+
+        Raises:
+            FacsimError: a required key is missing.
+        """
+        missing = [name for name in ("name", "protocol", "value", "error") if name not in data]
+        if missing:
+            raise FacsimError(f"a score needs the keys {missing}; it has {sorted(data)}.")
+        known = {f.name: data[f.name] for f in fields(cls) if f.name in data}
+        return cls(**{k: math.nan if v is None and k in _NUMBERS else v for k, v in known.items()})
+
+
+_NUMBERS = ("value", "error", "null", "null_error")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) or hasattr(value, "dtype"):
+        number = value.item() if hasattr(value, "item") else value
+        return number if math.isfinite(number) else None
+    return value

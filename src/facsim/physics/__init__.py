@@ -1,0 +1,1 @@
+"""Physics formulas shared by data, baselines, models and metrics: numpy only."""

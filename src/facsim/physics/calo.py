@@ -1,0 +1,300 @@
+"""Shower observables of the CaloChallenge (arXiv 2410.21611) on any read-out cylinder, streamed.
+
+Definitions: centre of energy EC_x = sum(x E) / (sum E + 1e-16), width_x = sqrt(max(0, sum(x^2 E) / (sum E + 1e-16)
+- EC_x^2)), likewise for y and r; sparsity = 1 - fraction of cells above threshold. Energies MeV, lengths mm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facsim.core.errors import FacsimError
+from facsim.core.events import EventSource, chunks
+from facsim.core.geometry import CylinderGeometry
+
+FloatArray = NDArray[np.float64]
+Arrays = dict[str, NDArray[Any]]
+
+LAYER_KEYS = ("e_layer", "ec_x", "ec_y", "ec_r", "width_x", "width_y", "width_r", "sparsity")
+CELLS_AT_ONCE = 1 << 19  # float64 working set of 4 MB: stays in the cache, whatever the size of the file
+CELL_BINS_PER_DECADE = 10
+CELL_DECADES = 9
+CELL_BLOCKS = 32
+
+
+def cell_edges(threshold: float) -> FloatArray:
+    """Default edges of the cell energy spectrum, MeV: 10 logarithmic bins a decade over 9 decades from threshold."""
+    start = np.log10(threshold if threshold > 0 else 1e-3)
+    return np.logspace(start, start + CELL_DECADES, CELL_DECADES * CELL_BINS_PER_DECADE + 1)
+
+
+def ring_edges(geometry: CylinderGeometry) -> FloatArray | None:
+    """Ring edges in mm shared by all layers, or None when layers are split differently."""
+    edges = {layer.r_edges for layer in geometry.layers}
+    return np.asarray(edges.pop(), dtype=np.float64) if len(edges) == 1 else None
+
+
+def shower_observables(
+    cells: NDArray[Any], e_inc: NDArray[Any], geometry: CylinderGeometry, threshold: float | None = None
+) -> Arrays:
+    """Observables of showers held in memory.
+
+    Args:
+        cells: cell energies in MeV, shape (N, V), in the geometry's order.
+        e_inc: incident energies in MeV, shape (N,).
+        geometry: the read-out.
+        threshold: cell energies below it (MeV) count as zero; by default the geometry's.
+
+    Returns:
+        `e_layer`, `ec_x`, `ec_y`, `ec_r`, `width_x`, `width_y`, `width_r`, `sparsity` (N, L), `empty` (N, L) bool,
+        `e_total`, `e_ratio` (N,), `e_ring` (N, R): energy per ring summed over layers when they share their rings,
+        else the rings of all layers one after the other. x and y centres and widths are 0 in layers of one sector.
+
+    Raises:
+        FacsimError: the shapes do not fit, an energy is not finite, or an incident energy is not positive.
+    """
+    _check(cells, e_inc, geometry)
+    limit = max(geometry.threshold if threshold is None else threshold, 0.0)
+    step = max(1, CELLS_AT_ONCE // geometry.n_cells)
+    parts = [_block(_cut(cells[i : i + step], limit), geometry) for i in range(0, len(cells), step)]
+    return _joined(parts, np.asarray(e_inc, dtype=np.float64))
+
+
+def _check(cells: NDArray[Any], e_inc: NDArray[Any], geometry: CylinderGeometry) -> None:
+    if cells.ndim != 2 or cells.shape[1] != geometry.n_cells:
+        raise FacsimError(
+            f"showers of geometry '{geometry.name}' have shape (events, {geometry.n_cells}), not {cells.shape}."
+        )
+    if e_inc.shape != (len(cells),):
+        raise FacsimError(f"{len(cells)} showers need as many incident energies, not an array of shape {e_inc.shape}.")
+    if len(cells) == 0:
+        raise FacsimError("there are no showers to compute observables of.")
+    if not np.all(e_inc > 0):
+        raise FacsimError("incident energies must be positive numbers of MeV; check the file's incident energies.")
+
+
+def _cut(cells: NDArray[Any], threshold: float) -> FloatArray:
+    """Float64 copy with cells below threshold (and negative ones) set to zero; NaN is kept to be reported."""
+    block = np.array(cells, dtype=np.float64, order="C")
+    block[cells < threshold] = 0.0
+    return block
+
+
+def _moment_matrix(geometry: CylinderGeometry, index: int) -> FloatArray:
+    """Columns (one per ring, x, y, x^2, y^2) that turn the cells of one layer into its sums."""
+    part = slice(geometry.offsets[index], geometry.offsets[index + 1])
+    rings = np.eye(geometry.layers[index].n_r)[geometry.ring_index[part]]
+    x, y = geometry.x[part, None], geometry.y[part, None]
+    return np.hstack([rings, x, y, x * x, y * y])
+
+
+def _centre_width(first: FloatArray, second: FloatArray, energy: FloatArray) -> tuple[FloatArray, FloatArray]:
+    centre = first / (energy + 1e-16)
+    return centre, np.sqrt(np.maximum(second / (energy + 1e-16) - centre * centre, 0.0))
+
+
+def _block(block: FloatArray, geometry: CylinderGeometry) -> Arrays:
+    """Observables of a few showers whose cells are already above threshold or zero."""
+    shape = (len(block), geometry.n_layers)
+    out: Arrays = {key: np.zeros(shape) for key in LAYER_KEYS}
+    rings: list[FloatArray] = []
+    for i, layer in enumerate(geometry.layers):
+        sums = block[:, geometry.offsets[i] : geometry.offsets[i + 1]] @ _moment_matrix(geometry, i)
+        ring, energy = sums[:, : layer.n_r], sums[:, : layer.n_r].sum(axis=1)
+        edges = np.asarray(layer.r_edges, dtype=np.float64)
+        r = 0.5 * (edges[1:] + edges[:-1])
+        out["e_layer"][:, i] = energy
+        out["ec_r"][:, i], out["width_r"][:, i] = _centre_width(ring @ r, ring @ (r * r), energy)
+        if layer.n_alpha > 1:
+            for k, axis in enumerate("xy", start=layer.n_r):
+                out[f"ec_{axis}"][:, i], out[f"width_{axis}"][:, i] = _centre_width(sums[:, k], sums[:, k + 2], energy)
+        rings.append(ring)
+    out["e_ring"] = np.hstack(rings) if ring_edges(geometry) is None else np.sum(rings, axis=0)
+    out["sparsity"] = 1.0 - _hits(block, geometry) / np.diff(geometry.offsets)
+    out["empty"] = out["e_layer"] <= 0
+    out["e_total"] = out["e_layer"].sum(axis=1)
+    return out
+
+
+def _hits(block: FloatArray, geometry: CylinderGeometry) -> NDArray[np.int64]:
+    """Number of cells above zero per layer, shape (N, L): counted between layer borders in the sorted indices."""
+    lit = np.flatnonzero(block)
+    borders = (np.arange(len(block))[:, None] * geometry.n_cells + geometry.offsets[None, :]).ravel()
+    found = np.searchsorted(lit, borders).reshape(len(block), -1)
+    return np.diff(found, axis=1).astype(np.int64)
+
+
+def _joined(parts: Sequence[Arrays], e_inc: FloatArray) -> Arrays:
+    out: Arrays = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    bad = np.flatnonzero(~np.isfinite(out["e_total"]))
+    if len(bad):
+        raise FacsimError(f"{len(bad)} showers hold energies that are not finite, the first is number {bad[0]}.")
+    out["e_ratio"] = out["e_total"] / e_inc
+    return out
+
+
+def high_level_features(obs: Arrays, e_inc: NDArray[Any], geometry: CylinderGeometry) -> FloatArray:
+    """The CaloChallenge's high-level vector, shape (N, D); D = 30, 46, 362, 362 for its data sets 1g, 1pi, 2, 3.
+
+    [log10 E_inc, log10(E_l + 1e-8), EC_x/100, EC_y/100, w_x/100, w_y/100, log10(E_tot + 1e-8), sparsity_l,
+    EC_r/100, w_r/100], energies in MeV; x and y only in layers of more than one sector.
+    """
+    wide = [i for i, layer in enumerate(geometry.layers) if layer.n_alpha > 1]
+    columns = [np.log10(e_inc)[:, None], np.log10(obs["e_layer"].astype(np.float64) + 1e-8)]
+    columns += [obs[key][:, wide] / 100.0 for key in ("ec_x", "ec_y", "width_x", "width_y")]
+    columns += [np.log10(obs["e_total"] + 1e-8)[:, None], obs["sparsity"]]
+    columns += [obs[key] / 100.0 for key in ("ec_r", "width_r")]
+    return np.hstack(columns, dtype=np.float64)
+
+
+def high_level_names(geometry: CylinderGeometry) -> list[str]:
+    """Names of the columns of `high_level_features`, e.g. `e_layer_12` (layers by the experiment's id)."""
+    ids = [layer.id for layer in geometry.layers]
+    wide = [layer.id for layer in geometry.layers if layer.n_alpha > 1]
+    names = ["e_inc", *(f"e_layer_{i}" for i in ids)]
+    names += [f"{key}_{i}" for key in ("ec_x", "ec_y", "width_x", "width_y") for i in wide]
+    return [*names, "e_total", *(f"{key}_{i}" for key in ("sparsity", "ec_r", "width_r") for i in ids)]
+
+
+def layer_correlation(e_layer: NDArray[Any]) -> FloatArray:
+    """Pearson correlation matrix of layer energies (N, L) -> (L, L); undefined entries are 0, the diagonal is 1."""
+    centred = e_layer.astype(np.float64) - e_layer.mean(axis=0, dtype=np.float64)
+    covariance = centred.T @ centred
+    norm = np.sqrt(np.outer(np.diag(covariance), np.diag(covariance)))
+    matrix = np.divide(covariance, norm, out=np.zeros_like(covariance), where=norm > 0)
+    np.fill_diagonal(matrix, 1.0)
+    return matrix
+
+
+@dataclass(frozen=True)
+class Observations:
+    """What is kept of a sample of showers after one streaming pass.
+
+    Attributes:
+        geometry: the read-out.
+        e_inc: incident energies, MeV, (N,).
+        obs: as from `shower_observables`; per-layer and per-ring arrays in float32 to save memory.
+        event_id, group_id: (N,).
+        cell_edges: edges (MeV) of the pooled spectrum of cells above threshold, (B + 1,).
+        cell_blocks: its counts [underflow, B bins, overflow] in blocks of showers, (blocks, B + 2).
+        cell_max: largest cell energy, MeV.
+        mean_shower: mean energy of each cell, MeV, (V,).
+    """
+
+    geometry: CylinderGeometry
+    e_inc: FloatArray
+    obs: Arrays
+    event_id: NDArray[np.int64]
+    group_id: NDArray[np.int64]
+    cell_edges: FloatArray
+    cell_blocks: NDArray[np.int64]
+    cell_max: float
+    mean_shower: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.e_inc)
+
+    @property
+    def features(self) -> FloatArray:
+        """High-level features, (N, D) float64; computed at each access."""
+        return high_level_features(self.obs, self.e_inc, self.geometry)
+
+    @property
+    def feature_names(self) -> list[str]:
+        return high_level_names(self.geometry)
+
+    @property
+    def cell_counts(self) -> NDArray[np.int64]:
+        """Counts [underflow, bins, overflow] of the pooled cell spectrum, (B + 2,)."""
+        return self.cell_blocks.sum(axis=0)
+
+    @property
+    def correlation(self) -> FloatArray:
+        """Correlation matrix of layer energies, (L, L)."""
+        return layer_correlation(self.obs["e_layer"])
+
+    def select(self, index: NDArray[Any] | slice) -> Observations:
+        """The chosen events; what is pooled over showers (cells, mean shower) stays that of the whole sample."""
+        obs = {key: value[index] for key, value in self.obs.items()}
+        return replace(
+            self, e_inc=self.e_inc[index], obs=obs, event_id=self.event_id[index], group_id=self.group_id[index]
+        )
+
+
+def collect(
+    source: EventSource,
+    chunk: int = 1000,
+    *,
+    threshold: float | None = None,
+    edges: NDArray[Any] | None = None,
+    start: int = 0,
+    stop: int | None = None,
+) -> Observations:
+    """Stream showers `start` to `stop` of `source` once and keep their observables.
+
+    Memory: one chunk of the file plus about 1.5 kB a shower for 45 layers.
+
+    Args:
+        source: showers on a grid with a geometry and the condition `incident_energy` (MeV).
+        chunk: showers read at a time.
+        threshold: cell threshold in MeV, by default the geometry's.
+        edges: edges (MeV) of the cell spectrum, by default `cell_edges(threshold)`.
+
+    Raises:
+        FacsimError: no geometry, no showers, energies not finite, or shapes that do not fit.
+    """
+    geometry = source.schema.geometry
+    if geometry is None:
+        raise FacsimError("calorimeter observables need events with a geometry; this file describes none.")
+    limit = max(geometry.threshold if threshold is None else threshold, 0.0)
+    bins = cell_edges(limit) if edges is None else np.asarray(edges, dtype=np.float64)
+    step = max(1, CELLS_AT_ONCE // geometry.n_cells)
+    pool = _Pool(geometry.n_cells, bins)
+    parts: list[Arrays] = []
+    for batch in chunks(source, chunk, start, stop):
+        cells, e_inc = batch.cells, batch.condition("incident_energy").astype(np.float64)
+        _check(cells, e_inc, geometry)
+        blocks = [_block(pool.add(_cut(cells[i : i + step], limit)), geometry) for i in range(0, len(cells), step)]
+        kept = _joined(blocks, e_inc) | {"e_inc": e_inc, "event_id": batch.event_id, "group_id": batch.group_id}
+        parts.append({k: v.astype(np.float32) if v.dtype == np.float64 and v.ndim == 2 else v for k, v in kept.items()})
+    if not parts:
+        raise FacsimError("there are no showers to compute observables of.")
+    obs = {key: np.concatenate([part.pop(key) for part in parts]) for key in list(parts[0])}
+    e_inc, event_id, group_id = (obs.pop(key) for key in ("e_inc", "event_id", "group_id"))
+    return Observations(
+        geometry, e_inc, obs, event_id, group_id, bins, pool.counts, pool.largest, pool.total / len(e_inc)
+    )
+
+
+class _Pool:
+    """Running sums over showers: the cell spectrum in blocks of showers, and the sum of showers."""
+
+    def __init__(self, n_cells: int, edges: FloatArray) -> None:
+        self.edges = edges
+        self.counts = np.zeros((CELL_BLOCKS, len(edges) + 1), dtype=np.int64)
+        self.total = np.zeros(n_cells)
+        self.largest = 0.0
+        self._seen = 0
+
+    def add(self, block: FloatArray) -> FloatArray:
+        """Add showers and hand them back."""
+        self.total += block.sum(axis=0)
+        self.largest = max(self.largest, float(block.max()))
+        rows = (self._seen + np.arange(len(block))) % CELL_BLOCKS
+        for row in range(min(CELL_BLOCKS, len(block))):
+            lit = block[row::CELL_BLOCKS]
+            self.counts[rows[row]] += _spectrum(lit[lit > 0], self.edges)
+        self._seen += len(block)
+        return block
+
+
+def _spectrum(values: FloatArray, edges: FloatArray) -> NDArray[np.int64]:
+    """Counts [underflow, bins, overflow]; the last edge belongs to the last bin, as in numpy.histogram."""
+    place = np.searchsorted(edges, values, side="right")
+    place[values == edges[-1]] -= 1
+    return np.bincount(place, minlength=len(edges) + 1)
