@@ -15,6 +15,5 @@ class MissingExtraError(FacsimError):
 
     def __init__(self, extra: str, package: str) -> None:
         super().__init__(
-            f"this needs the package '{package}', which is not installed: "
-            f"run pip install 'facsim[{extra}]'."
+            f"this needs the package '{package}', which is not installed: run pip install 'facsim[{extra}]'."
         )

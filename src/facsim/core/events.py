@@ -49,7 +49,8 @@ class Events:
         return len(self.x)
 
     def __getitem__(self, index: slice | Array) -> Events:
-        return replace(self, **{name: array[index] for name, array in self._arrays().items()})
+        parts: dict[str, Any] = {name: array[index] for name, array in self._arrays().items()}
+        return replace(self, **parts)
 
     @property
     def cells(self) -> Array:

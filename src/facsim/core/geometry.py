@@ -61,10 +61,10 @@ class CylinderGeometry:
             raise FacsimError(f"geometry '{self.name}' has no layer.")
         for layer in self.layers:
             edges = np.asarray(layer.r_edges)
-            if layer.n_alpha < 1 or len(edges) < 2 or np.any(np.diff(edges) <= 0):
+            if layer.n_alpha < 1 or len(edges) < 2 or edges[0] < 0 or not np.all(np.diff(edges) > 0):
                 raise FacsimError(
-                    f"layer {layer.id} of geometry '{self.name}' needs increasing ring edges (mm) and at least "
-                    f"one sector, not r_edges={layer.r_edges}, n_alpha={layer.n_alpha}."
+                    f"layer {layer.id} of geometry '{self.name}' needs increasing ring edges (mm, not negative) and at "
+                    f"least one sector, not r_edges={layer.r_edges}, n_alpha={layer.n_alpha}."
                 )
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -77,6 +78,18 @@ class Schema:
             )
         except KeyError as error:
             raise FacsimError(f"a schema needs the key {error}; it has {sorted(data)}.") from None
+
+
+def parse_schema(text: Any, where: str) -> Schema:
+    """Schema from the JSON `text` stored in the file `where`.
+
+    Raises:
+        FacsimError: the text is missing, not JSON, or not a schema.
+    """
+    try:
+        return Schema.from_dict(json.loads(text))
+    except (ValueError, TypeError) as error:
+        raise FacsimError(f"the schema stored in '{where}' cannot be read: {error}.") from None
 
 
 def calorimeter_schema(

@@ -18,7 +18,7 @@ import numpy as np
 
 from facsim.core.errors import FacsimError
 from facsim.core.events import Array, Events
-from facsim.core.schema import Schema
+from facsim.core.schema import Schema, parse_schema
 from facsim.core.store import atomic_path
 
 FORMAT = "facsim-showers-1"
@@ -126,12 +126,7 @@ def read_schema(handle: h5py.File) -> Schema | None:
         FacsimError: the stored schema cannot be read.
     """
     text = handle[GROUP].attrs.get("schema") if GROUP in handle else None
-    if text is None:
-        return None
-    try:
-        return Schema.from_dict(json.loads(text))
-    except (json.JSONDecodeError, TypeError) as error:
-        raise FacsimError(f"the schema stored in '{handle.filename}' cannot be read: {error}.") from None
+    return None if text is None else parse_schema(text, handle.filename)
 
 
 def extra_names(handle: h5py.File) -> list[str]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from facsim.core.errors import FacsimError
 from facsim.core.events import Events
-from facsim.core.schema import Schema
+from facsim.core.schema import Schema, parse_schema
 
 FORMAT = "facsim-events-1"
 ARRAYS = ("x", "cond", "event_id", "group_id", "weight", "mask", "target")
@@ -33,7 +33,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
         _remove(temporary)
         raise write_error(path, error) from error
@@ -83,7 +83,7 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
     """Open an HDF5 file for reading.
 
     Raises:
-        FacsimError: the file is missing, truncated or not HDF5.
+        FacsimError: the file is missing, truncated or not HDF5, or damaged where it is read.
     """
     if not path.is_file():
         raise FacsimError(f"'{path}' does not exist or is not a file.")
@@ -92,7 +92,10 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
     except OSError as error:
         raise FacsimError(f"'{path}' is not a readable HDF5 file (truncated or another format): {error}.") from None
     with handle:
-        yield handle
+        try:
+            yield handle
+        except OSError as error:
+            raise FacsimError(f"'{path}' is damaged and cannot be read: {error}.") from error
 
 
 def append_rows(handle: h5py.File | h5py.Group, name: str, rows: Any, chunk: int = 256) -> None:
@@ -143,7 +146,7 @@ class StoreReader:
         with open_hdf5(path) as handle:
             if handle.attrs.get("format") != FORMAT:
                 raise FacsimError(f"'{path}' is not a facsim event store (no format '{FORMAT}').")
-            self._schema = Schema.from_dict(json.loads(handle.attrs["schema"]))
+            self._schema = parse_schema(handle.attrs.get("schema"), str(path))
             missing = [name for name in ARRAYS[:4] if name not in handle]
             if missing:
                 raise FacsimError(f"'{path}' lacks the data sets {missing}.")
