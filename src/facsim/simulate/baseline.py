@@ -1,0 +1,108 @@
+"""The interface of baselines: fast simulations that are not learned, used beside a surrogate in every scorecard."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facsim.core.errors import FacsimError
+from facsim.core.events import EventSource
+from facsim.core.geometry import CylinderGeometry
+from facsim.core.schema import Schema
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Showers of a baseline: `x` (N, V, 1) float32 MeV; `group_id` (N,) int64, the id of the truth event that each
+    shower was made from, or None where showers are independent of truth events."""
+
+    x: NDArray[np.float32]
+    group_id: NDArray[np.int64] | None = None
+
+
+@dataclass(kw_only=True)
+class Baseline(ABC):
+    """A baseline; subclasses are dataclasses whose fields are the options of `fit`.
+
+    Example:
+        >>> baseline = BASELINES["library"].fit(train, seed=1, nearest=20)
+        >>> showers = baseline.sample(cond, np.random.default_rng(2)).x
+    """
+
+    name: ClassVar[str]
+    resamples_truth: ClassVar[bool]
+    """Whether showers are copies of truth events: scores must then group by `Sampled.group_id`."""
+
+    @classmethod
+    def fit(cls, train: EventSource, seed: int, **options: Any) -> Self:
+        """The baseline made ready from the training events, read in chunks.
+
+        Raises:
+            FacsimError: unknown option, no events, not showers on a cylinder, or a baseline that cannot describe them.
+        """
+        known = sorted(f.name for f in fields(cls) if f.init)
+        unknown = sorted(set(options) - set(known))
+        if unknown:
+            raise FacsimError(f"baseline '{cls.name}' has no option {unknown}; it has {known}.")
+        reason = cls.unfit(train.schema)
+        if reason is not None:
+            raise FacsimError(reason)
+        if len(train) == 0:
+            raise FacsimError(f"baseline '{cls.name}' needs training events, and there are none.")
+        baseline = cls(**options)
+        baseline._fit(train, seed)
+        return baseline
+
+    @classmethod
+    def unfit(cls, schema: Schema) -> str | None:
+        """Why this baseline cannot describe events of `schema`, in one sentence; None when it can."""
+        if schema.geometry is None or schema.representation != "grid":
+            return f"baseline '{cls.name}' needs showers on a cylinder of cells, not a {schema.representation}."
+        names = [feature.name for feature in schema.conditions]
+        if "incident_energy" not in names:
+            return f"baseline '{cls.name}' needs the condition 'incident_energy' (MeV); the events have {names}."
+        return None
+
+    @abstractmethod
+    def _fit(self, train: EventSource, seed: int) -> None:
+        """Learn what the baseline takes from the training events."""
+
+    @abstractmethod
+    def sample(self, cond: NDArray[Any], rng: np.random.Generator) -> Sampled:
+        """Showers at the conditions `cond` (N, K), columns as in the training schema; thresholds applied.
+
+        Raises:
+            FacsimError: `cond` has another number of columns, or an energy that is not positive.
+        """
+
+    @property
+    @abstractmethod
+    def memory_bytes(self) -> int:
+        """Memory that a sampling process has to hold for this baseline."""
+
+
+def cylinder(schema: Schema) -> CylinderGeometry:
+    """The geometry of showers on a cylinder; `Baseline.unfit` has checked that there is one."""
+    if schema.geometry is None:
+        raise FacsimError("these events have no cylinder geometry.")
+    return schema.geometry
+
+
+def checked_conditions(cond: NDArray[Any], schema: Schema) -> NDArray[np.float64]:
+    """`cond` as float64 (N, K) after checking it against `schema`.
+
+    Raises:
+        FacsimError: wrong shape, or an incident energy that is not positive and finite.
+    """
+    cond = np.asarray(cond, np.float64)
+    names = [feature.name for feature in schema.conditions]
+    if cond.ndim != 2 or cond.shape[1] != len(names):
+        raise FacsimError(f"expected conditions of shape (N, {len(names)}) with columns {names}, not {cond.shape}.")
+    energy = cond[:, schema.condition_index("incident_energy")]
+    if not np.all(np.isfinite(energy) & (energy > 0)):
+        raise FacsimError("incident energies must be positive and finite (MeV).")
+    return cond

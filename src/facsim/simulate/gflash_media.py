@@ -1,0 +1,119 @@
+"""What a read-out cylinder consists of: its medium and the depth of each layer, for the GFlash baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facsim.core.errors import FacsimError
+from facsim.core.geometry import CylinderGeometry
+from facsim.core.schema import Schema
+from facsim.physics.gflash import FloatArray, Medium, Slab, effective_medium
+from facsim.physics.materials import find_material
+
+Period = Sequence[tuple[str, float, bool]]
+Depths = Sequence[tuple[float, float]]
+
+PAR04: Period = (("tungsten", 1.4, False), ("silicon", 0.3, True))
+"""Geant4's Par04, the detector of CaloChallenge data sets 2 and 3 (arXiv 2410.21611, section 2): one of 90 pairs."""
+PAR04_LAYERS, PAR04_LAYER_MM = 45, 3.4
+
+ATLAS_BARREL: Period = (("lead", 1.53, False), ("liquid-argon", 4.2, True))
+ATLAS_DEPTHS_X0: Mapping[int, tuple[float, float]] = {
+    0: (1.7, 2.3),
+    1: (2.3, 6.6),
+    2: (6.6, 22.6),
+    3: (22.6, 24.6),
+    12: (26.0, 40.0),
+}
+"""Depth of the samplings of the ATLAS barrel near eta = 0.2 (JINST 3 S08003, section 5.2: 1.7 X0 before the presampler,
+then 4.3, 16 and 2 X0); the cracks are rough. By layer number of CaloChallenge data set 1."""
+
+
+@dataclass(frozen=True)
+class Readout:
+    """A read-out cylinder for the parametrisation.
+
+    Args:
+        medium: the calorimeter.
+        depths: (L, 2) front and back of each layer, X0.
+        edges: (L, R + 1) ring edges, Moliere radii; layers of fewer rings repeat the last edge.
+        cell_ring: (V,) index of each cell in a flattened (L, R).
+        n_alpha: (L,) sectors.
+    """
+
+    medium: Medium
+    depths: FloatArray
+    edges: FloatArray
+    cell_ring: NDArray[np.int64]
+    n_alpha: FloatArray
+
+    @property
+    def cell_layer(self) -> NDArray[np.int64]:
+        """Layer of each cell, (V,)."""
+        return np.asarray(self.cell_ring // (self.edges.shape[1] - 1))
+
+
+def readout(schema: Schema, period: Period | None = None, layer_depths: Depths | None = None) -> Readout:
+    """The read-out of `schema`'s geometry.
+
+    Args:
+        schema: of showers on a cylinder.
+        period: slabs (material, thickness in mm, read out or not) that repeat; by default the detector in the schema's
+            provenance, else that of the CaloChallenge data set the geometry belongs to.
+        layer_depths: front and back of each layer in mm, by default as for `period`.
+
+    Raises:
+        FacsimError: unknown material, or nothing says what the detector consists of.
+    """
+    geometry = schema.geometry
+    if geometry is None:
+        raise FacsimError("these events have no cylinder geometry.")
+    described = _from_provenance(schema.provenance, geometry) or _from_challenge(geometry)
+    if period is None or layer_depths is None:
+        if described is None:
+            raise FacsimError(
+                f"nothing says what the detector of geometry '{geometry.name}' is made of: give GFlash 'period' "
+                "[[material, mm, active], ...] and 'layer_depths' [[front mm, back mm], ...]."
+            )
+        period, layer_depths = period or described[0], layer_depths or described[1]
+    if len(layer_depths) != geometry.n_layers:
+        raise FacsimError(f"'layer_depths' has {len(layer_depths)} entries for {geometry.n_layers} layers.")
+    medium = effective_medium([Slab(find_material(n), float(mm), bool(active)) for n, mm, active in period])
+    n_r = max(layer.n_r for layer in geometry.layers)
+    edges = np.array([layer.r_edges + (layer.r_edges[-1],) * (n_r - layer.n_r) for layer in geometry.layers])
+    return Readout(
+        medium=medium,
+        depths=np.asarray(layer_depths, np.float64) / medium.x0,
+        edges=edges / medium.moliere_radius,
+        cell_ring=geometry.layer_index * n_r + geometry.ring_index,
+        n_alpha=np.array([layer.n_alpha for layer in geometry.layers], np.float64),
+    )
+
+
+def _from_provenance(provenance: Mapping[str, Any], geometry: CylinderGeometry) -> tuple[Period, Depths] | None:
+    """Period and layer depths of the detector description that `facsim simulate` leaves in the provenance."""
+    detector = provenance.get("detector")
+    if not isinstance(detector, Mapping) or "stack" not in detector:
+        return None
+    stack = [(str(s["material"]), float(s["thickness"]), bool(s["active"])) for s in detector["stack"]]
+    length = sum(thickness for _, thickness, _ in stack) * int(detector.get("repeat", 1))
+    return stack, _equal_layers(geometry.n_layers, length / geometry.n_layers)
+
+
+def _from_challenge(geometry: CylinderGeometry) -> tuple[Period, Depths] | None:
+    ids = [layer.id for layer in geometry.layers]
+    if all(number in ATLAS_DEPTHS_X0 for number in ids) and 12 in ids:
+        x0 = effective_medium([Slab(find_material(n), mm, active) for n, mm, active in ATLAS_BARREL]).x0
+        return ATLAS_BARREL, [(ATLAS_DEPTHS_X0[n][0] * x0, ATLAS_DEPTHS_X0[n][1] * x0) for n in ids]
+    if geometry.n_layers == PAR04_LAYERS and geometry.shape is not None:
+        return PAR04, _equal_layers(PAR04_LAYERS, PAR04_LAYER_MM)
+    return None
+
+
+def _equal_layers(number: int, thickness: float) -> Depths:
+    return [(i * thickness, (i + 1) * thickness) for i in range(number)]
