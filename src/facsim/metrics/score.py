@@ -61,8 +61,9 @@ class Score:
         missing = [name for name in ("name", "protocol", "value", "error") if name not in data]
         if missing:
             raise FacsimError(f"a score needs the keys {missing}; it has {sorted(data)}.")
-        known = {f.name: data[f.name] for f in fields(cls) if f.name in data}
-        return cls(**{k: math.nan if v is None and k in _NUMBERS else v for k, v in known.items()})
+        known: dict[str, Any] = {f.name: data[f.name] for f in fields(cls) if f.name in data}
+        known |= {name: math.nan for name in _NUMBERS if name in known and known[name] is None}
+        return cls(**known)
 
 
 _NUMBERS = ("value", "error", "null", "null_error")

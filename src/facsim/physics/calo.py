@@ -6,7 +6,7 @@ Definitions: centre of energy EC_x = sum(x E) / (sum E + 1e-16), width_x = sqrt(
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,27 +16,24 @@ from numpy.typing import NDArray
 from facsim.core.errors import FacsimError
 from facsim.core.events import EventSource, chunks
 from facsim.core.geometry import CylinderGeometry
+from facsim.physics.cell_spectrum import CellSpectrum, cell_edges
+from facsim.physics.shower_sums import LAYER_KEYS, Arrays, LitCells, block_observables, lit_cells, ring_edges
+
+__all__ = [
+    "LAYER_KEYS",
+    "Observations",
+    "cell_edges",
+    "collect",
+    "high_level_features",
+    "high_level_names",
+    "layer_correlation",
+    "ring_edges",
+    "shower_observables",
+]
 
 FloatArray = NDArray[np.float64]
-Arrays = dict[str, NDArray[Any]]
 
-LAYER_KEYS = ("e_layer", "ec_x", "ec_y", "ec_r", "width_x", "width_y", "width_r", "sparsity")
-CELLS_AT_ONCE = 1 << 19  # float64 working set of 4 MB: stays in the cache, whatever the size of the file
-CELL_BINS_PER_DECADE = 10
-CELL_DECADES = 9
-CELL_BLOCKS = 32
-
-
-def cell_edges(threshold: float) -> FloatArray:
-    """Default edges of the cell energy spectrum, MeV: 10 logarithmic bins a decade over 9 decades from threshold."""
-    start = np.log10(threshold if threshold > 0 else 1e-3)
-    return np.logspace(start, start + CELL_DECADES, CELL_DECADES * CELL_BINS_PER_DECADE + 1)
-
-
-def ring_edges(geometry: CylinderGeometry) -> FloatArray | None:
-    """Ring edges in mm shared by all layers, or None when layers are split differently."""
-    edges = {layer.r_edges for layer in geometry.layers}
-    return np.asarray(edges.pop(), dtype=np.float64) if len(edges) == 1 else None
+CELLS_AT_ONCE = 1 << 18  # float64 working set of 2 MB: stays in the cache, whatever the size of the file
 
 
 def shower_observables(
@@ -59,9 +56,8 @@ def shower_observables(
         FacsimError: the shapes do not fit, an energy is not finite, or an incident energy is not positive.
     """
     _check(cells, e_inc, geometry)
-    limit = max(geometry.threshold if threshold is None else threshold, 0.0)
-    step = max(1, CELLS_AT_ONCE // geometry.n_cells)
-    parts = [_block(_cut(cells[i : i + step], limit), geometry) for i in range(0, len(cells), step)]
+    limit = geometry.threshold if threshold is None else threshold
+    parts = [block_observables(block, geometry) for block in _blocks(cells, limit, geometry)]
     return _joined(parts, np.asarray(e_inc, dtype=np.float64))
 
 
@@ -78,62 +74,20 @@ def _check(cells: NDArray[Any], e_inc: NDArray[Any], geometry: CylinderGeometry)
         raise FacsimError("incident energies must be positive numbers of MeV; check the file's incident energies.")
 
 
-def _cut(cells: NDArray[Any], threshold: float) -> FloatArray:
-    """Float64 copy with cells below threshold (and negative ones) set to zero; NaN is kept to be reported."""
-    block = np.array(cells, dtype=np.float64, order="C")
-    block[cells < threshold] = 0.0
-    return block
-
-
-def _moment_matrix(geometry: CylinderGeometry, index: int) -> FloatArray:
-    """Columns (one per ring, x, y, x^2, y^2) that turn the cells of one layer into its sums."""
-    part = slice(geometry.offsets[index], geometry.offsets[index + 1])
-    rings = np.eye(geometry.layers[index].n_r)[geometry.ring_index[part]]
-    x, y = geometry.x[part, None], geometry.y[part, None]
-    return np.hstack([rings, x, y, x * x, y * y])
-
-
-def _centre_width(first: FloatArray, second: FloatArray, energy: FloatArray) -> tuple[FloatArray, FloatArray]:
-    centre = first / (energy + 1e-16)
-    return centre, np.sqrt(np.maximum(second / (energy + 1e-16) - centre * centre, 0.0))
-
-
-def _block(block: FloatArray, geometry: CylinderGeometry) -> Arrays:
-    """Observables of a few showers whose cells are already above threshold or zero."""
-    shape = (len(block), geometry.n_layers)
-    out: Arrays = {key: np.zeros(shape) for key in LAYER_KEYS}
-    rings: list[FloatArray] = []
-    for i, layer in enumerate(geometry.layers):
-        sums = block[:, geometry.offsets[i] : geometry.offsets[i + 1]] @ _moment_matrix(geometry, i)
-        ring, energy = sums[:, : layer.n_r], sums[:, : layer.n_r].sum(axis=1)
-        edges = np.asarray(layer.r_edges, dtype=np.float64)
-        r = 0.5 * (edges[1:] + edges[:-1])
-        out["e_layer"][:, i] = energy
-        out["ec_r"][:, i], out["width_r"][:, i] = _centre_width(ring @ r, ring @ (r * r), energy)
-        if layer.n_alpha > 1:
-            for k, axis in enumerate("xy", start=layer.n_r):
-                out[f"ec_{axis}"][:, i], out[f"width_{axis}"][:, i] = _centre_width(sums[:, k], sums[:, k + 2], energy)
-        rings.append(ring)
-    out["e_ring"] = np.hstack(rings) if ring_edges(geometry) is None else np.sum(rings, axis=0)
-    out["sparsity"] = 1.0 - _hits(block, geometry) / np.diff(geometry.offsets)
-    out["empty"] = out["e_layer"] <= 0
-    out["e_total"] = out["e_layer"].sum(axis=1)
-    return out
-
-
-def _hits(block: FloatArray, geometry: CylinderGeometry) -> NDArray[np.int64]:
-    """Number of cells above zero per layer, shape (N, L): counted between layer borders in the sorted indices."""
-    lit = np.flatnonzero(block)
-    borders = (np.arange(len(block))[:, None] * geometry.n_cells + geometry.offsets[None, :]).ravel()
-    found = np.searchsorted(lit, borders).reshape(len(block), -1)
-    return np.diff(found, axis=1).astype(np.int64)
+def _blocks(cells: NDArray[Any], threshold: float, geometry: CylinderGeometry) -> Iterator[LitCells]:
+    """Blocks of showers small enough for the cache."""
+    step = max(1, CELLS_AT_ONCE // geometry.n_cells)
+    for first in range(0, len(cells), step):
+        block = lit_cells(cells[first : first + step], threshold)
+        bad = block.index[~np.isfinite(block.value)]
+        if len(bad):
+            shower = first + int(bad[0]) // geometry.n_cells
+            raise FacsimError(f"shower {shower} of {len(cells)} holds a cell energy that is not a finite number.")
+        yield block
 
 
 def _joined(parts: Sequence[Arrays], e_inc: FloatArray) -> Arrays:
     out: Arrays = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-    bad = np.flatnonzero(~np.isfinite(out["e_total"]))
-    if len(bad):
-        raise FacsimError(f"{len(bad)} showers hold energies that are not finite, the first is number {bad[0]}.")
     out["e_ratio"] = out["e_total"] / e_inc
     return out
 
@@ -149,7 +103,7 @@ def high_level_features(obs: Arrays, e_inc: NDArray[Any], geometry: CylinderGeom
     columns += [obs[key][:, wide] / 100.0 for key in ("ec_x", "ec_y", "width_x", "width_y")]
     columns += [np.log10(obs["e_total"] + 1e-8)[:, None], obs["sparsity"]]
     columns += [obs[key] / 100.0 for key in ("ec_r", "width_r")]
-    return np.hstack(columns, dtype=np.float64)
+    return np.asarray(np.hstack(columns), dtype=np.float64)
 
 
 def high_level_names(geometry: CylinderGeometry) -> list[str]:
@@ -166,7 +120,7 @@ def layer_correlation(e_layer: NDArray[Any]) -> FloatArray:
     centred = e_layer.astype(np.float64) - e_layer.mean(axis=0, dtype=np.float64)
     covariance = centred.T @ centred
     norm = np.sqrt(np.outer(np.diag(covariance), np.diag(covariance)))
-    matrix = np.divide(covariance, norm, out=np.zeros_like(covariance), where=norm > 0)
+    matrix: FloatArray = np.divide(covariance, norm, out=np.zeros_like(covariance), where=norm > 0)
     np.fill_diagonal(matrix, 1.0)
     return matrix
 
@@ -211,7 +165,7 @@ class Observations:
     @property
     def cell_counts(self) -> NDArray[np.int64]:
         """Counts [underflow, bins, overflow] of the pooled cell spectrum, (B + 2,)."""
-        return self.cell_blocks.sum(axis=0)
+        return np.asarray(self.cell_blocks.sum(axis=0), dtype=np.int64)
 
     @property
     def correlation(self) -> FloatArray:
@@ -251,50 +205,29 @@ def collect(
     geometry = source.schema.geometry
     if geometry is None:
         raise FacsimError("calorimeter observables need events with a geometry; this file describes none.")
-    limit = max(geometry.threshold if threshold is None else threshold, 0.0)
-    bins = cell_edges(limit) if edges is None else np.asarray(edges, dtype=np.float64)
-    step = max(1, CELLS_AT_ONCE // geometry.n_cells)
-    pool = _Pool(geometry.n_cells, bins)
+    limit = geometry.threshold if threshold is None else threshold
+    spectrum = CellSpectrum(cell_edges(limit) if edges is None else edges)
+    total, largest = np.zeros(geometry.n_cells), 0.0
     parts: list[Arrays] = []
     for batch in chunks(source, chunk, start, stop):
         cells, e_inc = batch.cells, batch.condition("incident_energy").astype(np.float64)
         _check(cells, e_inc, geometry)
-        blocks = [_block(pool.add(_cut(cells[i : i + step], limit)), geometry) for i in range(0, len(cells), step)]
+        blocks = []
+        for block in _blocks(cells, limit, geometry):
+            blocks.append(block_observables(block, geometry))
+            spectrum.add(block.index, block.value, geometry.n_cells, len(block.cells))
+            total += block.cells.sum(axis=0)
+            largest = max(largest, float(block.value.max(initial=0.0)))
         kept = _joined(blocks, e_inc) | {"e_inc": e_inc, "event_id": batch.event_id, "group_id": batch.group_id}
-        parts.append({k: v.astype(np.float32) if v.dtype == np.float64 and v.ndim == 2 else v for k, v in kept.items()})
+        parts.append({key: _slim(value) for key, value in kept.items()})
     if not parts:
         raise FacsimError("there are no showers to compute observables of.")
     obs = {key: np.concatenate([part.pop(key) for part in parts]) for key in list(parts[0])}
     e_inc, event_id, group_id = (obs.pop(key) for key in ("e_inc", "event_id", "group_id"))
     return Observations(
-        geometry, e_inc, obs, event_id, group_id, bins, pool.counts, pool.largest, pool.total / len(e_inc)
+        geometry, e_inc, obs, event_id, group_id, spectrum.edges, spectrum.counts, largest, total / len(e_inc)
     )
 
 
-class _Pool:
-    """Running sums over showers: the cell spectrum in blocks of showers, and the sum of showers."""
-
-    def __init__(self, n_cells: int, edges: FloatArray) -> None:
-        self.edges = edges
-        self.counts = np.zeros((CELL_BLOCKS, len(edges) + 1), dtype=np.int64)
-        self.total = np.zeros(n_cells)
-        self.largest = 0.0
-        self._seen = 0
-
-    def add(self, block: FloatArray) -> FloatArray:
-        """Add showers and hand them back."""
-        self.total += block.sum(axis=0)
-        self.largest = max(self.largest, float(block.max()))
-        rows = (self._seen + np.arange(len(block))) % CELL_BLOCKS
-        for row in range(min(CELL_BLOCKS, len(block))):
-            lit = block[row::CELL_BLOCKS]
-            self.counts[rows[row]] += _spectrum(lit[lit > 0], self.edges)
-        self._seen += len(block)
-        return block
-
-
-def _spectrum(values: FloatArray, edges: FloatArray) -> NDArray[np.int64]:
-    """Counts [underflow, bins, overflow]; the last edge belongs to the last bin, as in numpy.histogram."""
-    place = np.searchsorted(edges, values, side="right")
-    place[values == edges[-1]] -= 1
-    return np.bincount(place, minlength=len(edges) + 1)
+def _slim(array: NDArray[Any]) -> NDArray[Any]:
+    return array.astype(np.float32) if array.dtype == np.float64 and array.ndim == 2 else array
