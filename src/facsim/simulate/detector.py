@@ -1,0 +1,236 @@
+"""A detector in a short YAML: layers or a block of material, and the read-out cylinder laid over it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from facsim.core.errors import FacsimError
+from facsim.core.geometry import CylinderGeometry, regular_cylinder
+from facsim.simulate.g4data_materials import MATERIALS, unknown_material
+
+TOLERANCE = 1e-6
+EM_MODELS = ("standard", "option1", "option2", "option3", "option4", "livermore", "penelope")
+MINIATURE_EM_MODELS = EM_MODELS[:3]
+Millimetres = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    """A part of a description; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _known_material(name: str) -> str:
+    if name not in MATERIALS:
+        raise ValueError(unknown_material(name))
+    return name
+
+
+class Slab(Section):
+    """One layer: a Geant4 NIST material, its thickness in mm, and whether its deposits are read out."""
+
+    material: Annotated[str, AfterValidator(_known_material)]
+    thickness: Millimetres
+    active: bool = False
+
+
+class Stack(Section):
+    """Layers in the order the particle meets them, repeated."""
+
+    repeat: Annotated[int, Field(ge=1)] = 1
+    layers: Annotated[list[Slab], Field(min_length=1)]
+
+
+class Readout(Section):
+    """The read-out cylinder: its axis is the particle's direction, its origin the point of entry.
+
+    `depth` is the length of a cell along the axis and `width` the width of a ring, in mm.
+    """
+
+    n_layers: Annotated[int, Field(ge=1)]
+    n_alpha: Annotated[int, Field(ge=1)]
+    n_r: Annotated[int, Field(ge=1)]
+    depth: Millimetres
+    width: Millimetres
+
+
+class Physics(Section):
+    """Geant4's physics: the electromagnetic constructor and the hadronic list.
+
+    `auto` takes FTFP_BERT for hadrons and no hadronic physics for electrons, photons and muons.
+    """
+
+    em: Literal["standard", "option1", "option2", "option3", "option4", "livermore", "penelope"] = "standard"
+    hadronic: Literal["auto", "none", "FTFP_BERT", "QGSP_BERT", "FTFP_BERT_HP", "QGSP_BERT_HP", "QGSP_BIC_HP"] = "auto"
+
+    def hadronic_model(self, hadrons: bool) -> str | None:
+        """Geant4's name of the hadronic list for a beam with or without hadrons."""
+        if self.hadronic == "auto":
+            return "FTFP_BERT" if hadrons else None
+        return None if self.hadronic == "none" else self.hadronic
+
+    @property
+    def needs_official_data(self) -> bool:
+        """Whether these models read data that only Geant4's own data sets hold."""
+        return self.em not in MINIATURE_EM_MODELS or self.hadronic.endswith("_HP")
+
+
+class Detector(Section):
+    """A planar calorimeter in vacuum and its read-out.
+
+    Args:
+        name: short name; becomes the name of the geometry.
+        stack: repeated groups of layers, front to back; or
+        block: one homogeneous, active slab.
+        size: full width of the detector across the beam, mm.
+        readout: the read-out cylinder.
+        sampling_fraction: deposits are divided by it, so that a cell holds an estimate of all energy lost there.
+        threshold: cells below this energy (MeV, after the division) are set to zero.
+        cut: Geant4's production cut, mm.
+        physics: Geant4's physics models.
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    description: str = ""
+    stack: Annotated[list[Stack], Field(min_length=1)] | None = None
+    block: Slab | None = None
+    size: Millimetres = 1000.0
+    readout: Readout
+    sampling_fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
+    threshold: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    cut: Millimetres = 0.7
+    physics: Physics = Physics()
+
+    @model_validator(mode="after")
+    def _possible(self) -> Detector:
+        if (self.stack is None) == (self.block is None):
+            raise ValueError("a detector has either 'stack' or 'block'")
+        slabs = self.slabs()
+        if not any(slab.active for _, slab in slabs):
+            raise ValueError("no layer is active, so nothing would be read out: mark one with 'active: true'")
+        read, depth = self.readout.n_layers * self.readout.depth, self.depth
+        if not 0.5 * depth <= read <= depth + TOLERANCE:
+            raise ValueError(
+                f"the read-out does not match: {self.readout.n_layers} cells of {self.readout.depth} mm are "
+                f"{read:g} mm, the detector is {depth:g} mm deep (allowed: half of it to all of it)"
+            )
+        radius = self.readout.n_r * self.readout.width
+        if radius > self.size / 2 + TOLERANCE:
+            raise ValueError(
+                f"the read-out does not match: its radius {radius:g} mm is beyond half the size {self.size} mm"
+            )
+        blind = self._blind_layer()
+        if blind is not None:
+            raise ValueError(f"the read-out does not match: read-out layer {blind} contains no active material")
+        return self
+
+    def _blind_layer(self) -> int | None:
+        """First read-out layer without active material."""
+        spans = [(z, z + slab.thickness) for z, slab in self.slabs() if slab.active]
+        for i in range(self.readout.n_layers):
+            front, back = i * self.readout.depth + TOLERANCE, (i + 1) * self.readout.depth - TOLERANCE
+            if not any(a < back and b > front for a, b in spans):
+                return i
+        return None
+
+    def slabs(self) -> list[tuple[float, Slab]]:
+        """Every layer with the depth of its front face (mm), front to back."""
+        if self.block is not None:
+            return [(0.0, self.block.model_copy(update={"active": True}))]
+        layers = [slab for group in self.stack or () for _ in range(group.repeat) for slab in group.layers]
+        found, z = [], 0.0
+        for slab in layers:
+            found.append((z, slab))
+            z = round(z + slab.thickness, 9)
+        return found
+
+    @property
+    def depth(self) -> float:
+        """Thickness of the whole detector, mm."""
+        z, last = self.slabs()[-1]
+        return round(z + last.thickness, 9)
+
+    @property
+    def materials(self) -> set[str]:
+        return {slab.material for _, slab in self.slabs()}
+
+    def geometry(self, particle: str = "electron") -> CylinderGeometry:
+        """The read-out cells; `particle` as the CaloChallenge names it (electron, photon, pion)."""
+        r = self.readout
+        return regular_cylinder(self.name, particle, r.n_layers, r.n_alpha, r.n_r, r.width, self.threshold)
+
+
+def preset_names() -> list[str]:
+    """Names of the detectors that come with facsim."""
+    return sorted(p.name.removesuffix(".yaml") for p in _presets().iterdir() if p.name.endswith(".yaml"))
+
+
+def _presets() -> Any:
+    return files("facsim.simulate") / "presets"
+
+
+def load_detector(source: str | Path | Mapping[str, Any] | Detector) -> Detector:
+    """A detector from the name of a preset, a YAML file, a mapping, or itself.
+
+    Raises:
+        FacsimError: no such preset or file, not YAML, an unknown key, or an impossible detector.
+    """
+    if isinstance(source, Detector):
+        return source
+    if isinstance(source, Mapping):
+        return _validated(source, "detector")
+    if str(source) in preset_names():
+        return _validated(yaml.safe_load((_presets() / f"{source}.yaml").read_text(encoding="utf-8")), str(source))
+    path = Path(source)
+    if path.suffix not in {".yaml", ".yml"}:
+        near = difflib.get_close_matches(str(source), preset_names(), n=1)
+        hint = f"did you mean '{near[0]}'" if near else f"expected one of {preset_names()} or a YAML file"
+        raise FacsimError(f"unknown detector '{source}': {hint}{'?' if near else '.'}")
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FacsimError(f"cannot read the detector '{path}': {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise FacsimError(f"the detector '{path}' is not valid YAML: {' '.join(str(error).split())}.") from None
+    return _validated(data, str(path))
+
+
+def _validated(data: Any, where: str) -> Detector:
+    try:
+        return Detector.model_validate(data)
+    except ValidationError as error:
+        raise one_sentence(error, where, Detector) from None
+
+
+def one_sentence(error: ValidationError, where: str, model: type[BaseModel]) -> FacsimError:
+    """The first problem of a failed validation as one sentence that names the key's path."""
+    first = error.errors()[0]
+    path = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = _fields(model)
+        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
+        return FacsimError(f"{where}: unknown key '{path}'{f', did you mean {near[0]}?' if near else '.'}")
+    if first["type"] == "missing":
+        return FacsimError(f"{where}: the key '{path}' is missing.")
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "value_error":
+        return FacsimError(
+            f"{where}: {f'{path}: ' if path else ''}{message.rstrip('.')}{'' if message[-1] == '?' else '.'}"
+        )
+    expected = message[0].lower() + message[1:]
+    return FacsimError(f"{where}: '{path}' is {first['input']!r}: {expected}.")
+
+
+def _fields(model: type[BaseModel]) -> list[str]:
+    """All keys known anywhere below `model`."""
+    names: list[str] = []
+    for kind in (model, Stack, Slab, Readout, Physics):
+        names += [name for name in kind.model_fields if name not in names]
+    return names

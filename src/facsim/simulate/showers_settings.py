@@ -1,0 +1,97 @@
+"""What to simulate: detector, particles, energies, angles, positions, and how much of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from facsim.core.geometry import FloatArray
+from facsim.core.schema import Schema, calorimeter_schema
+from facsim.simulate.detector import Detector, Section, load_detector, one_sentence
+from facsim.simulate.gun import (
+    CHALLENGE_NAMES,
+    COLUMNS,
+    HADRONS,
+    Angle,
+    Energy,
+    Particle,
+    Position,
+    condition_columns,
+    draw_table,
+)
+
+
+class ShowerSimulation(Section):
+    """What to simulate.
+
+    Args:
+        detector: name of a preset, a YAML file, or the detector itself.
+        particle: a particle, or several that take turns.
+        energy: kinetic energies in GeV (`Energy`); a bare number is a fixed energy.
+        angle: direction at the front face, rad.
+        position: point of entry, mm.
+        events: number of showers.
+        workers: processes; None takes one per processor. The showers do not depend on it.
+        chunk: events per chunk at most; an interruption loses at most one chunk per worker.
+    """
+
+    detector: Detector
+    particle: Particle | Annotated[list[Particle], Field(min_length=1)] = "e-"
+    energy: Energy
+    angle: Angle = Angle()
+    position: Position = Position()
+    events: Annotated[int, Field(ge=1)]
+    workers: Annotated[int, Field(ge=1)] | None = None
+    chunk: Annotated[int, Field(ge=1)] = 100
+
+    @field_validator("detector", mode="before")
+    @classmethod
+    def _load(cls, value: Any) -> Any:
+        return load_detector(value) if isinstance(value, str | Path) else value
+
+    @model_validator(mode="after")
+    def _hits_the_detector(self) -> ShowerSimulation:
+        for axis, spread in (("x", self.position.x), ("y", self.position.y)):
+            if max(map(abs, spread.bounds)) >= self.detector.size / 2:
+                raise ValueError(
+                    f"position.{axis} lies outside the front face, which is {self.detector.size:g} mm wide"
+                )
+        return self
+
+    @classmethod
+    def parse(cls, settings: dict[str, Any]) -> ShowerSimulation:
+        """Settings from a mapping.
+
+        Raises:
+            FacsimError: an unknown key, a value out of range, or an impossible detector, in one sentence.
+        """
+        try:
+            return cls.model_validate(settings)
+        except ValidationError as error:
+            raise one_sentence(error, "simulate", cls) from None
+
+    @property
+    def particles(self) -> list[Particle]:
+        return self.particle if isinstance(self.particle, list) else [self.particle]
+
+    @property
+    def hadrons(self) -> bool:
+        """Whether hadrons are shot."""
+        return bool(HADRONS & set(self.particles))
+
+    @property
+    def condition_columns(self) -> list[int]:
+        """Columns of the gun's table that are conditions of the showers."""
+        return condition_columns(self.particles, self.angle, self.position)
+
+    def shower_schema(self, provenance: dict[str, Any] | None = None) -> Schema:
+        """Schema of the showers; the conditions are the incident energy and what varies between events."""
+        name = CHALLENGE_NAMES.get(self.particles[0], "muon")
+        conditions = tuple(COLUMNS[i] for i in self.condition_columns)
+        return calorimeter_schema(self.detector.geometry(name), conditions, provenance)
+
+    def table(self, seed: int) -> FloatArray:
+        """The gun's rows (energy MeV, theta, phi, x, y, pdg) of all events, shape (events, 6)."""
+        return draw_table(self.particles, self.energy, self.angle, self.position, self.events, seed)
