@@ -1,1 +1,48 @@
-"""Pure functions of two samples that return (value, error), and the score they end in."""
+"""Pure functions of two samples that return (value, error), and the score they end in.
+
+Explained, with formulas and protocols, in docs/metrics.md. To add one: write a function in a module of this folder
+and add a line to `METRICS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from facsim.metrics import frechet, kernel, separation, wasserstein
+from facsim.metrics.score import Score
+
+__all__ = ["METRICS", "Metric", "Score"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """An entry of `METRICS`.
+
+    Args:
+        name: as in score names.
+        function: called with the reference sample, the sample to judge and options; returns (value, error).
+        sample: what a sample is: `values` (N,), `features` (N, D), or `spectrum` (blocks, bins + 2).
+        protocols: definitions the function knows, the default first.
+        better: `lower`, `higher`, or `null` when the best value is what truth scores against truth.
+    """
+
+    name: str
+    function: Callable[..., tuple[float, float]]
+    sample: str
+    protocols: tuple[str, ...]
+    better: str = "lower"
+
+
+_BATCHED = ("strict", "jetnet-0.2.5", "calochallenge-2022")
+METRICS: Mapping[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric("separation", separation.separation_power, "values", ("strict", "calochallenge-2022")),
+        Metric("separation_spectrum", separation.separation_of_spectra, "spectrum", ("strict", "calochallenge-2022")),
+        Metric("w1", wasserstein.wasserstein_1d, "values", ("strict",)),
+        Metric("fpd", frechet.fpd, "features", _BATCHED),
+        Metric("kpd", kernel.kpd, "features", _BATCHED),
+    )
+}
+"""Name to metric."""
