@@ -81,6 +81,26 @@ def concatenate(batches: Sequence[Events]) -> Events:
     return replace(first, **parts)
 
 
+@dataclass(frozen=True)
+class Labels:
+    """All that is known of events but the events themselves: small enough to hold for a whole file.
+
+    `cond` is (N, K), `event_id` and `group_id` are (N,), `weight` is (N,) or None.
+    """
+
+    cond: Array
+    event_id: Array
+    group_id: Array
+    weight: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.cond)
+
+    def __getitem__(self, index: slice | Array) -> Labels:
+        weight = None if self.weight is None else self.weight[index]
+        return Labels(self.cond[index], self.event_id[index], self.group_id[index], weight)
+
+
 class EventSource(Protocol):
     """Events in a file or in memory that may be larger than memory; reading is by range."""
 

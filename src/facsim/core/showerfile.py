@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 
 from facsim.core.errors import FacsimError
-from facsim.core.events import Array, Events
+from facsim.core.events import Array, Events, Labels
 from facsim.core.schema import Schema, parse_schema
 from facsim.core.store import atomic_path
 
@@ -148,12 +148,17 @@ def read_rows(handle: h5py.File, schema: Schema, start: int, stop: int) -> Event
     cells = np.empty((count, data.shape[1]), dtype=np.float32)
     if count:
         data.read_direct(cells, np.s_[start:stop])
+    labels = read_labels(handle, start, start + count)
+    return Events(schema, cells[:, :, None], **vars(labels))
+
+
+def read_labels(handle: h5py.File, start: int, stop: int) -> Labels:
+    """Conditions (float64), ids and weights of showers `start` to `stop`; ids are positions where the file has none."""
     cond = read_extra(handle, "cond", start, stop)
     if cond is None:
-        cond = np.asarray(handle[ENERGIES][start:stop], dtype=np.float64).reshape(count, 1)
+        cond = np.asarray(handle[ENERGIES][start:stop], dtype=np.float64).reshape(stop - start, 1)
     event_id = read_extra(handle, "event_id", start, stop)
     if event_id is None:
-        event_id = np.arange(start, start + count, dtype=np.int64)
+        event_id = np.arange(start, stop, dtype=np.int64)
     group_id = read_extra(handle, "group_id", start, stop)
-    group_id = event_id if group_id is None else group_id
-    return Events(schema, cells[:, :, None], cond, event_id, group_id, weight=read_extra(handle, "weight", start, stop))
+    return Labels(cond, event_id, event_id if group_id is None else group_id, read_extra(handle, "weight", start, stop))

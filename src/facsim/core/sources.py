@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from facsim.core.errors import FacsimError
-from facsim.core.events import Array, Events, EventSource, concatenate
+from facsim.core.events import Array, Events, EventSource, Labels, chunks, concatenate
 from facsim.core.geometry import IntArray
 from facsim.core.schema import Schema
 
@@ -45,6 +45,32 @@ def check_range(start: int, stop: int, length: int) -> None:
         raise FacsimError(f"cannot read events {start} to {stop}: there are {length}.")
 
 
+def read_labels(source: EventSource) -> Labels:
+    """Conditions, ids and weights of all events of `source`.
+
+    A source with a method `labels` gives them without reading the events; any other is streamed.
+    """
+    if hasattr(source, "labels"):
+        labels: Labels = source.labels()
+        return labels
+    parts = [_labels(batch) for batch in chunks(source, batch_rows(source))]
+    return _join_labels(parts or [_labels(source.read(0, 0))])
+
+
+def _labels(events: Events) -> Labels:
+    return Labels(events.cond, events.event_id, events.group_id, events.weight)
+
+
+def _join_labels(parts: Sequence[Labels]) -> Labels:
+    weights = [part.weight for part in parts if part.weight is not None]
+    return Labels(
+        np.concatenate([part.cond for part in parts]),
+        np.concatenate([part.event_id for part in parts]),
+        np.concatenate([part.group_id for part in parts]),
+        np.concatenate(weights) if weights else None,
+    )
+
+
 class MemorySource:
     """`EventSource` over events in memory; what it returns are views."""
 
@@ -62,6 +88,10 @@ class MemorySource:
         """Events `start` to `stop` (exclusive)."""
         check_range(start, stop, len(self))
         return self._events[start:stop]
+
+    def labels(self) -> Labels:
+        """Conditions, ids and weights of all events."""
+        return _labels(self._events)
 
 
 class SubsetSource:
@@ -107,6 +137,10 @@ class SubsetSource:
             return self.source.read(0, 0)
         return _gather(self.source, wanted, _spans(wanted, block_rows(self.source)))
 
+    def labels(self) -> Labels:
+        """Conditions, ids and weights of all events of the subset."""
+        return read_labels(self.source)[self.indices]
+
 
 class ConcatSource:
     """`EventSource` over several others, one after another.
@@ -149,6 +183,14 @@ class ConcatSource:
                 shift = number * ID_STRIDE
                 parts.append(replace(part, event_id=part.event_id + shift, group_id=part.group_id + shift))
         return concatenate(parts) if parts else self._sources[0].read(0, 0)
+
+    def labels(self) -> Labels:
+        """Conditions, ids and weights of all events of all sources."""
+        parts = []
+        for number, source in enumerate(self._sources):
+            part, shift = read_labels(source), number * ID_STRIDE
+            parts.append(replace(part, event_id=part.event_id + shift, group_id=part.group_id + shift))
+        return _join_labels(parts)
 
 
 def _spans(wanted: IntArray, block: int) -> list[tuple[int, int]]:

@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 from facsim.core.errors import FacsimError
-from facsim.core.events import Events
+from facsim.core.events import Events, Labels
 from facsim.core.schema import Schema, parse_schema
 
 FORMAT = "facsim-events-1"
@@ -167,3 +167,9 @@ class StoreReader:
         """Events `start` to `stop` (exclusive)."""
         with open_hdf5(self.path) as handle:
             return Events(self._schema, **{name: handle[name][start:stop] for name in self._names})
+
+    def labels(self) -> Labels:
+        """Conditions, ids and weights of all events, read without the events."""
+        with open_hdf5(self.path) as handle:
+            names = [name for name in ("cond", "event_id", "group_id", "weight") if name in self._names]
+            return Labels(**{name: handle[name][:] for name in names})

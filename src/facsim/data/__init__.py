@@ -1,0 +1,68 @@
+"""Readers and writers of the formats that people have, checks of what is in them, and splits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from facsim.core.errors import FacsimError
+from facsim.core.events import EventSource
+from facsim.core.showerfile import ENERGIES, SHOWERS
+from facsim.core.sources import ConcatSource
+from facsim.core.store import FORMAT, StoreReader, open_hdf5
+from facsim.data.calochallenge import CaloChallengeReader
+from facsim.data.geometry import GeometryLike, load_geometry
+
+__all__ = ["open_events"]
+
+
+def open_events(
+    path: str | Path | Sequence[str | Path],
+    *,
+    geometry: GeometryLike | None = None,
+    mapping: str | Path | None = None,
+) -> EventSource:
+    """Open a file of events, or several as one, without loading it.
+
+    Args:
+        path: CaloChallenge HDF5, facsim's own store, or with `mapping` any HDF5 or ROOT file; a sequence is read as
+            one source.
+        geometry: the read-out, when the file does not say it: a built-in name (`ds2-electrons`), the path of a
+            binning XML or geometry JSON, or a geometry.
+        mapping: YAML file that says where the file keeps what, see `facsim.data.mapping`.
+
+    Returns:
+        A source that reads by range.
+
+    Raises:
+        FacsimError: the file is missing, damaged or of an unknown layout, or does not fit the geometry.
+    """
+    if not isinstance(path, str | Path):
+        return ConcatSource([open_events(one, geometry=geometry, mapping=mapping) for one in path])
+    path = Path(path)
+    if mapping is not None:
+        from facsim.data.mapped import open_mapped  # noqa: PLC0415  (pydantic and yaml are slow to import)
+
+        return open_mapped(path, Path(mapping), geometry)
+    if path.suffix.lower() == ".root":
+        raise FacsimError(f"'{path}' is a ROOT file: say which branches hold the events with a mapping file.")
+    with open_hdf5(path) as handle:
+        native, showers, keys = (
+            handle.attrs.get("format") == FORMAT,
+            bool({ENERGIES, SHOWERS} & set(handle)),
+            sorted(handle),
+        )
+    if native:
+        return _check_geometry(StoreReader(path), geometry, path)
+    if showers:
+        return CaloChallengeReader(path, geometry)
+    raise FacsimError(
+        f"'{path}' is neither a CaloChallenge file (data sets incident_energies, showers) nor a facsim store; "
+        f"it has {keys}: describe its layout with a mapping file."
+    )
+
+
+def _check_geometry(source: EventSource, geometry: GeometryLike | None, path: Path) -> EventSource:
+    if geometry is not None and (wanted := load_geometry(geometry)) != source.schema.geometry:
+        raise FacsimError(f"'{path}' says itself what its geometry is, and it is not '{wanted.name}'.")
+    return source
