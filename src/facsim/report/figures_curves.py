@@ -1,0 +1,198 @@
+"""Observables and profiles with a ratio panel: truth, its null, the surrogate and the baselines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from facsim.report.histograms import FloatArray, Histogram, occupied_range, ratio, relative_error
+from facsim.report.observables import Observable, Profile
+from facsim.report.style import GRID, INK, NULL, Look, log_axis, new_figure
+
+SIZE = (4.3, 3.95)
+_RATIO_SPANS = (0.1, 0.2, 0.5, 1.0)
+_LABEL_AT = -0.135
+_MEASURED = 0.5  # ratios are drawn where truth is known to better than this relative error, four entries a bin
+
+
+def observable_figure(item: Observable, looks: dict[str, Look], labels: dict[str, str]) -> Figure:
+    """Distribution of one observable with the ratio to truth below.
+
+    Args:
+        item: histograms of truth, null and samples.
+        looks: style of each sample; labels: name of each sample for the legend, with `reference` and `null`.
+    """
+    figure, top, bottom = _panels()
+    low, high = occupied_range([item.reference, *item.generated.values()])
+    _truth_histogram(top, item.reference)
+    if item.null is not None:
+        top.stairs(item.null.fractions()[0], item.null.edges, color=NULL, lw=1.0, zorder=3)
+    for name, histogram in reversed(item.generated.items()):
+        look = looks[name]
+        values, errors = histogram.fractions()
+        top.stairs(values, histogram.edges, color=look.colour, ls=look.dash, lw=look.width, zorder=5)
+        if look.width > 1.5:
+            _band(top, histogram.edges, values - errors, values + errors, look.colour, 0.22)
+    _ratios(bottom, item, looks)
+    for axes in (top, bottom):
+        axes.set_xlim(low, high)
+        if item.log_x and low > 0:
+            axes.set_xscale("log")
+            log_axis(axes.xaxis)
+    entries = "cells" if item.name.startswith("cell") else "showers"
+    top.set_ylabel(f"fraction of {entries} / bin")
+    top.yaxis.set_label_coords(_LABEL_AT, 1.0)
+    _limits(top, item)
+    bottom.set_xlabel(item.axis_label)
+    _legend(figure, looks, labels, item.null is not None, list(item.generated))
+    return figure
+
+
+def profile_figure(item: Profile, looks: dict[str, Look], labels: dict[str, str]) -> Figure:
+    """Mean profile with the ratio to truth below; vertical bars are errors of the mean."""
+    figure, top, bottom = _panels()
+    values, errors = item.reference
+    shown = values > 0
+    safe = np.where(shown, values, np.nan)
+    edges = _edges_around(item.centres)
+    top.stairs(values, edges, fill=True, color=INK, alpha=0.08, lw=0)
+    top.stairs(values, edges, color=INK, lw=1.5, zorder=4)
+    _band(bottom, edges, 1 - errors / safe, 1 + errors / safe, INK, 0.13)
+    curves: list[tuple[Any, Look | None]] = [] if item.null is None else [(item.null, None)]
+    curves += [(pair, looks[name]) for name, pair in reversed(item.generated.items())]
+    ratios = []
+    for (mean, error), look in curves:
+        style = _line_style(look)
+        top.stairs(np.where(mean > 0, mean, np.nan), edges, baseline=None, **style)
+        bottom.stairs(mean / safe, edges, baseline=None, **style)
+        if look is None or look.width > 1.5:
+            _band(bottom, edges, (mean - error) / safe, (mean + error) / safe, style["color"], 0.2)
+            ratios.append(mean / safe)
+    positive = values[shown]
+    top.set_yscale("log")
+    log_axis(top.yaxis)
+    if len(positive):
+        top.set_ylim(max(positive.min() * 0.4, positive.max() * 1e-6), positive.max() * 3)
+    _ratio_axis(bottom, ratios)
+    for axes in (top, bottom):
+        axes.set_xlim(edges[0], edges[-1])
+    top.set_ylabel(f"mean energy [{item.unit}]" if item.unit else "mean")
+    top.yaxis.set_label_coords(_LABEL_AT, 1.0)
+    bottom.set_xlabel(item.label)
+    _legend(figure, looks, labels, item.null is not None, list(item.generated))
+    return figure
+
+
+def _panels() -> tuple[Figure, Axes, Axes]:
+    """Main panel above a ratio panel; the same margins in every figure, so that figures side by side line up."""
+    figure = new_figure(*SIZE)
+    grid = figure.add_gridspec(
+        2, 1, height_ratios=[2.3, 1], hspace=0.07, left=0.15, right=0.965, top=0.875, bottom=0.125
+    )
+    top = figure.add_subplot(grid[0])
+    bottom = figure.add_subplot(grid[1], sharex=top)
+    top.tick_params(labelbottom=False)
+    bottom.set_ylabel("ratio to truth", loc="center")
+    bottom.yaxis.set_label_coords(_LABEL_AT, 0.5)
+    bottom.axhline(1.0, color=INK, lw=0.8, zorder=2)
+    bottom.grid(axis="y", color=GRID, lw=0.5)
+    return figure, top, bottom
+
+
+def _truth_histogram(axes: Axes, histogram: Histogram) -> None:
+    values, errors = histogram.fractions()
+    axes.stairs(values, histogram.edges, fill=True, color=INK, alpha=0.08, lw=0)
+    axes.stairs(values, histogram.edges, color=INK, lw=1.5, zorder=4)
+    _band(axes, histogram.edges, values - errors, values + errors, INK, 0.2)
+
+
+def _ratios(axes: Axes, item: Observable, looks: dict[str, Look]) -> None:
+    error = relative_error(item.reference)
+    error[error > _MEASURED] = np.nan
+    known = np.isfinite(error)
+    _band(axes, item.reference.edges, 1 - error, 1 + error, INK, 0.13)
+    focus = []
+    if item.null is not None:
+        value, _ = ratio(item.null, item.reference)
+        axes.stairs(np.where(known, value, np.nan), item.null.edges, baseline=None, color=NULL, lw=0.9, zorder=3)
+    for name, histogram in reversed(item.generated.items()):
+        look = looks[name]
+        value, spread = ratio(histogram, item.reference)
+        value[~known] = np.nan
+        axes.stairs(value, histogram.edges, baseline=None, color=look.colour, ls=look.dash, lw=look.width, zorder=5)
+        if look.width > 1.5:
+            _band(axes, histogram.edges, value - spread, value + spread, look.colour, 0.22)
+            focus.append(value)
+    _ratio_axis(axes, focus)
+
+
+def _ratio_axis(axes: Axes, focus: list[FloatArray]) -> None:
+    """The smallest of a few symmetric ranges about 1 that holds most of the surrogate's well-measured ratios."""
+    values = np.concatenate(focus) if focus else np.array([])
+    values = np.abs(values[np.isfinite(values)] - 1)
+    need = float(np.quantile(values, 0.9)) * 1.3 if len(values) else 0.4
+    span = next((s for s in _RATIO_SPANS if s >= need), _RATIO_SPANS[-1])
+    axes.set_ylim(1 - 1.15 * span, 1 + 1.15 * span)
+    axes.set_yticks([1 - span, 1.0, 1 + span])
+
+
+def _limits(axes: Axes, item: Observable) -> None:
+    histograms = [item.reference, *item.generated.values()]
+    peak = max(float(h.fractions()[0].max(initial=0)) for h in histograms)
+    reference = item.reference.fractions()[0]
+    if item.log_y and np.any(reference > 0):
+        axes.set_yscale("log")
+        log_axis(axes.yaxis)
+        axes.set_ylim(reference[reference > 0].min() * 0.5, peak * 3)
+        return
+    typical = max(float(reference.max(initial=0)), *(float(h.fractions()[0].max()) for h in histograms[:2]))
+    axes.set_ylim(0, 1.12 * min(peak, 2.2 * typical) or 1.0)
+    axes.yaxis.set_major_locator(MaxNLocator(5, prune="lower"))
+
+
+def _band(axes: Axes, edges: FloatArray, low: FloatArray, high: FloatArray, colour: str, alpha: float) -> None:
+    def double(values: FloatArray) -> FloatArray:
+        return np.repeat(values, 2)
+
+    axes.fill_between(
+        np.repeat(edges, 2)[1:-1], double(low), double(high), color=colour, alpha=alpha, lw=0, zorder=1.5
+    )
+
+
+def _edges_around(centres: FloatArray) -> FloatArray:
+    if len(centres) < 2:
+        return np.array([centres[0] - 0.5, centres[0] + 0.5])
+    middle = 0.5 * (centres[1:] + centres[:-1])
+    return np.concatenate([[2 * centres[0] - middle[0]], middle, [2 * centres[-1] - middle[-1]]])
+
+
+def _line_style(look: Look | None) -> dict[str, Any]:
+    if look is None:
+        return {"color": NULL, "lw": 1.0, "zorder": 3}
+    return {"color": look.colour, "ls": look.dash, "lw": look.width, "zorder": 5}
+
+
+def _legend(figure: Figure, looks: dict[str, Look], labels: dict[str, str], null: bool, names: list[str]) -> None:
+    """Two rows above the panels, in every figure, so that one figure can be shown alone."""
+    handles: list[Any] = [Patch(facecolor=INK + "22", edgecolor=INK, lw=1.4, label=labels["reference"])]
+    if null:
+        handles.append(Line2D([], [], color=NULL, lw=1.0, label=labels["null"]))
+    for name in names:
+        look = looks[name]
+        handles.append(Line2D([], [], color=look.colour, ls=look.dash, lw=look.width, label=labels[name]))
+    figure.legend(
+        handles=handles,
+        loc="upper left",
+        bbox_to_anchor=(0.135, 1.0),
+        ncols=min(4, (len(handles) + 1) // 2),
+        labelcolor=INK,
+        handletextpad=0.5,
+        labelspacing=0.25,
+        borderaxespad=0.1,
+    )

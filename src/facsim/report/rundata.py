@@ -1,0 +1,184 @@
+"""What a run directory holds, read once for the page; a part that is missing or unreadable is told, never fatal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from facsim.core.errors import FacsimError
+from facsim.core.store import read_json
+from facsim.report.style import Look, looks
+
+Json = dict[str, Any]
+NOT_SAMPLES = ("timing", "steps")
+_LABELS = {
+    "gflash": "GFlash",
+    "gflash-tuned": "GFlash, tuned",
+    "library": "shower library",
+    "bootstrap": "bootstrap",
+    "surrogate": "surrogate",
+}
+_BASELINES = ("gflash", "gflash-tuned", "library", "bootstrap")
+RESAMPLERS = ("library", "bootstrap")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One generated sample of the run: its scores, histograms and showers, each None when missing."""
+
+    name: str
+    kind: str
+    scorecard: Json | None = None
+    histograms: Json | None = None
+    showers: Path | None = None
+
+    @property
+    def label(self) -> str:
+        """Name for a reader."""
+        return _LABELS.get(self.name, self.name)
+
+    @property
+    def scores(self) -> list[Json]:
+        """All rows of the scorecard."""
+        return list((self.scorecard or {}).get("scores", []))
+
+    def score(self, name: str, region: str = "all") -> Json | None:
+        """The first score called `name` in `region`, or None."""
+        rows = (row for row in self.scores if row.get("name") == name and row.get("region", "all") == region)
+        return next(rows, None)
+
+
+@dataclass(frozen=True)
+class RunData:
+    """The readable content of a run directory; `problems` are sentences about what could not be read."""
+
+    dir: Path
+    samples: list[Sample] = field(default_factory=list)
+    config: Json = field(default_factory=dict)
+    data: Json = field(default_factory=dict)
+    provenance: Json = field(default_factory=dict)
+    timing: Json = field(default_factory=dict)
+    steps: Json = field(default_factory=dict)
+    card: Json = field(default_factory=dict)
+    check: Json = field(default_factory=dict)
+    training: dict[str, list[Json]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def looks(self) -> dict[str, Look]:
+        """How each sample is drawn."""
+        return looks({sample.name: sample.kind for sample in self.samples})
+
+    @property
+    def surrogate(self) -> Sample | None:
+        """The first sample that is no baseline."""
+        return next((sample for sample in self.samples if sample.kind != "baseline"), None)
+
+    @property
+    def truth_name(self) -> str:
+        """What the truth is called: Geant4 when its provenance says so, else truth."""
+        simulated = self.config.get("simulate") is not None
+        return "Geant4" if simulated or "geant4" in json.dumps(self.data).lower() else "truth"
+
+    @property
+    def with_scores(self) -> list[Sample]:
+        return [sample for sample in self.samples if sample.scorecard]
+
+    @property
+    def with_histograms(self) -> list[Sample]:
+        return [sample for sample in self.samples if sample.histograms]
+
+
+def load_run(run_dir: Path) -> RunData:
+    """Read every small file of the run directory; shower files are only noted.
+
+    Raises:
+        FacsimError: the directory does not exist.
+    """
+    if not run_dir.is_dir():
+        raise FacsimError(f"there is no run directory '{run_dir}' to report on.")
+    problems: list[str] = []
+    training = {
+        path.parent.name: lines
+        for path in sorted(run_dir.glob("models/*/metrics.jsonl"))
+        if (lines := _read_lines(path, problems))
+    }
+    return RunData(
+        dir=run_dir,
+        samples=_samples(run_dir, problems),
+        config=_read_yaml(run_dir / "config.yaml", problems),
+        data=_read(run_dir / "data.json", problems),
+        provenance=_read(run_dir / "provenance.json", problems),
+        timing=_read(run_dir / "scores" / "timing.json", problems),
+        steps=_read(run_dir / "scores" / "steps.json", problems),
+        card=_read(run_dir / "card.json", problems),
+        check=_read(run_dir / "check.json", problems),
+        training=training,
+        problems=problems,
+    )
+
+
+def _samples(run_dir: Path, problems: list[str]) -> list[Sample]:
+    folders = (("samples", "h5"), ("scores", "json"), ("hists", "json"))
+    names = {path.stem for folder, end in folders for path in run_dir.glob(f"{folder}/*.{end}")} - {*NOT_SAMPLES}
+    found = []
+    for name in names:
+        scorecard = _read(run_dir / "scores" / f"{name}.json", problems)
+        showers = run_dir / "samples" / f"{name}.h5"
+        found.append(
+            Sample(
+                name,
+                str(scorecard.get("kind", "baseline" if name in _BASELINES else "surrogate")),
+                scorecard or None,
+                _read(run_dir / "hists" / f"{name}.json", problems) or None,
+                showers if showers.is_file() else None,
+            )
+        )
+    return sorted(found, key=_rank)
+
+
+def _rank(sample: Sample) -> tuple[bool, int, str]:
+    known = _BASELINES.index(sample.name) if sample.name in _BASELINES else len(_BASELINES)
+    return sample.kind == "baseline", known, sample.name
+
+
+def _read(path: Path, problems: list[str]) -> Json:
+    if not path.is_file():
+        return {}
+    try:
+        value = read_json(path)
+    except (FacsimError, OSError, UnicodeDecodeError) as error:
+        problems.append(f"{path.name}: {error}")
+        return {}
+    if isinstance(value, Mapping):
+        return dict(value)
+    problems.append(f"'{path}' holds a JSON {type(value).__name__}, where an object was expected.")
+    return {}
+
+
+def _read_yaml(path: Path, problems: list[str]) -> Json:
+    if not path.is_file():
+        return {}
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
+        problems.append(f"'{path}' could not be read as YAML: {str(error).splitlines()[0]}.")
+        return {}
+    return dict(value) if isinstance(value, Mapping) else {}
+
+
+def _read_lines(path: Path, problems: list[str]) -> list[Json]:
+    """Records of a JSON-lines file; a last line cut by an interruption is left out."""
+    records = []
+    try:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if line.strip():
+                records.append(json.loads(line))
+    except (json.JSONDecodeError, OSError, UnicodeDecodeError):
+        problems.append(f"'{path}' could not be read past record {len(records)}.")
+    return [record for record in records if isinstance(record, dict)]

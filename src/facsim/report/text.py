@@ -1,0 +1,121 @@
+"""Numbers and names as a reader wants them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+
+NARROW = "\u202f"  # narrow no-break space, between thousands and before units
+_MINUS = "\u2212"
+
+OBSERVABLES: dict[str, tuple[str, str]] = {
+    "e_ratio": ("Visible over incident energy", "the peak is the response, the tails are leakage and late showers"),
+    "e_total": ("Total visible energy", "the shape follows the spectrum of incident energies"),
+    "e_layer": ("Energy in a layer", "the low edge, where showers start late, is hard to model"),
+    "ec_x": ("Centre of energy in x", "it has to be symmetric about zero; the width is the fluctuation of the core"),
+    "ec_y": ("Centre of energy in y", "it has to be symmetric about zero and like the one in x"),
+    "ec_r": ("Centre of energy in radius", "too small means too narrow showers"),
+    "width_x": ("Width in x", "zero where a single cell was hit; correlations between cells show here first"),
+    "width_y": ("Width in y", "it has to be like the one in x"),
+    "width_r": ("Width in radius", "zero where a single ring was hit"),
+    "sparsity": ("Share of empty cells", "a surrogate that blurs its showers has too few empty cells"),
+    "cell": ("Energy of single cells", "the left end is the read-out threshold, the right end the shower core"),
+}
+_ALIASES = {"cells": "cell", "cell_energy": "cell", "spectrum": "cell", "cell_spectrum": "cell"}
+
+
+def describe(observable: str) -> tuple[str, str]:
+    """Name of an observable and what to look for, both plain words."""
+    key = _ALIASES.get(observable, observable)
+    return OBSERVABLES.get(key, (observable.replace("_", " "), "truth and surrogate should agree within the bands"))
+
+
+def count(number: float) -> str:
+    """`12 800`, with narrow spaces between thousands."""
+    return f"{round(number):,}".replace(",", NARROW)
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """`value` with `digits` significant digits, without trailing exponent for everyday sizes."""
+    if not math.isfinite(value):
+        return "–"
+    if value == 0:
+        return "0"
+    size = math.floor(math.log10(abs(value)))
+    if -4 <= size < 5:
+        return _minus(f"{value:.{max(0, digits - 1 - size)}f}")
+    return _power(value, digits)
+
+
+def plus_minus(value: float | None, error: float | None) -> str:
+    """`0.7132 ± 0.0087`: two significant digits of the error decide how the value is rounded."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if not error or not math.isfinite(error):
+        return significant(value, 4)
+    places = 1 - math.floor(math.log10(error))
+    if places > 7 or abs(value) >= 1e6:
+        return f"{_power(value, 3)} ± {_power(error, 2)}"
+    places = max(places, 0)
+    return _minus(f"{value:.{places}f} ± {error:.{places}f}")
+
+
+def duration(ms: float) -> str:
+    """A time with its unit, three significant digits: `0.413 ms`, `73.2 ms`, `1.20 s`."""
+    if ms >= 1000:
+        return f"{significant(ms / 1000)}{NARROW}s"
+    return f"{significant(ms)}{NARROW}ms"
+
+
+def times(factor: float) -> str:
+    """A speed-up: `24`, `7.9`, `0.64`."""
+    return significant(factor, 2 if factor < 100 else 3)
+
+
+def energy(mev: float) -> str:
+    """`1.26 GeV` or `500 MeV`."""
+    return f"{mev / 1e3:.3g}{NARROW}GeV" if mev >= 1e3 else f"{mev:.3g}{NARROW}MeV"
+
+
+def listing(words: Iterable[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    items = list(words)
+    return " and ".join(items) if len(items) < 3 else f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def capital(sentence: str) -> str:
+    """With its first letter a capital one."""
+    return sentence[:1].upper() + sentence[1:]
+
+
+def score_label(name: str) -> str:
+    """Plain words for a score's name, `separation/e_ratio` included."""
+    known = {
+        "auc_high": "AUC on high-level observables",
+        "auc_low": "AUC on cells",
+        "auc_cells": "AUC on cells",
+        "fpd": "Fréchet distance (FPD)",
+        "kpd": "kernel distance (KPD)",
+        "memorisation": "memorisation",
+    }
+    if name in known:
+        return known[name]
+    family, _, observable = name.partition("/")
+    if not observable:
+        return name.replace("_", " ")
+    words, _ = describe(re.sub(r"[/\[].*$", "", observable))
+    rest = observable[len(re.sub(r"[/\[].*$", "", observable)) :].strip("/[]")
+    return f"{words.lower()}{f' ({rest})' if rest else ''}" if family in ("separation", "w1") else f"{family}, {words}"
+
+
+def _minus(text: str) -> str:
+    return re.sub(r"^-", _MINUS, text)
+
+
+def _power(value: float, digits: int) -> str:
+    if value == 0:
+        return "0"
+    size = math.floor(math.log10(abs(value)))
+    raised = str(size).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return _minus(f"{value / 10.0**size:.{digits - 1}f}×10{raised}")
