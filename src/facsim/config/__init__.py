@@ -1,0 +1,6 @@
+"""The configuration of a run: one YAML file, every key checked, every typo named with its path."""
+
+from facsim.config.load import load_config, recipe, save_config
+from facsim.config.sections import RunConfig
+
+__all__ = ["RunConfig", "load_config", "recipe", "save_config"]

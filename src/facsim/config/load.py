@@ -1,0 +1,165 @@
+"""Reading a configuration: YAML, smoke section, overrides, then every key and name checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from facsim.config.complaints import nearest, sentence
+from facsim.config.sections import RunConfig
+from facsim.core.errors import FacsimError
+from facsim.core.store import atomic_path
+
+RECIPES = {"calorimeter": "calo-electrons.yaml"}
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML that refuses a key given twice."""
+
+
+def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    pairs = [(loader.construct_object(key, deep=True), value) for key, value in node.value]
+    keys = [key for key, _ in pairs]
+    twice = [key for key in keys if keys.count(key) > 1]
+    if twice:
+        line = node.start_mark.line + 1
+        raise yaml.constructor.ConstructorError(None, None, f"the key '{twice[0]}' is given twice below line {line}")
+    return {key: loader.construct_object(value, deep=True) for key, value in pairs}
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def load_config(
+    source: str | Path | Mapping[str, Any], overrides: Iterable[str] = (), smoke: bool = False, seed: int | None = None
+) -> RunConfig:
+    """Read, complete and check a run configuration.
+
+    Later parts win: the file, then its `smoke:` section (only with `smoke`), then `overrides`, then `seed`.
+
+    Args:
+        source: a YAML file or its parsed content.
+        overrides: `"train.steps=200"` and the like; values are YAML.
+        smoke: apply the file's `smoke:` section, which shrinks the run to under a minute.
+        seed: replaces the configuration's seed.
+
+    Raises:
+        FacsimError: unreadable YAML, an unknown key (its path and the nearest known one are named), a bad value.
+    """
+    where = "the configuration" if isinstance(source, Mapping) else f"'{source}'"
+    tree = _anchored(dict(source), Path()) if isinstance(source, Mapping) else _read(Path(source))
+    small = tree.pop("smoke", None) or {}
+    if smoke and not small:
+        raise FacsimError(f"{where} has no 'smoke' section, so it cannot be run with --smoke.")
+    if smoke:
+        tree = _merged(tree, small)
+    for text in overrides:
+        tree = _merged(tree, _override(text))
+    if seed is not None:
+        tree["seed"] = seed
+    config = _validated(tree, where)
+    _check_names(config, where)
+    return config
+
+
+def save_config(config: RunConfig, path: Path) -> None:
+    """Write the complete configuration as YAML, atomically; `load_config` reads it back."""
+    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, width=110)
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def recipe(task: str) -> Path:
+    """The commented configuration that ships for `task`.
+
+    Raises:
+        FacsimError: no such task.
+    """
+    if task not in RECIPES:
+        raise FacsimError(f"unknown task '{task}': expected one of {sorted(RECIPES)}.")
+    return Path(__file__).parents[1] / "recipes" / RECIPES[task]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except OSError as error:
+        raise FacsimError(f"cannot read the configuration '{path}': {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise FacsimError(f"'{path}' is not valid YAML: {' '.join(str(error).split())}.") from None
+    if not isinstance(tree, dict):
+        raise FacsimError(f"'{path}' should hold keys and values, not {type(tree).__name__}.")
+    return _anchored(tree, path.parent)
+
+
+def _anchored(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Make the relative paths of the section `data` start at `folder`."""
+    data = tree.get("data")
+    if not isinstance(data, dict):
+        return tree
+    data = dict(data)
+    if isinstance(data.get("files"), list):
+        data["files"] = [str((folder / str(name)).absolute()) for name in data["files"]]
+    for key in ("mapping", "geometry"):
+        if isinstance(data.get(key), str) and (folder / data[key]).is_file():
+            data[key] = str((folder / data[key]).absolute())
+    return {**tree, "data": data}
+
+
+def _override(text: str) -> dict[str, Any]:
+    key, equals, value = text.partition("=")
+    names = key.strip().split(".")
+    if not equals or not all(names):
+        raise FacsimError(f"--set expects key.path=value, for example train.steps=200, not '{text}'.")
+    try:
+        tree = yaml.load(value, Loader=_Loader)
+    except yaml.YAMLError:
+        raise FacsimError(f"the value of --set {text} is not valid YAML.") from None
+    for name in reversed(names):
+        tree = {name: tree}
+    return _anchored(tree, Path())
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` laid on `base`: mappings are joined key by key, all else is replaced."""
+    result = dict(base)
+    for key, value in over.items():
+        old = result.get(key)
+        result[key] = _merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return result
+
+
+def _validated(tree: Mapping[str, Any], where: str) -> RunConfig:
+    try:
+        return RunConfig.model_validate(tree)
+    except ValidationError as error:
+        raise FacsimError(sentence(error, RunConfig, (), where)) from None
+
+
+def _check_names(config: RunConfig, where: str) -> None:
+    """Check the model's and the baselines' names and options where they are defined."""
+    from facsim.models import MODELS  # noqa: PLC0415  torch is heavy
+    from facsim.simulate.baselines import BASELINES  # noqa: PLC0415
+
+    _known(config.model.name, MODELS, "model.name", where)
+    try:
+        MODELS[config.model.name].Options.model_validate(config.model.options)
+    except ValidationError as error:
+        raise FacsimError(sentence(error, MODELS[config.model.name].Options, ("model",), where)) from None
+    for index, baseline in enumerate(config.baselines):
+        _known(baseline.name, BASELINES, f"baselines.{index}", where)
+        options = [option.name for option in fields(BASELINES[baseline.name]) if option.init]
+        for key in baseline.options.keys() - set(options):
+            prefix = f"baselines.{index}."
+            raise FacsimError(f"unknown key '{prefix}{key}' in {where}{nearest(key, options, prefix) or '.'}")
+
+
+def _known(name: str, table: Mapping[str, Any], path: str, where: str) -> None:
+    if name not in table:
+        hint = nearest(name, table) or f": expected one of {sorted(table)}."
+        raise FacsimError(f"unknown name '{name}' at '{path}' in {where}{hint}")

@@ -1,0 +1,131 @@
+"""The sections of a run's configuration."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from facsim.simulate.showers import ShowerSimulation
+from facsim.train.settings import TrainSettings
+
+Share = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)]
+
+
+class Section(BaseModel):
+    """A part of the configuration; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Named(BaseModel):
+    """A model or baseline by its registered name; all other keys are its options."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    name: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Everything but the name."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class ModelConfig(Named):
+    """The surrogate: a name in `facsim.models.MODELS`, all other keys are the model's options."""
+
+    name: str = "two-stage"
+
+
+class DataConfig(Section):
+    """Events of one's own in place of a simulation.
+
+    `files` are read in the order given; `format` is found out when left alone; `mapping` is a YAML file that
+    says which keys or branches of a foreign file hold what; `geometry` is a built-in name or a binning XML file.
+    Relative paths start at the configuration file.
+    """
+
+    files: list[str] = Field(min_length=1)
+    mapping: str | None = None
+    geometry: str | None = None
+
+
+class PrepareConfig(Section):
+    """Sizes of the splits, as counts or as fractions of all events; what is left trains.
+
+    `test` is the size of each of the two disjoint truth samples that judge: `reference` (A) and `null` (B).
+    """
+
+    validation: Share = 0.05
+    test: Share = 0.2
+
+
+class SampleConfig(Section):
+    """How surrogate and baselines are sampled; `steps` are the sampler lengths of the quality-against-time curve."""
+
+    batch_size: int = Field(500, ge=1)
+    steps: list[Annotated[int, Field(ge=0)]] = []
+
+
+class EvaluateConfig(Section):
+    """How the samples are judged: bootstrap replicas, bins of incident energy, size of the classifier tests."""
+
+    bootstrap: int = Field(50, ge=2)
+    energy_bins: int = Field(4, ge=1)
+
+
+class TimingConfig(Section):
+    """Which sampling times are measured."""
+
+    batches: list[Annotated[int, Field(ge=1)]] = [1, 10, 100, 1000]
+    repeats: int = Field(5, ge=1)
+    geant4_events: int = Field(100, ge=1)
+
+
+class ReportConfig(Section):
+    """The page that shows the run."""
+
+    title: str = "facsim report"
+
+
+class ExportConfig(Section):
+    """The exported graph and the batch sizes at which it is compared with torch."""
+
+    opset: int = Field(20, ge=18)
+    batch_sizes: list[Annotated[int, Field(ge=1)]] = [1, 7, 64]
+
+
+class RunConfig(Section):
+    """Everything that determines a run. Either `simulate` or `data` says where truth comes from."""
+
+    task: Literal["calorimeter"] = "calorimeter"
+    seed: int = Field(1, ge=0)
+    simulate: ShowerSimulation | None = None
+    data: DataConfig | None = None
+    prepare: PrepareConfig = PrepareConfig()
+    model: ModelConfig = ModelConfig()
+    train: TrainSettings = TrainSettings()
+    baselines: list[Named] = []
+    sample: SampleConfig = SampleConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+    timing: TimingConfig = TimingConfig()
+    report: ReportConfig = ReportConfig()
+    export: ExportConfig = ExportConfig()
+
+    @field_validator("baselines")
+    @classmethod
+    def _distinct_baselines(cls, baselines: list[Named]) -> list[Named]:
+        names = [baseline.name for baseline in baselines]
+        if len(set(names)) != len(names):
+            raise ValueError(f"each baseline may be named once, not {names}")
+        return baselines
+
+    @model_validator(mode="after")
+    def _one_truth(self) -> RunConfig:
+        if (self.simulate is None) == (self.data is None):
+            raise ValueError("give either 'simulate' (a Geant4 simulation) or 'data' (your own files), and not both")
+        return self

@@ -1,0 +1,158 @@
+"""The run directory: where files lie, which stage is done, what produced it, and who works in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from facsim.config import RunConfig, load_config, save_config
+from facsim.core.errors import FacsimError
+from facsim.core.store import read_json, write_json
+from facsim.provenance import provenance
+
+SURROGATE = "surrogate"
+Advance = Callable[[float, str], None]
+
+
+class Reporter(Protocol):
+    """Tells a person what goes on."""
+
+    def say(self, text: str) -> None:
+        """Show one line."""
+        ...
+
+    def progress(self, label: str) -> AbstractContextManager[Advance]:
+        """Context with a function of (fraction done, note)."""
+        ...
+
+
+class Silent:
+    """A reporter that says nothing."""
+
+    def say(self, text: str) -> None:
+        """Show nothing."""
+
+    def progress(self, label: str) -> AbstractContextManager[Advance]:
+        """A function that shows nothing."""
+        return nullcontext(lambda fraction, note: None)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory and its configuration; stages meet only through the files named here."""
+
+    dir: Path
+    config: RunConfig
+    reporter: Reporter = field(default_factory=Silent)
+
+    @property
+    def truth(self) -> Path:
+        return self.dir / "truth.h5"
+
+    @property
+    def data(self) -> Path:
+        return self.dir / "data.json"
+
+    @property
+    def transform(self) -> Path:
+        return self.dir / "transform.json"
+
+    @property
+    def onnx(self) -> Path:
+        return self.dir / "model.onnx"
+
+    @property
+    def report(self) -> Path:
+        return self.dir / "report" / "index.html"
+
+    @property
+    def timing(self) -> Path:
+        return self.dir / "scores" / "timing.json"
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all that is sampled and judged: the surrogate, then the baselines."""
+        return [SURROGATE, *(baseline.name for baseline in self.config.baselines)]
+
+    @property
+    def steps(self) -> list[int]:
+        """Lengths of the surrogate's sampler on the curve of quality against time."""
+        return sorted(set(self.config.sample.steps))
+
+    def step_samples(self, steps: int) -> Path:
+        return self.dir / "samples" / "steps" / f"{steps}.h5"
+
+    def model(self, name: str = SURROGATE) -> Path:
+        return self.dir / "models" / name
+
+    def samples(self, name: str) -> Path:
+        return self.dir / "samples" / f"{name}.h5"
+
+    def scores(self, name: str) -> Path:
+        return self.dir / "scores" / f"{name}.json"
+
+    def hists(self, name: str) -> Path:
+        return self.dir / "hists" / f"{name}.json"
+
+    def stamp(self, stage: str) -> Path:
+        return self.dir / "stamps" / f"{stage}.json"
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep a second facsim process out of this directory.
+
+        The lock belongs to the process: it is gone when the process is, however it ended.
+
+        Raises:
+            FacsimError: another process holds it, or the directory cannot be written.
+        """
+        path = self.dir / ".lock"
+        try:
+            self.dir.mkdir(parents=True, exist_ok=True)
+            handle = path.open("a+", encoding="utf-8")
+        except OSError as error:
+            raise FacsimError(f"cannot write to the run directory '{self.dir}': {error.strerror}.") from None
+        with handle:
+            _lock(handle.fileno(), self.dir)
+            yield
+
+    def save(self, command: list[str]) -> None:
+        """Write the resolved configuration and add this command to the provenance."""
+        save_config(self.config, self.dir / "config.yaml")
+        path = self.dir / "provenance.json"
+        history = read_json(path)["history"] if path.is_file() else []
+        entry = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "command": command}
+        write_json(path, {**provenance(self.config.seed), "history": [*history, entry]})
+
+
+def open_run(out: Path, config: RunConfig | None = None, reporter: Reporter | None = None) -> Run:
+    """The run in directory `out`; without `config` the one saved there is used.
+
+    Raises:
+        FacsimError: no configuration was given and `out` holds none.
+    """
+    if config is None:
+        saved = out / "config.yaml"
+        if not saved.is_file():
+            raise FacsimError(
+                f"'{out}' is not a run directory yet: give a configuration file, or run facsim init first."
+            )
+        config = load_config(saved)
+    return Run(out, config, reporter or Silent())
+
+
+def _lock(descriptor: int, directory: Path) -> None:
+    try:
+        import fcntl  # noqa: PLC0415  absent on Windows
+    except ImportError:
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise FacsimError(
+            f"another facsim process is working in '{directory}': wait for it to end, or choose another --out."
+        ) from None
