@@ -67,7 +67,7 @@ def scale_robustly(real: FloatArray, gen: FloatArray) -> tuple[FloatArray, Float
     width, spread = 0.5 * (high - low), np.std(real, axis=0)
     unit = np.where(width < 0.1 * spread, spread, width)
     unit[unit <= 1e-12 * np.maximum(np.abs(centre), 1e-300)] = 1.0
-    return tuple(np.clip((sample - centre) / unit, -CLIP, CLIP) for sample in (real, gen))  # type: ignore[return-value]
+    return np.clip((real - centre) / unit, -CLIP, CLIP), np.clip((gen - centre) / unit, -CLIP, CLIP)
 
 
 def outlier_fraction(real: NDArray[Any], gen: NDArray[Any]) -> float:

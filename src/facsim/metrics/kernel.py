@@ -116,12 +116,12 @@ def _product_moments(x: FloatArray, blocks: NDArray[np.int64]) -> FloatArray:
     i, j = np.triu_indices(dimension + 1)
     weight = np.where(i == j, 1.0, np.sqrt(2.0))
     moments = np.zeros((int(blocks.max()) + 1, len(i), len(i)))
-    for block, moment in enumerate(moments):
+    for block in range(len(moments)):
         members = extended[blocks == block]
         for first in range(0, len(members), ROWS_AT_ONCE):
             part = members[first : first + ROWS_AT_ONCE]
             products = part[:, i] * part[:, j] * weight
-            moment += products.T @ products
+            moments[block] += products.T @ products
     return moments.reshape(len(moments), -1)
 
 

@@ -140,7 +140,7 @@ def _from_counts(
     noise = float(np.sum(((h_a / n_a + h_b / n_b) / (2 * total)) ** 2))
     # The bootstrap adds its own noise to that of the sample; near S = 0, where S is quadratic in the difference,
     # that makes its variance too large by 4 noise. The variance of truth against truth is 2 noise.
-    error = float(np.sqrt(max(np.var(boot, ddof=1) - 4 * noise, 2 * noise)))
+    error = float(np.sqrt(max(float(np.var(boot, ddof=1)) - 4 * noise, 2 * noise)))
     return (value - _noise_bias(a, b) if protocol == STRICT else value), error
 
 
@@ -148,7 +148,7 @@ def _noise_bias(a: NDArray[np.int64], b: NDArray[np.int64]) -> float:
     """Expected S from counting noise alone, to second order: 2 sum h_a h_b (h_b / N_a + h_a / N_b) / (h_a + h_b)^3.
 
     The factor T / (T - 1), T the entries of a bin, makes it exact for equal sample sizes and distributions in bins
-    of any content; disjoint bins have none.
+    of two entries or more; disjoint bins have none.
     """
     n_a, n_b = a.sum(), b.sum()
     h_a, h_b, entries = a / n_a, b / n_b, a + b

@@ -56,10 +56,10 @@ def wasserstein_1d(
 def _weights(name: str, values: FloatArray, weights: NDArray[Any] | None) -> FloatArray:
     if weights is None:
         return np.full(len(values), 1 / len(values))
-    given = np.asarray(weights, dtype=np.float64)
+    given: FloatArray = np.asarray(weights, dtype=np.float64)
     if given.shape != values.shape or not np.all(given >= 0) or not 0 < given.sum() < np.inf:
         raise FacsimError(f"weights of the {name} sample must be {len(values)} numbers, not negative, not all zero.")
-    return given / given.sum()
+    return np.asarray(given / given.sum())
 
 
 def _variance(potential: FloatArray, mass: FloatArray) -> float:
