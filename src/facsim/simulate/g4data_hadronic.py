@@ -19,8 +19,11 @@ MAX_PHOTONUCLEAR_Z = 95
 
 
 def mass_number(z: int) -> float:
-    """Mass number on the valley of stability."""
-    return float({1: 1.008, 2: 4.0}.get(z, 2 * z + 0.0064 * z**2.13))
+    """Mass number on the valley of stability, from Z = A / (1.98 + 0.0155 A^(2/3)) (Bethe and Weizsaecker)."""
+    if z <= 2:
+        return (1.008, 4.0)[z - 1]
+    a = np.arange(1.0, 300.0)
+    return float(np.interp(z, a / (1.98 + 0.0155 * a ** (2 / 3)), a))
 
 
 def neutron_inelastic(energy: FloatArray, z: int) -> FloatArray:
@@ -49,18 +52,21 @@ def neutron_capture(energy: FloatArray, z: int) -> FloatArray:
 
 
 def photonuclear(energy: FloatArray, z: int) -> FloatArray:
-    """Barn: giant dipole resonance with the Thomas-Reiche-Kuhn sum and quasi-deuteron absorption above 7 MeV.
+    """Barn: the giant dipole resonance with the systematics of RIPL for spherical nuclei, and above it absorption by
+    quasi-deuterons; zero below 7 MeV.
 
-    J. S. Levinger, Phys. Rev. 84 (1951) 43; M. B. Chadwick et al., Phys. Rev. C 44 (1991) 814.
+    T. Belgya et al., RIPL-2, IAEA-TECDOC-1506 (2006), chapter 7; J. S. Levinger, Phys. Rev. 84 (1951) 43; M. B.
+    Chadwick et al., Phys. Rev. C 44 (1991) 814.
     """
     a = mass_number(z)
-    neutrons = max(a - z, 0.0)
-    peak, width = 31.2 * a ** (-1 / 3) + 20.6 * a ** (-1 / 6), 6.0
-    detuning = (energy**2 - peak**2) / (np.maximum(energy, 1e-3) * width)
-    dipole = (2 / np.pi) * 0.060 * neutrons * z / a / width / (1 + detuning**2)
+    pairs = max(a - z, 0.0) * z / a
+    centre = 31.2 * a ** (-1 / 3) + 20.6 * a ** (-1 / 6)
+    width = 0.026 * centre**1.91
+    height = 1.2 * 0.120 * pairs / (np.pi * width)
+    detuning = (energy**2 - centre**2) / (np.maximum(energy, 1e-3) * width)
     floor = np.maximum(energy, 1.0)
     deuteron = 0.0612 * np.clip(energy - 2.224, 0, None) ** 1.5 / floor**3 * np.exp(-60 / floor)
-    return np.where(energy > 7.0, dipole + 6.5 * neutrons * z / a * deuteron, 0.0)
+    return np.where(energy > 7.0, height / (1 + detuning**2) + 6.5 * pairs * deuteron, 0.0)
 
 
 def write_nuclear(folder: Path) -> None:

@@ -18,7 +18,7 @@ from facsim.core import rng
 from facsim.core.errors import MissingExtraError
 from facsim.core.geometry import FloatArray, IntArray
 from facsim.simulate.detector import Detector, Readout
-from facsim.simulate.g4data import WORLD
+from facsim.simulate.g4data import WORLD, find_official
 
 CM = 10.0
 GAP = 1.0
@@ -27,8 +27,11 @@ EDGE = 1e-6
 
 
 def geant4_available() -> bool:
-    """Whether the Geant4 wheel (calzone, Linux on x86-64) and the packages with its data's tables are installed."""
-    return all(find_spec(name) is not None for name in ("calzone", "yamc", "xraydb"))
+    """Whether Geant4 can run here: its wheel (calzone, Linux on x86-64) is installed and there are data for it,
+    official ones or the packages with the tables of the miniature."""
+    if find_spec("calzone") is None:
+        return False
+    return all(find_spec(name) is not None for name in ("yamc", "xraydb")) or find_official() is not None
 
 
 def world_definition(detector: Detector) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,6 @@ from facsim.core.store import open_hdf5
 from facsim.simulate.g4data import find_data
 from facsim.simulate.g4data_folders import Geant4Data
 from facsim.simulate.g4data_miniature import package_version
-from facsim.simulate.geant4 import geant4_available
 from facsim.simulate.geant4_pool import Pool
 from facsim.simulate.gun import COLUMNS
 from facsim.simulate.showers_chunks import claim, cut_chunks, is_complete, merge, spent
@@ -124,7 +124,7 @@ def available_processors() -> int:
 
 
 def _data(settings: ShowerSimulation) -> Geant4Data:
-    if not geant4_available():
+    if find_spec("calzone") is None:
         raise MissingExtraError("geant4", "calzone")
     data = find_data(settings.detector.materials)
     physics = settings.detector.physics
