@@ -6,4 +6,65 @@ The verbs of the command line are functions here: `facsim.run("config.yaml", out
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from facsim.api import demo, evaluate, export, init, prepare, report, run, sample, score, simulate, train
+    from facsim.core.errors import FacsimError
+    from facsim.data import open_events
+    from facsim.info import describe as info
+
 __version__ = "0.1.0"
+__all__ = [
+    "FacsimError",
+    "demo",
+    "evaluate",
+    "export",
+    "info",
+    "init",
+    "open_events",
+    "prepare",
+    "report",
+    "run",
+    "sample",
+    "score",
+    "simulate",
+    "train",
+]
+
+_ELSEWHERE = {"FacsimError": "facsim.core.errors", "open_events": "facsim.data"}
+_ALSO_MODULES = ("evaluate", "export", "info", "report", "run", "simulate", "train")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'facsim' has no attribute '{name}'")
+    if name in _ALSO_MODULES:
+        return import_module(f"facsim.{name}")
+    return getattr(import_module(_ELSEWHERE.get(name, "facsim.api")), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])
+
+
+class _Verb(ModuleType):
+    """A subpackage that has the name of a verb, such as `facsim.report`: calling it does what the verb does."""
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return getattr(import_module("facsim.api"), self.__name__.rpartition(".")[2])(*args, **options)
+
+
+class _Facsim(ModuleType):
+    """This package; makes subpackages callable when the import system hands them over."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _ALSO_MODULES and isinstance(value, ModuleType):
+            value.__class__ = _Verb
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Facsim

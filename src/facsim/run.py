@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from facsim.config import RunConfig, load_config, save_config
+from facsim.config import RunConfig, save_config
 from facsim.core.errors import FacsimError
 from facsim.core.store import read_json, write_json
 from facsim.provenance import provenance
@@ -129,20 +129,16 @@ class Run:
         write_json(path, {**provenance(self.config.seed), "history": [*history, entry]})
 
 
-def open_run(out: Path, config: RunConfig | None = None, reporter: Reporter | None = None) -> Run:
-    """The run in directory `out`; without `config` the one saved there is used.
+def saved_config(out: Path) -> Path:
+    """The configuration saved in the run directory `out`.
 
     Raises:
-        FacsimError: no configuration was given and `out` holds none.
+        FacsimError: there is none.
     """
-    if config is None:
-        saved = out / "config.yaml"
-        if not saved.is_file():
-            raise FacsimError(
-                f"'{out}' is not a run directory yet: give a configuration file, or run facsim init first."
-            )
-        config = load_config(saved)
-    return Run(out, config, reporter or Silent())
+    path = out / "config.yaml"
+    if not path.is_file():
+        raise FacsimError(f"'{out}' is not a run directory yet: give a configuration file (facsim init writes one).")
+    return path
 
 
 def _lock(descriptor: int, directory: Path) -> None:

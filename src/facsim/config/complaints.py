@@ -29,7 +29,10 @@ def sentence(error: ValidationError, model: type[BaseModel], above: tuple[str, .
     if first["type"] == "missing":
         return f"the key '{path}' is missing in {where}.{more}"
     message = (
-        first["msg"].removeprefix("Value error, ").partition(" or instance of ")[0].replace("dictionary", "mapping")
+        first["msg"]
+        .removeprefix("Value error, ")
+        .partition(" or instance of ")[0]
+        .replace("a valid dictionary", "a mapping of keys to values")
     )
     at = f"'{path}' in {where}: " if path else f"{where}: "
     got = f", not {first['input']!r}" if path and first["type"] != "value_error" else ""

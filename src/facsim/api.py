@@ -1,0 +1,219 @@
+"""The verbs as plain functions, for scripts and notebooks; the command line calls exactly these."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+from facsim.config import DataConfig, RunConfig, load_config, recipe
+from facsim.core.errors import FacsimError
+from facsim.info import describe as info
+from facsim.pipeline import STAGES, Done, check_extras, check_upstream, run_stage
+from facsim.pipeline.terminal import Terminal
+from facsim.run import Reporter, Run, saved_config
+from facsim.simulate.geant4 import geant4_available
+from facsim.simulate.sample import sample_path
+
+__all__ = [
+    "RunOptions",
+    "RunResult",
+    "demo",
+    "evaluate",
+    "export",
+    "info",
+    "init",
+    "prepare",
+    "report",
+    "run",
+    "sample",
+    "score",
+    "simulate",
+    "train",
+]
+
+ConfigLike = str | Path | Mapping[str, Any] | RunConfig | None
+VERBS = {"run": tuple(STAGES), "export": ("export", "timing")}
+
+
+class RunOptions(TypedDict, total=False):
+    """Options that all verbs share.
+
+    Attributes:
+        out: the run directory; by default `runs/` and the name of the configuration file.
+        overrides: `"train.lr=1e-4"` and the like.
+        seed: replaces the configuration's seed.
+        smoke: apply the configuration's `smoke` section.
+        force: run even what is up to date.
+        reporter: who is told of the progress; by default the terminal (standard error).
+    """
+
+    out: str | Path | None
+    overrides: Sequence[str]
+    seed: int | None
+    smoke: bool
+    force: bool
+    reporter: Reporter | None
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A run directory and what was done in it."""
+
+    dir: Path
+    stages: list[Done]
+
+    @property
+    def report(self) -> Path | None:
+        """The report page, once there is one."""
+        path = self.dir / "report" / "index.html"
+        return path if path.is_file() else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready summary."""
+        report = None if self.report is None else str(self.report)
+        return {"run": str(self.dir), "stages": [asdict(done) for done in self.stages], "report": report}
+
+
+def simulate(config: ConfigLike = None, **options: Unpack[RunOptions]) -> RunResult:
+    """Simulate truth showers with Geant4 into `truth.h5`."""
+    return _work("simulate", config, options)
+
+
+def prepare(config: ConfigLike = None, **options: Unpack[RunOptions]) -> RunResult:
+    """Check the truth and divide it in splits: `data.json`."""
+    return _work("prepare", config, options)
+
+
+def train(config: ConfigLike = None, **options: Unpack[RunOptions]) -> RunResult:
+    """Train the surrogate: `models/surrogate/`; an interrupted training goes on."""
+    return _work("train", config, options)
+
+
+def sample(config: ConfigLike = None, **options: Unpack[RunOptions]) -> RunResult:
+    """Sample surrogate and baselines: `samples/*.h5`."""
+    return _work("sample", config, options)
+
+
+def evaluate(config: ConfigLike = None, **options: Unpack[RunOptions]) -> RunResult:
+    """Judge all samples against truth: `scores/`, `hists/`."""
+    return _work("evaluate", config, options)
+
+
+def export(config: ConfigLike = None, **options: Unpack[RunOptions]) -> RunResult:
+    """Export the surrogate: `model.onnx`, `card.json`, `check.json`, and time it."""
+    return _work("export", config, options)
+
+
+def report(config: ConfigLike = None, **options: Unpack[RunOptions]) -> RunResult:
+    """Write the page that shows the run: `report/index.html`."""
+    return _work("report", config, options)
+
+
+def run(config: ConfigLike = None, **options: Unpack[RunOptions]) -> RunResult:
+    """Do all stages, each only where its result is missing or out of date.
+
+    Example:
+        >>> facsim.run("config.yaml", out="runs/first", smoke=True).report
+
+    Raises:
+        FacsimError: anything that keeps a stage from its result, in one sentence.
+    """
+    return _work("run", config, options)
+
+
+def demo(**options: Unpack[RunOptions]) -> RunResult:
+    """Run the electron recipe, by default into `runs/demo`.
+
+    Where Geant4 is not installed the recipe runs on the small sample of Geant4 showers that ships with facsim.
+    """
+    source = recipe("calorimeter")
+    config = load_config(source, options.get("overrides", ()), options.get("smoke", False), options.get("seed"))
+    if config.simulate is not None and not geant4_available():
+        _reporter(options).say(
+            "Geant4 (calzone) is not installed here: the demo uses the 400 Geant4 showers that ship with facsim."
+        )
+        config = config.model_copy(update={"simulate": None, "data": DataConfig(files=[str(sample_path())])})
+    out = options.get("out") or Path("runs") / "demo"
+    return _work("run", config, {"out": out, "force": options.get("force", False), "reporter": _reporter(options)})
+
+
+def init(task: str = "calorimeter", path: str | Path | None = None) -> Path:
+    """Write the commented configuration of `task`; by default `<task>.yaml` in the working directory.
+
+    Raises:
+        FacsimError: unknown task, or the file exists already.
+    """
+    source = recipe(task)
+    target = Path(path or f"{task}.yaml")
+    if target.exists():
+        raise FacsimError(f"'{target}' exists already: choose another name, or remove it first.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+    return target
+
+
+def score(
+    reference: str | Path,
+    generated: str | Path,
+    *,
+    geometry: str | None = None,
+    mapping: str | Path | None = None,
+    train: str | Path | None = None,
+    out: str | Path | None = None,
+    seed: int = 1,
+) -> Scorecard:
+    """Scorecard of the events in `generated` against those in `reference`, with no configuration.
+
+    Args:
+        reference: truth; it is divided in two disjoint halves, so that truth can be compared with truth.
+        generated: the events to judge.
+        geometry: the read-out where the files do not say it: a built-in name or the challenge's binning XML.
+        mapping: YAML file that says what the files hold where.
+        train: what the generator was trained on, for the memorisation check.
+        out: folder for `scores/<name>.json` and `hists/<name>.json`.
+        seed: of every random choice.
+
+    Raises:
+        FacsimError: files that are broken, of different geometries, or too small.
+    """
+
+
+def _reporter(options: RunOptions) -> Reporter:
+    return options.get("reporter") or Terminal()
+
+
+def _open(config: ConfigLike, options: RunOptions) -> Run:
+    """The run that `config` and `options` describe."""
+    out = options.get("out")
+    if isinstance(config, RunConfig):
+        resolved: RunConfig = config
+    else:
+        if config is None:
+            if out is None:
+                raise FacsimError("give a configuration file, or with --out a run directory that holds one.")
+            config = saved_config(Path(out))
+        arguments = (options.get("overrides", ()), options.get("smoke", False), options.get("seed"))
+        resolved = load_config(config, *arguments)
+    if out is None:
+        if not isinstance(config, str | Path):
+            raise FacsimError("say with 'out' which run directory to work in.")
+        out = Path("runs") / Path(config).stem
+    return Run(Path(out), resolved, _reporter(options))
+
+
+def _work(verb: str, config: ConfigLike, options: RunOptions) -> RunResult:
+    """Open the run, lock it, and do the stages of `verb`."""
+    run = _open(config, options)
+    stages = [STAGES[name] for name in VERBS.get(verb, (verb,))]
+    with run.lock():
+        if verb == "run":
+            check_extras(run.config)
+        else:
+            check_upstream(stages[0], STAGES, run)
+        run.save(sys.argv)
+        done = [run_stage(stage, run, options.get("force", False)) for stage in stages]
+    return RunResult(run.dir, done)

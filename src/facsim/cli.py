@@ -1,0 +1,223 @@
+"""The command line: one verb per stage. Thin: heavy imports happen inside the verbs."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from facsim import __version__
+from facsim.core.errors import FacsimError
+
+app = typer.Typer(
+    name="facsim",
+    help="Fast detector simulation: from Geant4 truth to a surrogate that is judged, shown and exported.",
+    epilog="Examples: facsim demo --smoke; facsim init calorimeter, then facsim run calorimeter.yaml",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+Config = Annotated[
+    Path | None, typer.Argument(help="Configuration file; without it the one saved in --out.", show_default=False)
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="Run directory; by default runs/ and the name of CONFIG.")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key, e.g. --set train.lr=1e-4; repeatable."),
+]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Replace the configuration's seed.")]
+Smoke = Annotated[bool, typer.Option("--smoke", help="In miniature: apply the configuration's section 'smoke'.")]
+Force = Annotated[bool, typer.Option("--force", help="Run even what is up to date.")]
+Json = Annotated[bool, typer.Option("--json", help="Result as JSON on standard output, all else on standard error.")]
+Geometry = Annotated[
+    str | None,
+    typer.Option("--geometry", help="Built-in read-out (ds2-electrons, ...) or the challenge's binning XML."),
+]
+
+Give = Callable[[dict[str, Any], Callable[[dict[str, Any]], None]], None]
+
+VERBS = {
+    "run": ("All stages, each only where it is needed.", "config.yaml --out runs/a --set simulate.events=2000"),
+    "simulate": ("Geant4 showers: truth.h5.", "config.yaml --out runs/a"),
+    "prepare": ("Check and divide the truth: data.json.", "--out runs/a"),
+    "train": ("Train the surrogate: models/surrogate/.", "--out runs/a --set train.steps=2000"),
+    "sample": ("Sample surrogate and baselines: samples/.", "--out runs/a"),
+    "evaluate": ("Judge the samples against truth: scores/.", "--out runs/a --set evaluate.bootstrap=200"),
+    "export": ("Export, check and time: model.onnx, card.json.", "--out runs/a"),
+    "report": ("The page that shows it all: report/index.html.", "--out runs/a"),
+}
+
+
+def _stage_verb(name: str) -> Callable[..., None]:
+    def verb(
+        config: Config = None,
+        out: Out = None,
+        overrides: Set = None,
+        seed: Seed = None,
+        smoke: Smoke = False,
+        force: Force = False,
+        as_json: Json = False,
+    ) -> None:
+        with _told_plainly(), _result(as_json) as give:
+            from facsim import api  # noqa: PLC0415
+            from facsim.show import show_run  # noqa: PLC0415
+
+            work = getattr(api, name)
+            result = work(config, out=out, overrides=overrides or (), seed=seed, smoke=smoke, force=force)
+            give(result.to_dict(), show_run)
+
+    return verb
+
+
+@app.command(epilog="Example: facsim demo --smoke --out runs/try")
+def demo(
+    out: Out = None,
+    overrides: Set = None,
+    seed: Seed = None,
+    smoke: Smoke = False,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Everything once, on Geant4 electrons.
+
+    About 15 minutes on 2 cores, a minute with --smoke. Interrupted, it goes on when run again.
+    """
+    with _told_plainly(), _result(as_json) as give:
+        from facsim import api  # noqa: PLC0415
+        from facsim.show import show_run  # noqa: PLC0415
+
+        where = out or Path("runs") / "demo"
+        result = api.demo(out=where, overrides=overrides or (), seed=seed, smoke=smoke, force=force)
+        give(result.to_dict(), show_run)
+
+
+@app.command(epilog="Example: facsim init calorimeter --out studies/calo.yaml")
+def init(
+    task: Annotated[str, typer.Argument(help="Kind of detector task; there is: calorimeter.")] = "calorimeter",
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where to; by default TASK.yaml.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a commented configuration."""
+    with _told_plainly(), _result(as_json) as give:
+        from facsim import api  # noqa: PLC0415
+
+        path = api.init(task, out)
+        give(
+            {"config": str(path)},
+            lambda told: typer.echo(f"{told['config']} is written; now: facsim run {path} --smoke"),
+        )
+
+
+for _name, (_help, _example) in VERBS.items():
+    app.command(_name, help=_help, epilog=f"Example: facsim {_name} {_example}")(_stage_verb(_name))
+
+
+@app.command(epilog="Example: facsim score reference.h5 generated.h5 --geometry ds2-electrons --json")
+def score(
+    reference: Annotated[Path, typer.Argument(help="Truth, at least twice as many events as are to be judged.")],
+    generated: Annotated[Path, typer.Argument(help="Events to judge.")],
+    geometry: Geometry = None,
+    mapping: Annotated[Path | None, typer.Option("--mapping", help="YAML that says what the files hold where.")] = None,
+    train: Annotated[
+        Path | None, typer.Option("--train", help="The generator's training events, for the memorisation check.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Also write the scorecard here.")
+    ] = None,
+    seed: Seed = None,
+    as_json: Json = False,
+) -> None:
+    """Scorecard of any two files.
+
+    The reference is divided in two disjoint halves, so that truth against truth stands beside every score.
+    """
+    with _told_plainly(), _result(as_json) as give:
+        from facsim import api  # noqa: PLC0415
+        from facsim.show import show_scorecard  # noqa: PLC0415
+
+        card = api.score(
+            reference,
+            generated,
+            geometry=geometry,
+            mapping=mapping,
+            train=train,
+            out=out,
+            seed=1 if seed is None else seed,
+        )
+        give(card.to_dict(), show_scorecard)
+
+
+@app.command(epilog="Example: facsim info --json")
+def info(as_json: Json = False) -> None:
+    """What is installed, and on what machine."""
+    with _told_plainly(), _result(as_json) as give:
+        from facsim.info import describe  # noqa: PLC0415
+        from facsim.show import show_facts  # noqa: PLC0415
+
+        give(describe(), show_facts)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@contextmanager
+def _told_plainly() -> Iterator[None]:
+    """Turn what a user can mend into one sentence and an exit status."""
+    try:
+        yield
+    except FacsimError as error:
+        typer.echo(f"facsim: {error}", err=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        typer.echo("facsim: interrupted; run the same command again to resume.", err=True)
+        raise typer.Exit(130) from None
+
+
+@contextmanager
+def _result(as_json: bool) -> Iterator[Give]:
+    """Give a function for the result: JSON on standard output, or shown to a person.
+
+    With JSON, whatever else writes to standard output meanwhile (also C libraries and child processes) is sent to
+    standard error.
+    """
+    if not as_json:
+        yield lambda data, show: show(data)
+        return
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    results: list[dict[str, Any]] = []
+    try:
+        yield lambda data, show: results.append(data)
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+    typer.echo(json.dumps(results[0], indent=2))
+
+
+def main() -> None:
+    """Entry point of the command `facsim`."""
+    app()

@@ -1,0 +1,35 @@
+"""What is installed and on which machine."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+from facsim.provenance import hardware, versions
+from facsim.simulate.g4data_folders import cache_dir
+
+EXTRAS = {
+    "geant4": ("calzone", "yamc", "xraydb"),
+    "jets": ("pythia8mc", "fastjet"),
+    "root": ("uproot", "awkward"),
+    "onnx": ("onnx", "onnxscript", "onnxruntime"),
+    "dask": ("distributed", "dask_jobqueue"),
+}
+
+
+def describe() -> dict[str, Any]:
+    """Versions, extras (installed or not), processor, accelerator and cache, JSON-ready."""
+    return {
+        "versions": versions(),
+        "extras": {name: all(find_spec(package) for package in packages) for name, packages in EXTRAS.items()},
+        "hardware": {**hardware(), "accelerator": _accelerator()},
+        "cache": str(cache_dir()),
+    }
+
+
+def _accelerator() -> str | None:
+    import torch  # noqa: PLC0415  heavy
+
+    if torch.cuda.is_available():
+        return str(torch.cuda.get_device_name(0))
+    return "mps" if torch.backends.mps.is_available() else None

@@ -1,0 +1,85 @@
+"""sample: showers of the surrogate and of every baseline at the conditions of the truth sample B."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from facsim.core.events import Events, EventSource, make_events
+from facsim.core.rng import generator, integer_seed
+from facsim.core.schema import Schema
+from facsim.core.showerfile import write_showers
+from facsim.core.sources import read_labels
+from facsim.models.checkpoint import load_model
+from facsim.models.sampling import TorchSampler
+from facsim.pipeline.truth import open_splits
+from facsim.run import SURROGATE, Advance, Run
+from facsim.simulate.baselines import Baseline, find_baseline
+
+Sampler = TorchSampler | Baseline
+
+
+@dataclass(frozen=True)
+class Target:
+    """What to sample and where to: conditions (N, K), the schema of the showers, showers at a time, seed."""
+
+    cond: NDArray[Any]
+    schema: Schema
+    batch_size: int
+    seed: int
+
+
+def sample(run: Run) -> None:
+    """Write `samples/<name>.h5` of the surrogate and each baseline, and `samples/steps/<n>.h5` for the curve."""
+    splits = open_splits(run)
+    cond, schema = read_labels(splits["null"]).cond, splits["null"].schema
+    target = Target(cond, schema, run.config.sample.batch_size, run.config.seed)
+    for name, path, sampler in _all_samplers(run, splits["train"]):
+        with run.reporter.progress(name) as advance:
+            write_showers(path, _batches(name, sampler, target, advance))
+    _remove_others(run)
+
+
+def load_surrogate(run: Run, steps: int | None = None) -> TorchSampler:
+    """The trained surrogate, with its own or another number of sampler steps."""
+    return TorchSampler(load_model(run.model(), **({} if steps is None else {"steps": steps})))
+
+
+def fit_baseline(run: Run, name: str, train: EventSource) -> Baseline:
+    """The baseline `name` of the configuration, fitted to the training events."""
+    options = next(baseline.options for baseline in run.config.baselines if baseline.name == name)
+    return find_baseline(name).fit(train, integer_seed(run.config.seed, "baseline", name), **options)
+
+
+def _all_samplers(run: Run, train: EventSource) -> Iterator[tuple[str, Path, Sampler]]:
+    yield SURROGATE, run.samples(SURROGATE), load_surrogate(run)
+    for steps in run.steps:
+        yield f"{SURROGATE}, {steps} steps", run.step_samples(steps), load_surrogate(run, steps)
+    for baseline in run.config.baselines:
+        yield baseline.name, run.samples(baseline.name), fit_baseline(run, baseline.name, train)
+
+
+def _batches(name: str, sampler: Sampler, target: Target, advance: Advance) -> Iterator[Events]:
+    """Showers at the conditions of `target`, a batch at a time; the generator's name is in the provenance."""
+    schema = replace(target.schema, provenance={"generator": name, "seed": target.seed})
+    rng = generator(target.seed, "sample", name)
+    for first in range(0, len(target.cond), target.batch_size):
+        cond = target.cond[first : first + target.batch_size]
+        if isinstance(sampler, Baseline):
+            showers = sampler.sample(cond, rng)
+            yield make_events(schema, showers.x, cond, first, showers.group_id)
+        else:
+            yield make_events(schema, sampler.sample(cond, rng), cond, first)
+        advance((first + len(cond)) / len(target.cond), f"{first + len(cond)} showers")
+
+
+def _remove_others(run: Run) -> None:
+    """Remove samples of an earlier configuration, which would be judged with the present ones."""
+    wanted = {*(run.samples(name) for name in run.names), *(run.step_samples(steps) for steps in run.steps)}
+    for path in (run.dir / "samples").rglob("*.h5"):
+        if path not in wanted:
+            path.unlink()

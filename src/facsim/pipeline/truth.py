@@ -1,0 +1,51 @@
+"""The truth of a run: the simulated file or the user's own, and its splits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from facsim.core.errors import FacsimError
+from facsim.core.events import EventSource
+from facsim.core.sources import SubsetSource
+from facsim.core.store import read_json
+from facsim.data import open_events
+from facsim.data.splits import from_ranges
+from facsim.run import Run
+
+
+def truth_files(run: Run) -> list[Path]:
+    """Files that hold the truth of `run`: the user's, or `truth.h5`."""
+    return [run.truth] if run.config.data is None else [Path(name) for name in run.config.data.files]
+
+
+def open_truth(run: Run) -> EventSource:
+    """All truth events of `run`.
+
+    Raises:
+        FacsimError: a file is missing or broken, or the files differ in geometry or conditions.
+    """
+    files, data = truth_files(run), run.config.data
+    where = files[0] if len(files) == 1 else files
+    return open_events(where) if data is None else open_events(where, geometry=data.geometry, mapping=data.mapping)
+
+
+def read_data(run: Run) -> dict[str, Any]:
+    """The content of `data.json`."""
+    found: dict[str, Any] = read_json(run.data)
+    return found
+
+
+def open_splits(run: Run) -> dict[str, EventSource]:
+    """The splits `train`, `validation`, `reference` (A) and `null` (B) of the truth.
+
+    Raises:
+        FacsimError: the truth has another number of events than when it was prepared.
+    """
+    truth, data = open_truth(run), read_data(run)
+    if len(truth) != data["events"]:
+        raise FacsimError(
+            f"the truth has {len(truth)} events, but {data['events']} when it was prepared: "
+            f"run facsim prepare --out {run.dir} again."
+        )
+    return {name: SubsetSource(truth, from_ranges(ranges)) for name, ranges in data["splits"].items()}

@@ -1,0 +1,72 @@
+"""Results for a person at a terminal, on standard output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+MARKS = {"ok": "", "failed": "[red]failed[/red]", "underpowered": "[yellow]underpowered[/yellow]"}
+
+
+def show_run(result: Mapping[str, Any]) -> None:
+    """Which stages ran, how long they took, and where the page is."""
+    console = Console(highlight=False)
+    ran = [stage for stage in result["stages"] if not stage["skipped"]]
+    if len(result["stages"]) > 1:
+        for stage in result["stages"]:
+            took = "up to date" if stage["skipped"] else f"{stage['seconds']:.1f} s"
+            console.print(f"  {stage['stage']:<10}{took:>12}")
+    if not ran:
+        console.print(f"everything in {result['run']} is up to date", soft_wrap=True)
+    elif result["report"]:
+        console.print(f"report: {result['report']}", soft_wrap=True)
+    else:
+        console.print(f"results are in {result['run']}", soft_wrap=True)
+
+
+def show_scorecard(card: Mapping[str, Any]) -> None:
+    """The scores over all energies, each beside truth against truth."""
+    console = Console(highlight=False)
+    n = card["n"]
+    console.print(f"{card['name']}: {n['generated']} events against {n['reference']} of truth, seed {card['seed']}")
+    table = Table(
+        "score", "protocol", "value", "truth against truth", "z", "", box=None, header_style="bold", pad_edge=False
+    )
+    for row in card["scores"]:
+        if row["region"] == "all":
+            table.add_row(
+                row["name"],
+                row["protocol"],
+                _number(row["value"], row["error"]),
+                _number(row["null"], row["null_error"]),
+                "-" if row["z"] is None else f"{row['z']:.1f}",
+                MARKS.get(row["status"], row["status"]),
+            )
+    console.print(table)
+    for note in card["notes"]:
+        console.print(f"note: {note}", soft_wrap=True)
+
+
+def show_facts(facts: Mapping[str, Any]) -> None:
+    """Versions, extras, hardware and cache."""
+    console = Console(highlight=False)
+    for name, value in facts["versions"].items():
+        console.print(f"  {name:<14}{value}")
+    console.print("extras")
+    for name, present in facts["extras"].items():
+        how = "installed" if present else f"missing: pip install 'facsim\\[{name}]'"
+        console.print(f"  {name:<14}{how}")
+    hardware = facts["hardware"]
+    console.print("machine")
+    console.print(f"  {hardware['cpu']}, {hardware['cores']} cores, {hardware['memory_GB']} GB", soft_wrap=True)
+    console.print(f"  accelerator   {hardware['accelerator'] or 'none'}")
+    console.print(f"  cache         {facts['cache']}", soft_wrap=True)
+
+
+def _number(value: float | None, error: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if not error else f"{value:.4g} ± {error:.1g}"
