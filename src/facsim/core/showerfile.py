@@ -34,16 +34,29 @@ def chunk_rows(n_cells: int) -> int:
     return int(np.clip(2 ** int(np.log2(4e6 / (4 * n_cells))), 64, 256))
 
 
-def open_showers(path: Path, mode: str) -> h5py.File:
-    """Open a shower file for writing, with a cache that holds unfinished chunks so that each is compressed once."""
-    return h5py.File(path, mode, rdcc_nbytes=CACHE_BYTES)
+class ShowerFile(h5py.File):  # type: ignore[misc]
+    """A shower file that keeps its data sets open.
+
+    HDF5 holds unfinished chunks in a cache that it empties when a data set is closed; kept open, each chunk is
+    compressed and written once, however small the pieces in which showers arrive.
+    """
+
+    def __init__(self, path: Path, mode: str) -> None:
+        super().__init__(path, mode, rdcc_nbytes=CACHE_BYTES)
+        self.kept: dict[str, Any] = {}
+        self.last_schema: Schema | None = None
+
+
+def open_showers(path: Path, mode: str) -> ShowerFile:
+    """Open a shower file for writing: `mode` is "w" for a new file, "a" to append."""
+    return ShowerFile(path, mode)
 
 
 def append_showers(handle: h5py.File, events: Events, **extra: Array) -> None:
     """Append `events` to the shower file `handle` (open for writing), creating the data sets on first use.
 
     Args:
-        handle: an open file, best from `open_showers`.
+        handle: an open file, best from `open_showers`, which makes many small pieces cheap.
         events: grid events, (N, V, 1) in MeV, with a condition `incident_energy` in MeV.
         extra: further arrays of one entry per event, kept in the group `facsim`, e.g. `cpu_ms` (N,).
 
@@ -51,21 +64,30 @@ def append_showers(handle: h5py.File, events: Events, **extra: Array) -> None:
         FacsimError: no condition `incident_energy`, another geometry, conditions or extra arrays than the file has,
             or an extra array of the wrong length.
     """
-    group = handle.require_group(GROUP)
-    if "schema" not in group.attrs:
-        group.attrs["format"] = FORMAT
-        group.attrs["schema"] = json.dumps(events.schema.to_dict())
-    elif read_schema(handle) != events.schema:
-        raise FacsimError(f"the showers to append to '{handle.filename}' have another geometry or other conditions.")
+    _agree(handle, events.schema)
     rows = _per_event(events, extra)
-    present = set(group) if SHOWERS in handle else set(rows)
+    present = set(handle[GROUP]) if SHOWERS in handle else set(rows)
     if set(rows) != present:
         raise FacsimError(f"'{handle.filename}' keeps {sorted(present)} per event, not {sorted(rows)}.")
     energies = events.condition(INCIDENT).astype(np.float64)[:, None]
     _append(handle, ENERGIES, energies, 4096)
     _append(handle, SHOWERS, events.cells.astype(np.float32, copy=False), chunk_rows(events.cells.shape[1]))
     for name, values in rows.items():
-        _append(group, name, values, 4096)
+        _append(handle, f"{GROUP}/{name}", values, 4096)
+
+
+def _agree(handle: h5py.File, schema: Schema) -> None:
+    """Store the schema in a new file; refuse another one than an old file has."""
+    if isinstance(handle, ShowerFile) and handle.last_schema is schema:
+        return
+    group = handle.require_group(GROUP)
+    if "schema" not in group.attrs:
+        group.attrs["format"] = FORMAT
+        group.attrs["schema"] = json.dumps(schema.to_dict())
+    elif read_schema(handle) != schema:
+        raise FacsimError(f"the showers to append to '{handle.filename}' have another geometry or other conditions.")
+    if isinstance(handle, ShowerFile):
+        handle.last_schema = schema
 
 
 def _per_event(events: Events, extra: dict[str, Array]) -> dict[str, Array]:
@@ -80,19 +102,21 @@ def _per_event(events: Events, extra: dict[str, Array]) -> dict[str, Array]:
     return rows | {name: np.asarray(values) for name, values in extra.items()}
 
 
-def _append(place: h5py.Group, name: str, rows: Array, chunk: int) -> None:
-    if name not in place:
-        place.create_dataset(
+def _append(handle: h5py.File, name: str, rows: Array, chunk: int) -> None:
+    kept = handle.kept if isinstance(handle, ShowerFile) else {}
+    if name not in handle:
+        kept[name] = handle.create_dataset(
             name,
             data=rows,
             maxshape=(None, *rows.shape[1:]),
             chunks=(chunk, *rows.shape[1:]),
             compression="gzip",
-            compression_opts=1,
-            shuffle=True,
+            compression_opts=4,
         )
         return
-    data = place[name]
+    if name not in kept:
+        kept[name] = handle[name]
+    data = kept[name]
     first = len(data)
     data.resize(first + len(rows), axis=0)
     data[first:] = rows
