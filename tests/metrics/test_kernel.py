@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from facsim.core.errors import FacsimError
 from facsim.metrics import kernel
-from facsim.metrics._samples import outlier_fraction, scale_robustly
+from facsim.metrics._samples import scale_robustly
 from facsim.metrics.kernel import block_sums, kernel_sums, kpd
 
 GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "jetnet_0_2_5.json").read_text(encoding="utf-8"))
@@ -113,13 +113,6 @@ def test_unit_free_and_blind_to_order(seed: int) -> None:
     value = kpd(x, y)[0]
     assert kpd(rng.permutation(x), rng.permutation(y))[0] == pytest.approx(value, rel=1e-8, abs=1e-10)
     assert kpd(5e3 * x - 1, 5e3 * y - 1)[0] == pytest.approx(value, rel=1e-6, abs=1e-8)
-
-
-def test_outlier_fraction_counts_events_far_outside() -> None:
-    x = np.linspace(0, 1, 11)[:, None] * np.ones((1, 2))
-    y = np.full((4, 2), 0.5)
-    y[1, 0], y[2, 1], y[3] = 1.4, 1.6, (-0.6, 9.0)
-    assert outlier_fraction(x, y) == 0.5
 
 
 def test_broken_input_is_refused() -> None:

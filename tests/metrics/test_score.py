@@ -51,11 +51,11 @@ def test_every_metric_of_the_table_knows_its_protocols(name: str) -> None:
     if metric.sample == "values":
         samples = (rng.normal(size=300), rng.normal(1.0, 1.0, size=300))
     elif metric.sample == "features":
-        samples = (rng.normal(size=(300, 3)), rng.normal(1.0, 1.0, size=(300, 3)))
+        samples = (rng.normal(size=(300, 3)), 1.0 + rng.normal(size=(300, 3)) @ np.tri(3))
     else:
         samples = (rng.poisson(20, size=(32, 12)), rng.poisson(np.linspace(5, 60, 12), size=(32, 12)))
     for protocol in metric.protocols:
-        options: dict[str, object] = {} if name == "w1" else {"protocol": protocol}
+        options: dict[str, object] = {} if name in ("w1", "correlation") else {"protocol": protocol}
         if name == "separation":
             options["bins"] = np.linspace(-3, 3, 20)
         if name in ("fpd", "kpd") and protocol != "strict":

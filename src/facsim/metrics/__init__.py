@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from facsim.metrics import frechet, kernel, separation, wasserstein
+from facsim.metrics import correlation, frechet, kernel, separation, wasserstein
 from facsim.metrics.score import Score
 
 __all__ = ["METRICS", "Metric", "Score"]
@@ -43,6 +43,7 @@ METRICS: Mapping[str, Metric] = {
         Metric("w1", wasserstein.wasserstein_1d, "values", ("strict",)),
         Metric("fpd", frechet.fpd, "features", _BATCHED),
         Metric("kpd", kernel.kpd, "features", _BATCHED),
+        Metric("correlation", correlation.correlation_distance, "features", ("strict",)),
     )
 }
 """Name to metric."""

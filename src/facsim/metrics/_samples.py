@@ -68,11 +68,3 @@ def scale_robustly(real: FloatArray, gen: FloatArray) -> tuple[FloatArray, Float
     unit = np.where(width < 0.1 * spread, spread, width)
     unit[unit <= 1e-12 * np.maximum(np.abs(centre), 1e-300)] = 1.0
     return np.clip((real - centre) / unit, -CLIP, CLIP), np.clip((gen - centre) / unit, -CLIP, CLIP)
-
-
-def outlier_fraction(real: NDArray[Any], gen: NDArray[Any]) -> float:
-    """Fraction of generated events with a feature outside the reference's range by more than half of that range."""
-    x, y = check_features(real, gen)
-    low, high = x.min(axis=0), x.max(axis=0)
-    margin = 0.5 * (high - low)
-    return float(np.mean(np.any((y < low - margin) | (y > high + margin), axis=1)))

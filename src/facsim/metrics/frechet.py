@@ -12,13 +12,13 @@ from scipy.optimize import OptimizeWarning, curve_fit
 
 from facsim.core.errors import FacsimError
 from facsim.core.rng import generator
+from facsim.metrics._jackknife import extrapolated
 from facsim.metrics._samples import FloatArray, check_features, scale_by_largest, scale_robustly
 
 JETNET = "jetnet-0.2.5"
 CHALLENGE = "calochallenge-2022"
 STRICT = "strict"
 MIN_SAMPLES = {JETNET: 20_000, CHALLENGE: 10_000}
-JACKKNIFE_BLOCKS = 20
 
 
 def frechet_distance(mean1: FloatArray, cov1: FloatArray, mean2: FloatArray, cov2: FloatArray) -> float:
@@ -74,7 +74,8 @@ def fpd(
     """
     x, y = check_features(real, gen)
     if protocol == STRICT:
-        return _strict(*scale_robustly(x, y), seed)
+        x, y = scale_robustly(x, y)
+        return extrapolated(x, y, lambda one, two: frechet_distance(*one, *two), generator(seed, "fpd"))
     if protocol not in MIN_SAMPLES:
         raise FacsimError(f"unknown protocol '{protocol}' of the FPD: use one of {[*MIN_SAMPLES, STRICT]}.")
     x, y = scale_by_largest(x, y)
@@ -112,37 +113,3 @@ def _drawn_moments(x: FloatArray, drawn: NDArray[np.int64]) -> tuple[FloatArray,
     mean = times @ x / len(drawn)
     centred = x - mean
     return mean, np.asarray((centred * times[:, None]).T @ centred / (len(drawn) - 1))
-
-
-def _strict(x: FloatArray, y: FloatArray, seed: int) -> tuple[float, float]:
-    n_blocks = min(JACKKNIFE_BLOCKS, len(x) // 2, len(y) // 2)
-    if n_blocks < 2:
-        raise FacsimError(f"the strict FPD needs four events in each sample, not {len(x)} and {len(y)}.")
-    rng = generator(seed, "fpd")
-    sums = [_block_sums(sample, rng.permutation(np.arange(len(sample)) % n_blocks), n_blocks) for sample in (x, y)]
-    whole = [tuple(part.sum(axis=0) for part in sample) for sample in sums]
-    full = frechet_distance(*_from_sums(*whole[0]), *_from_sums(*whole[1]))
-    without = np.empty(n_blocks)
-    for k in range(n_blocks):
-        rest = [
-            _from_sums(*(total - part[k] for total, part in zip(all_, sample, strict=True)))
-            for all_, sample in zip(whole, sums, strict=True)
-        ]
-        without[k] = frechet_distance(*rest[0], *rest[1])
-    variance = (n_blocks - 1) / n_blocks * np.sum((without - without.mean()) ** 2)
-    return float(n_blocks * full - (n_blocks - 1) * without.mean()), float(np.sqrt(variance))
-
-
-def _block_sums(x: FloatArray, block: NDArray[np.int64], n_blocks: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Events, sums (blocks, D) and sums of products (blocks, D, D) of each block."""
-    members = [x[block == k] for k in range(n_blocks)]
-    return (
-        np.array([float(len(part)) for part in members]),
-        np.stack([part.sum(axis=0) for part in members]),
-        np.stack([part.T @ part for part in members]),
-    )
-
-
-def _from_sums(n: FloatArray, first: FloatArray, second: FloatArray) -> tuple[FloatArray, FloatArray]:
-    mean = first / n
-    return mean, np.asarray((second - n * np.outer(mean, mean)) / (n - 1))
