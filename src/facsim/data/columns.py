@@ -78,7 +78,7 @@ class HDF5Columns:
         kind = data.dtype[field].kind if field else data.dtype.kind
         if kind not in "fiub" and h5py.check_vlen_dtype(data.dtype) is None:
             raise FacsimError(f"'{key}' in '{self.path}' holds {data.dtype}, not numbers.")
-        return data.fields(field) if field else data
+        return data
 
     def __len__(self) -> int:
         return self._length
@@ -89,7 +89,9 @@ class HDF5Columns:
             return {key: self._read(handle, key, start, stop) for key in self._keys}
 
     def _read(self, handle: h5py.File, key: str, start: int, stop: int) -> Array | Ragged:
-        data = self._find(handle, key)
+        data, field = self._find(handle, key), key.partition(":")[2]
+        if field:
+            data = data.fields(field)
         if key in self._flat:
             edges = np.concatenate([[0], self._ends[self._flat[key]]])[start : stop + 1]
             return Ragged(data[edges[0] : edges[-1]], np.diff(edges))

@@ -199,8 +199,8 @@ def _known_keys() -> set[str]:
 
 
 def _sentence(path: Path, error: ValidationError) -> str:
-    """The first complaint of pydantic as one sentence."""
-    first = error.errors()[0]
+    """The complaint of pydantic that helps most, as one sentence: a typo before what it left missing."""
+    first = min(error.errors(), key=lambda one: (one["type"] != "extra_forbidden", "string_type" in one["type"]))
     known = _known_keys()
     place = ".".join(str(part) for part in first["loc"] if isinstance(part, int) or part not in ("str", "CellIndices"))
     where = f"mapping file '{path}'" + (f", '{place}'" if place else "")
