@@ -1,0 +1,200 @@
+"""Does a generator copy its training showers? Distances to the nearest one, against those of unseen truth.
+
+Distances ignore rotation about the axis and energy scale (`facsim.evaluate.nearest`), so a frozen library that scales
+and turns its showers is caught. Four numbers, each with truth's own answer as null:
+
+- `memorisation`: the median distance of generated showers to the training sample, relative to that of unseen truth.
+- `memorisation/close`: the fraction of generated showers nearer to a training shower than 99 % of truth is.
+- `memorisation/copies`: the fraction whose distance to the training sample, divided by the distance to unseen truth,
+  is below truth's 1 % quantile of that ratio. Showers that are merely too smooth are nearer to all truth alike and do
+  not count: this one decides pass or fail.
+- `duplicates`: the fraction of generated showers that have a copy among the generated ones.
+
+The ratio of the two distances follows the data-copying test of Meehan, Chaudhuri and Dasgupta (arXiv 2004.05675) and
+the nearest-neighbour distance ratio used for synthetic records.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facsim.core.errors import FacsimError
+from facsim.core.events import EventSource
+from facsim.core.geometry import CylinderGeometry
+from facsim.core.rng import generator
+from facsim.core.sources import SubsetSource
+from facsim.evaluate.nearest import Nearest, NearestSearch
+from facsim.metrics.score import Score
+
+PROTOCOL = "facsim-memory-1"
+QUANTILE = 0.01
+SIGMAS = 5.0
+DUPLICATE = 1e-4
+FEW_EVENTS = 100
+RESAMPLES = 200
+FLOOR = 1e-6
+QUERY_BYTES = 2**28
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Memorisation:
+    """Scores, and the distances behind them: to the training sample and to unseen truth, each (n,)."""
+
+    scores: list[Score]
+    generated: FloatArray
+    truth: FloatArray
+    generated_unseen: FloatArray
+    truth_unseen: FloatArray
+
+    @property
+    def passed(self) -> bool:
+        """Whether the generator is not caught copying."""
+        return self.scores[0].status != "failed"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready: scores and histograms of log10 distance to the nearest training shower."""
+        low = np.log10(FLOOR)
+        edges = np.linspace(low, 0.0, 61)
+        pairs = {"generated": self.generated, "truth": self.truth}
+        counts = {k: np.histogram(np.log10(np.maximum(d, FLOOR)), edges)[0].tolist() for k, d in pairs.items()}
+        return {
+            "format": "facsim-memorisation-1",
+            "passed": self.passed,
+            "log10_distance_edges": edges.tolist(),
+            **counts,
+            "scores": [score.to_dict() for score in self.scores],
+        }
+
+
+def memorisation(
+    generated: EventSource,
+    train: EventSource,
+    null: EventSource,
+    *,
+    seed: int,
+    resamples_truth: bool = False,
+    max_events: int = 1000,
+) -> list[Score]:
+    """The scores of `measure_memory`; the first, `memorisation`, has status `ok`, `failed` or `underpowered`."""
+    return measure_memory(
+        generated, train, null, seed=seed, resamples_truth=resamples_truth, max_events=max_events
+    ).scores
+
+
+def measure_memory(
+    generated: EventSource,
+    train: EventSource,
+    null: EventSource,
+    *,
+    seed: int,
+    resamples_truth: bool = False,
+    max_events: int = 1000,
+) -> Memorisation:
+    """Compare distances of generated showers to training showers with those of unseen truth.
+
+    Args:
+        generated: showers to judge, best at the conditions of `null`, since distances shrink with energy.
+        train: all showers that the generator was made from.
+        null: truth that the generator has not seen (sample B).
+        seed: of the subsets and of the bootstrap errors.
+        resamples_truth: whether the generator hands out truth showers: then failing is what the check must do.
+        max_events: at most so many generated and null showers are judged, the same positions if there are as many.
+
+    Raises:
+        FacsimError: a sample is empty, not on a cylinder, or on another geometry.
+    """
+    geometry = _common_geometry({"generated": generated, "training": train, "null": null})
+    limit = max(1, min(max_events, QUERY_BYTES // (16 * geometry.n_cells)))
+    mine, truth = (SubsetSource(source, _pick(len(source), seed, limit)) for source in (generated, null))
+    n = len(mine)
+    search = NearestSearch(geometry, [mine, truth])
+    seen = search.search(train)
+    unseen = search.search(null, np.concatenate([np.full(n, -1), truth.indices]))
+    among = [NearestSearch(geometry, [part]).search(part, np.arange(len(part))) for part in (mine, truth)]
+    scores = _scores(seen, unseen, among, seed, resamples_truth)
+    return Memorisation(scores, seen.distance[:n], seen.distance[n:], unseen.distance[:n], unseen.distance[n:])
+
+
+def _common_geometry(sources: Mapping[str, EventSource]) -> CylinderGeometry:
+    first: CylinderGeometry | None = None
+    for name, source in sources.items():
+        geometry = source.schema.geometry
+        if geometry is None or source.schema.representation != "grid":
+            raise FacsimError(f"the memorisation check needs showers on a cylinder; the {name} sample has none.")
+        if len(source) == 0:
+            raise FacsimError(f"the memorisation check needs showers; the {name} sample is empty.")
+        first = first or geometry
+        if [(la.r_edges, la.n_alpha) for la in geometry.layers] != [(la.r_edges, la.n_alpha) for la in first.layers]:
+            raise FacsimError(
+                f"the {name} sample has the geometry '{geometry.name}' ({geometry.n_cells} cells), "
+                f"not that of the others, '{first.name}' ({first.n_cells} cells)."
+            )
+    assert first is not None
+    return first
+
+
+def _pick(total: int, seed: int, limit: int) -> IntArray:
+    """Increasing positions of at most `limit` events; equal totals give equal positions."""
+    if total <= limit:
+        return np.arange(total)
+    return np.sort(generator(seed, "memorisation", "events").choice(total, limit, replace=False))
+
+
+def _scores(seen: Nearest, unseen: Nearest, among: list[Nearest], seed: int, resamples_truth: bool) -> list[Score]:
+    n, m = (len(found.distance) for found in among)
+    mine, truth = seen.distance[:n], seen.distance[n:]
+    ratio = (seen.distance + FLOOR) / (np.minimum(unseen.distance, 1.0) + FLOOR)
+    sizes: dict[str, Any] = {"n_reference": m, "n_generated": n, "seed": seed}
+    copies = _tail("memorisation/copies", ratio[:n], ratio[n:], sizes)
+    close = _tail("memorisation/close", mine, truth, sizes)
+    status = "failed" if copies.z > SIGMAS else "underpowered" if min(n, m) < FEW_EVENTS else "ok"
+    median, error, null_error = _median_ratio(mine, truth, generator(seed, "memorisation", "bootstrap"))
+    note = _note(status, copies, resamples_truth)
+    again, again_null = (float(np.mean(found.distance < DUPLICATE)) for found in among)
+    return [
+        Score(
+            "memorisation", PROTOCOL, median, error, 1.0, null_error, **sizes, status=status, better="null", note=note
+        ),
+        copies,
+        close,
+        Score("duplicates", PROTOCOL, again, _binomial(again, n), again_null, _binomial(again_null, m), **sizes),
+    ]
+
+
+def _tail(name: str, mine: FloatArray, truth: FloatArray, sizes: dict[str, Any]) -> Score:
+    """Fraction of `mine` below truth's 1 % quantile; the null's error is that of a quantile of `truth`."""
+    value = float(np.mean(mine < np.quantile(truth, QUANTILE)))
+    return Score(name, PROTOCOL, value, _binomial(value, len(mine)), QUANTILE, _binomial(QUANTILE, len(truth)), **sizes)
+
+
+def _binomial(fraction: float, n: int) -> float:
+    """Standard error of a fraction of `n`, not 0 at 0 or 1 (Agresti-Coull)."""
+    shrunk = (fraction * n + 2) / (n + 4)
+    return math.sqrt(shrunk * (1 - shrunk) / (n + 4))
+
+
+def _median_ratio(mine: FloatArray, truth: FloatArray, rng: np.random.Generator) -> tuple[float, float, float]:
+    """Median of `mine` over median of `truth`, and the bootstrap errors of either median in that unit."""
+    unit = max(float(np.median(truth)), FLOOR)
+    errors = []
+    for sample in (mine, truth):
+        drawn = rng.integers(0, len(sample), (RESAMPLES, len(sample)))
+        errors.append(float(np.std(np.median(sample[drawn], axis=1), ddof=1)) / unit)
+    return float(np.median(mine)) / unit, errors[0], errors[1]
+
+
+def _note(status: str, copies: Score, resamples_truth: bool) -> str:
+    share = f"{100 * copies.value:.3g} % of the showers are copies of training showers by truth's 1 % standard"
+    if resamples_truth and status == "failed":
+        return f"{share}; it reuses truth, so failing is right: a positive control."
+    if resamples_truth:
+        return f"{share}; it reuses truth and was not caught, so the check proves nothing here."
+    return f"{share}; fewer than {FEW_EVENTS} showers on a side." if status == "underpowered" else f"{share}."
