@@ -11,7 +11,7 @@ import yaml
 
 from facsim.core.errors import FacsimError
 from facsim.physics.geometries import GEOMETRIES
-from facsim.simulate.detector import load_detector, preset_names
+from facsim.simulate.detector_files import load_detector, preset_names
 from facsim.simulate.g4data_materials import MATERIALS, elements_of
 
 SANDWICH: dict[str, Any] = {

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from facsim.simulate.detector import load_detector
+from facsim.simulate.detector_files import load_detector
 from facsim.simulate.geant4 import (
     Deposits,
     bin_shower,

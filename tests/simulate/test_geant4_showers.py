@@ -78,7 +78,8 @@ def test_the_file_holds_electron_showers_as_the_challenge_does(truth: Path) -> N
     assert response.mean() == pytest.approx(0.95, abs=0.06)
     assert events.cells[events.cells > 0].min() >= 0.5e-3 / 0.033
     profile = schema.geometry.layer_sum(events.cells).sum(0)  # type: ignore[union-attr]
-    assert 4 <= profile.argmax() <= 9  # shower maximum of ~1 GeV electrons: 4 to 7 radiation lengths
+    depth = 0.8 * (np.arange(45) + 0.5) @ profile / profile.sum()
+    assert depth == pytest.approx(np.log(700 / 8) - 0.5 + 1.7, rel=0.2)  # centre of gravity in radiation lengths
     assert cpu_ms is not None
     assert np.corrcoef(cpu_ms, energy)[0, 1] > 0.7
     assert events.event_id.tolist() == list(range(32))

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
-from importlib.resources import files
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from facsim.core.errors import FacsimError
 from facsim.core.geometry import CylinderGeometry, regular_cylinder
 from facsim.simulate.g4data_materials import MATERIALS, unknown_material
 
@@ -165,72 +159,3 @@ class Detector(Section):
         """The read-out cells; `particle` as the CaloChallenge names it (electron, photon, pion)."""
         r = self.readout
         return regular_cylinder(self.name, particle, r.n_layers, r.n_alpha, r.n_r, r.width, self.threshold)
-
-
-def preset_names() -> list[str]:
-    """Names of the detectors that come with facsim."""
-    return sorted(p.name.removesuffix(".yaml") for p in _presets().iterdir() if p.name.endswith(".yaml"))
-
-
-def _presets() -> Any:
-    return files("facsim.simulate") / "presets"
-
-
-def load_detector(source: str | Path | Mapping[str, Any] | Detector) -> Detector:
-    """A detector from the name of a preset, a YAML file, a mapping, or itself.
-
-    Raises:
-        FacsimError: no such preset or file, not YAML, an unknown key, or an impossible detector.
-    """
-    if isinstance(source, Detector):
-        return source
-    if isinstance(source, Mapping):
-        return _validated(source, "detector")
-    if str(source) in preset_names():
-        return _validated(yaml.safe_load((_presets() / f"{source}.yaml").read_text(encoding="utf-8")), str(source))
-    path = Path(source)
-    if path.suffix not in {".yaml", ".yml"}:
-        near = difflib.get_close_matches(str(source), preset_names(), n=1)
-        hint = f"did you mean '{near[0]}'" if near else f"expected one of {preset_names()} or a YAML file"
-        raise FacsimError(f"unknown detector '{source}': {hint}{'?' if near else '.'}")
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FacsimError(f"cannot read the detector '{path}': {error.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise FacsimError(f"the detector '{path}' is not valid YAML: {' '.join(str(error).split())}.") from None
-    return _validated(data, str(path))
-
-
-def _validated(data: Any, where: str) -> Detector:
-    try:
-        return Detector.model_validate(data)
-    except ValidationError as error:
-        raise one_sentence(error, where, Detector) from None
-
-
-def one_sentence(error: ValidationError, where: str, model: type[BaseModel]) -> FacsimError:
-    """The first problem of a failed validation as one sentence that names the key's path."""
-    first = error.errors()[0]
-    path = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        known = _fields(model)
-        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
-        return FacsimError(f"{where}: unknown key '{path}'{f', did you mean {near[0]}?' if near else '.'}")
-    if first["type"] == "missing":
-        return FacsimError(f"{where}: the key '{path}' is missing.")
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "value_error":
-        return FacsimError(
-            f"{where}: {f'{path}: ' if path else ''}{message.rstrip('.')}{'' if message[-1] == '?' else '.'}"
-        )
-    expected = message[0].lower() + message[1:]
-    return FacsimError(f"{where}: '{path}' is {first['input']!r}: {expected}.")
-
-
-def _fields(model: type[BaseModel]) -> list[str]:
-    """All keys known anywhere below `model`."""
-    names: list[str] = []
-    for kind in (model, Stack, Slab, Readout, Physics):
-        names += [name for name in kind.model_fields if name not in names]
-    return names

@@ -13,7 +13,7 @@ from facsim.simulate.g4data_folders import DIRECTORIES, Geant4Data, build_once, 
 from facsim.simulate.g4data_hadronic import write_nuclear
 from facsim.simulate.g4data_tables import write_bremsstrahlung, write_photoelectric, write_rayleigh
 
-FORMAT = "facsim-g4data-1"
+FORMAT = "facsim-g4data-2"
 MANIFEST = "manifest.json"
 SOURCES = ("yamc-core", "xraydb")
 NOTE = (

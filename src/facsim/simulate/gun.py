@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -28,6 +29,19 @@ Particle = Literal["e-", "e+", "gamma", "pi+", "pi-", "mu-", "mu+"]
 Energy_GeV = Annotated[float, Field(gt=0, le=1e5, allow_inf_nan=False)]
 
 
+def bare_number(value: Any, section: type[Section]) -> Any:
+    """A number as the fixed value of a section; a section or a mapping as it is.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return {"fixed": value}
+    if not isinstance(value, Mapping | section):
+        raise ValueError(f"expected a number or one of the keys {', '.join(section.model_fields)}, not {value!r}")
+    return value
+
+
 class Energy(Section):
     """Kinetic energies in GeV: exactly one of a fixed value, a range (uniform or log-uniform), or a list.
 
@@ -42,7 +56,7 @@ class Energy(Section):
     @model_validator(mode="before")
     @classmethod
     def _bare_number(cls, value: Any) -> Any:
-        return {"fixed": value} if isinstance(value, int | float) else value
+        return bare_number(value, cls)
 
     @model_validator(mode="after")
     def _one(self) -> Energy:
@@ -77,7 +91,7 @@ class Spread(Section):
     @model_validator(mode="before")
     @classmethod
     def _bare_number(cls, value: Any) -> Any:
-        return {"fixed": value} if isinstance(value, int | float) else value
+        return bare_number(value, cls)
 
     @model_validator(mode="after")
     def _one(self) -> Spread:
@@ -126,7 +140,7 @@ class Position(Section):
 
 
 def draw_table(
-    particles: list[Particle], energy: Energy, angle: Angle, position: Position, events: int, seed: int
+    particles: Sequence[Particle], energy: Energy, angle: Angle, position: Position, events: int, seed: int
 ) -> FloatArray:
     """One row per event with the columns `COLUMNS`, shape (events, 6); several particles take turns.
 
@@ -141,7 +155,7 @@ def draw_table(
     return np.stack([*columns, pdg], axis=1)
 
 
-def condition_columns(particles: list[Particle], angle: Angle, position: Position) -> list[int]:
+def condition_columns(particles: Sequence[Particle], angle: Angle, position: Position) -> list[int]:
     """Columns of the table that are conditions of the showers: the energy, and what varies between events."""
     spreads = (angle.theta, angle.phi, position.x, position.y)
     varying = [i for i, spread in enumerate(spreads, start=1) if spread.uniform is not None]

@@ -64,10 +64,10 @@ def simulate_showers(
     begin = time.monotonic()
     data = _data(settings)
     identity = _identity(settings, seed, data)
+    folder = out.with_name(out.name + ".parts")
     finished = _finished(out, identity)
     if finished is not None:
         return finished
-    folder = out.with_name(out.name + ".parts")
     claim(folder, identity)
     table = settings.table(seed)
     chunks = cut_chunks(table[:, 0], settings.chunk, folder)

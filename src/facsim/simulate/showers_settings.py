@@ -9,7 +9,8 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from facsim.core.geometry import FloatArray
 from facsim.core.schema import Schema, calorimeter_schema
-from facsim.simulate.detector import Detector, Section, load_detector, one_sentence
+from facsim.simulate.detector import Detector, Section
+from facsim.simulate.detector_files import load_detector, one_sentence
 from facsim.simulate.gun import (
     CHALLENGE_NAMES,
     COLUMNS,
@@ -38,7 +39,7 @@ class ShowerSimulation(Section):
     """
 
     detector: Detector
-    particle: Particle | Annotated[list[Particle], Field(min_length=1)] = "e-"
+    particle: Annotated[tuple[Particle, ...], Field(min_length=1)] = ("e-",)
     energy: Energy
     angle: Angle = Angle()
     position: Position = Position()
@@ -50,6 +51,11 @@ class ShowerSimulation(Section):
     @classmethod
     def _load(cls, value: Any) -> Any:
         return load_detector(value) if isinstance(value, str | Path) else value
+
+    @field_validator("particle", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _hits_the_detector(self) -> ShowerSimulation:
@@ -73,25 +79,21 @@ class ShowerSimulation(Section):
             raise one_sentence(error, "simulate", cls) from None
 
     @property
-    def particles(self) -> list[Particle]:
-        return self.particle if isinstance(self.particle, list) else [self.particle]
-
-    @property
     def hadrons(self) -> bool:
         """Whether hadrons are shot."""
-        return bool(HADRONS & set(self.particles))
+        return bool(HADRONS & set(self.particle))
 
     @property
     def condition_columns(self) -> list[int]:
         """Columns of the gun's table that are conditions of the showers."""
-        return condition_columns(self.particles, self.angle, self.position)
+        return condition_columns(self.particle, self.angle, self.position)
 
     def shower_schema(self, provenance: dict[str, Any] | None = None) -> Schema:
         """Schema of the showers; the conditions are the incident energy and what varies between events."""
-        name = CHALLENGE_NAMES.get(self.particles[0], "muon")
+        name = CHALLENGE_NAMES.get(self.particle[0], "muon")
         conditions = tuple(COLUMNS[i] for i in self.condition_columns)
         return calorimeter_schema(self.detector.geometry(name), conditions, provenance)
 
     def table(self, seed: int) -> FloatArray:
         """The gun's rows (energy MeV, theta, phi, x, y, pdg) of all events, shape (events, 6)."""
-        return draw_table(self.particles, self.energy, self.angle, self.position, self.events, seed)
+        return draw_table(self.particle, self.energy, self.angle, self.position, self.events, seed)
