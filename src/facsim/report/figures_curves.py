@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from facsim.report.histograms import FloatArray, Histogram, occupied_range, ratio, relative_error
 from facsim.report.observables import Observable, Profile
-from facsim.report.style import GRID, INK, NULL, Look, log_axis, new_figure
+from facsim.report.style import GRID, INK, NULL, AnyFigure, Look, log_axis, new_figure
 
 SIZE = (4.3, 3.95)
 _RATIO_SPANS = (0.1, 0.2, 0.5, 1.0)
@@ -21,14 +21,18 @@ _LABEL_AT = -0.135
 _MEASURED = 0.5  # ratios are drawn where truth is known to better than this relative error, four entries a bin
 
 
-def observable_figure(item: Observable, looks: dict[str, Look], labels: dict[str, str]) -> Figure:
+def observable_figure(
+    item: Observable, looks: dict[str, Look], labels: dict[str, str], place: SubFigure | None = None
+) -> AnyFigure:
     """Distribution of one observable with the ratio to truth below.
 
     Args:
         item: histograms of truth, null and samples.
-        looks: style of each sample; labels: name of each sample for the legend, with `reference` and `null`.
+        looks: style of each sample.
+        labels: name of each sample for the legend, with `reference` and `null`.
+        place: part of a larger figure to draw in, by default a new figure.
     """
-    figure, top, bottom = _panels()
+    figure, top, bottom = _panels(place)
     low, high = occupied_range([item.reference, *item.generated.values()])
     _truth_histogram(top, item.reference)
     if item.null is not None:
@@ -54,9 +58,11 @@ def observable_figure(item: Observable, looks: dict[str, Look], labels: dict[str
     return figure
 
 
-def profile_figure(item: Profile, looks: dict[str, Look], labels: dict[str, str]) -> Figure:
+def profile_figure(
+    item: Profile, looks: dict[str, Look], labels: dict[str, str], place: SubFigure | None = None
+) -> AnyFigure:
     """Mean profile with the ratio to truth below; vertical bars are errors of the mean."""
-    figure, top, bottom = _panels()
+    figure, top, bottom = _panels(place)
     values, errors = item.reference
     shown = values > 0
     safe = np.where(shown, values, np.nan)
@@ -89,9 +95,9 @@ def profile_figure(item: Profile, looks: dict[str, Look], labels: dict[str, str]
     return figure
 
 
-def _panels() -> tuple[Figure, Axes, Axes]:
+def _panels(place: SubFigure | None) -> tuple[AnyFigure, Axes, Axes]:
     """Main panel above a ratio panel; the same margins in every figure, so that figures side by side line up."""
-    figure = new_figure(*SIZE)
+    figure = place or new_figure(*SIZE)
     grid = figure.add_gridspec(
         2, 1, height_ratios=[2.3, 1], hspace=0.07, left=0.15, right=0.965, top=0.875, bottom=0.125
     )
@@ -160,9 +166,7 @@ def _band(axes: Axes, edges: FloatArray, low: FloatArray, high: FloatArray, colo
     def double(values: FloatArray) -> FloatArray:
         return np.repeat(values, 2)
 
-    axes.fill_between(
-        np.repeat(edges, 2)[1:-1], double(low), double(high), color=colour, alpha=alpha, lw=0, zorder=1.5
-    )
+    axes.fill_between(np.repeat(edges, 2)[1:-1], double(low), double(high), color=colour, alpha=alpha, lw=0, zorder=1.5)
 
 
 def _edges_around(centres: FloatArray) -> FloatArray:
@@ -178,7 +182,7 @@ def _line_style(look: Look | None) -> dict[str, Any]:
     return {"color": look.colour, "ls": look.dash, "lw": look.width, "zorder": 5}
 
 
-def _legend(figure: Figure, looks: dict[str, Look], labels: dict[str, str], null: bool, names: list[str]) -> None:
+def _legend(figure: AnyFigure, looks: dict[str, Look], labels: dict[str, str], null: bool, names: list[str]) -> None:
     """Two rows above the panels, in every figure, so that one figure can be shown alone."""
     handles: list[Any] = [Patch(facecolor=INK + "22", edgecolor=INK, lw=1.4, label=labels["reference"])]
     if null:

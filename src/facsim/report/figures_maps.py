@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import LogNorm, Normalize, TwoSlopeNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from facsim.core.geometry import CylinderGeometry
 from facsim.report.histograms import FloatArray
@@ -44,7 +47,7 @@ def depth_radius_figure(geometry: CylinderGeometry, means: dict[str, FloatArray]
         else:
             lower.text(0.5, 0.5, "no null", transform=lower.transAxes, ha="center", color=MUTED)
         if column == 0:
-            lower.text(0.97, 0.92, labels.get("null", ""), transform=lower.transAxes, ha="right", va="top", fontsize=8)
+            _tag(lower, labels.get("null", ""))
         for axes in (upper, lower):
             axes.set_xlim(0, geometry.n_layers)
             axes.set_ylim(0, max(float(p[:, 1].max()) for p in polygons))
@@ -69,10 +72,11 @@ def layers_figure(
         unit: text of the colour bar.
     """
     names = list(rows)
-    figure = new_figure(1.75 * len(names) + 1.3, 1.75 * len(layers) + 0.32)
-    width, height = figure.get_size_inches()
-    right = 1 - 0.8 / width
-    axes = figure.add_axes((0.5 / width, 0.0, right - 0.55 / width, 1 - 0.3 / height))
+    side = 1.12
+    width, height = side * len(names) + 1.05, side * len(layers) + 0.28
+    figure = new_figure(width, height)
+    right = (side * len(names) + 0.28) / width
+    axes = figure.add_axes((0.28 / width, 0.0, side * len(names) / width, side * len(layers) / height))
     axes.set_axis_off()
     axes.set_aspect("equal")
     axes.set_xlim(-1.06, 2.12 * len(names) - 1.06)
@@ -82,13 +86,13 @@ def layers_figure(
     norm = LogNorm(top * 10**-DECADES, top)
     for row, layer in enumerate(layers):
         wedges, part = _wedges(geometry, layer), slice(geometry.offsets[layer], geometry.offsets[layer + 1])
-        axes.text(-1.12, -2.12 * row, f"layer {geometry.layers[layer].id}", rotation=90, va="center", ha="right")
+        axes.text(-1.09, -2.12 * row, f"layer {geometry.layers[layer].id}", rotation=90, va="center", ha="right")
         for column, name in enumerate(names):
             shift = np.array([2.12 * column, -2.12 * row])
             _fill(axes, [wedge + shift for wedge in wedges], rows[name][part], norm, edge=0.15)
     for column, name in enumerate(names):
-        axes.text(2.12 * column, 1.1, labels[name], ha="center", va="bottom", fontsize=10)
-    _bar(figure, right - 0.02, 0.06, 0.8, norm, unit)
+        axes.text(2.12 * column, 1.1, labels[name], ha="center", va="bottom", fontsize=8.5)
+    _bar(figure, right, 0.06, 0.8, norm, unit)
     return figure
 
 
@@ -109,7 +113,7 @@ def matrices_figure(matrices: dict[str, FloatArray], labels: dict[str, str]) -> 
             difference = other - matrices["reference"]
             lower.imshow(difference, cmap=SIGNED, norm=small, origin="lower", extent=(0, size, 0, size))
         if column == 0:
-            lower.text(0.04, 0.95, labels.get("null", ""), transform=lower.transAxes, va="top", fontsize=8)
+            _tag(lower, labels.get("null", ""))
         for axes in (upper, lower):
             axes.tick_params(labelleft=column == 0, labelbottom=axes is lower, top=False, right=False)
     figure.axes[0].set_ylabel("layer")
@@ -117,6 +121,11 @@ def matrices_figure(matrices: dict[str, FloatArray], labels: dict[str, str]) -> 
     _bar(figure, right, 0.53, 0.39, full, "correlation")
     _bar(figure, right, 0.11, 0.39, small, "minus truth")
     return figure
+
+
+def _tag(axes: Axes, text: str) -> None:
+    box = {"facecolor": "white", "alpha": 0.85, "lw": 0, "pad": 1.8}
+    axes.text(0.035, 0.955, text, transform=axes.transAxes, va="top", fontsize=8, bbox=box, zorder=9)
 
 
 def telling_layers(geometry: CylinderGeometry, mean: FloatArray, count: int = 4) -> list[int]:
@@ -147,7 +156,7 @@ def _depth_polygons(geometry: CylinderGeometry) -> tuple[list[FloatArray], bool]
     regular = True
     for layer in range(geometry.n_layers):
         edges, regular = _ring_edges(geometry, layer)
-        for low, high in zip(edges[:-1], edges[1:], strict=True):
+        for low, high in pairwise(edges):
             polygons.append(np.array([(layer, low), (layer + 1, low), (layer + 1, high), (layer, high)]))
     return polygons, regular
 
@@ -163,10 +172,7 @@ def _wedges(geometry: CylinderGeometry, layer: int) -> list[FloatArray]:
         angle = np.linspace(-np.pi, np.pi, n_alpha + 1)[sector : sector + 2]
         arc = np.linspace(angle[0], angle[1], fine)
         circle = np.stack([np.cos(arc), np.sin(arc)], axis=1)
-        shapes += [
-            np.concatenate([low * circle, high * circle[::-1]])
-            for low, high in zip(radii[:-1], radii[1:], strict=True)
-        ]
+        shapes += [np.concatenate([low * circle, high * circle[::-1]]) for low, high in pairwise(radii)]
     return shapes
 
 
@@ -174,7 +180,7 @@ def _fill(axes: Axes, polygons: list[FloatArray], values: FloatArray, norm: Norm
     """Coloured cells; what is empty or below the scale stays paper."""
     signed = not isinstance(norm, LogNorm)
     shown = np.isfinite(values) if signed else values > 0
-    colours = (SIGNED if signed else ENERGY)(norm(np.where(shown, values, norm.vmax)))
+    colours = (SIGNED if signed else ENERGY)(norm(np.where(shown, values, norm.vmax or 1.0)))
     colours[~shown] = (0.975, 0.98, 0.985, 1.0)
     outline = GRID if edge else colours
     axes.add_collection(PolyCollection(polygons, facecolors=colours, edgecolors=outline, linewidths=edge or 0.3))
@@ -189,6 +195,6 @@ def _bar(figure: Figure, left: float, bottom: float, height: float, norm: Normal
     bar = figure.colorbar(ScalarMappable(norm, SIGNED if signed else ENERGY), cax=axes)
     bar.set_label(label, loc="center", color=INK)
     if not signed:
-        axes.yaxis.set_major_formatter(decade_label)
+        axes.yaxis.set_major_formatter(FuncFormatter(decade_label))
     axes.minorticks_off()
     bar.outline.set_linewidth(0.5)

@@ -22,7 +22,7 @@ def space_figure(gallery: ShowerGallery, labels: dict[str, str]) -> Figure:
     names, count = list(gallery.cells), len(gallery.wanted)
     figure = new_figure(2.05 * len(names) + 0.55, 1.95 * count + 0.3)
     width, height = figure.get_size_inches()
-    place = _positions(gallery.geometry)
+    place = cell_positions(gallery.geometry)
     grid = figure.add_gridspec(
         count, len(names), left=0.45 / width, right=0.995, top=1 - 0.3 / height, bottom=0.01, wspace=0.02, hspace=0.03
     )
@@ -30,18 +30,24 @@ def space_figure(gallery: ShowerGallery, labels: dict[str, str]) -> Figure:
         brightest = max(float(cells[row].max()) for cells in gallery.cells.values())
         for column, name in enumerate(names):
             axes = figure.add_subplot(grid[row, column])
-            _draw_shower(axes, place, gallery.cells[name][row], brightest)
+            draw_shower(axes, place, gallery.cells[name][row], brightest)
             if row == 0:
                 axes.set_title(labels[name], pad=3)
             if column == 0:
                 axes.text(
-                    -0.1, 0.5, f"{energy / 1e3:.3g} GeV", transform=axes.transAxes, rotation=90, va="center", fontsize=10
+                    -0.1,
+                    0.5,
+                    f"{energy / 1e3:.3g} GeV",
+                    transform=axes.transAxes,
+                    rotation=90,
+                    va="center",
+                    fontsize=10,
                 )
             _numbers(axes, gallery.cells[name][row])
     return figure
 
 
-def _positions(geometry: CylinderGeometry) -> FloatArray:
+def cell_positions(geometry: CylinderGeometry) -> FloatArray:
     """Cell centres (V, 3): depth along the beam, then the two transverse directions, in cylinder radii."""
     radius = np.empty(geometry.n_cells)
     for layer in range(geometry.n_layers):
@@ -61,7 +67,8 @@ def _project(points: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     return along, y * np.cos(_PITCH) + away * np.sin(_PITCH), away * np.cos(_PITCH) - y * np.sin(_PITCH)
 
 
-def _draw_shower(axes: Axes, place: FloatArray, cells: FloatArray, brightest: float) -> None:
+def draw_shower(axes: Axes, place: FloatArray, cells: FloatArray, brightest: float) -> None:
+    """One shower (V,) in MeV at `place` (V, 3); `brightest` is the cell energy at the end of the scale."""
     _cage(axes)
     hit = np.flatnonzero(cells > 0)
     across, up, away = _project(place[hit])
@@ -73,9 +80,9 @@ def _draw_shower(axes: Axes, place: FloatArray, cells: FloatArray, brightest: fl
         across[order],
         up[order],
         s=1.2 + 80 * (energy / brightest) ** 0.6,
-        c=ENERGY(0.2 + 0.8 * np.asarray(level)),
+        c=ENERGY(0.3 + 0.7 * np.asarray(level)),
         alpha=0.88,
-        linewidths=0.2,
+        linewidths=0.12,
         edgecolors="white",
     )
     axes.set_aspect("equal")

@@ -96,8 +96,9 @@ def occupied_range(histograms: list[Histogram], quantile: float = 5e-4) -> tuple
         if total <= 0:
             continue
         cumulated = np.cumsum(item.values) / total
-        lows.append(item.edges[np.searchsorted(cumulated, quantile)])
-        highs.append(item.edges[min(np.searchsorted(cumulated, 1 - quantile) + 1, len(item.edges) - 1)])
+        lows.append(float(item.edges[np.searchsorted(cumulated, quantile)]))
+        last = int(np.searchsorted(cumulated, 1 - quantile)) + 1
+        highs.append(float(item.edges[min(last, len(item.edges) - 1)]))
     if not lows:
         return float(histograms[0].edges[0]), float(histograms[0].edges[-1])
-    return float(min(lows)), float(max(highs))
+    return min(lows), max(highs)

@@ -34,8 +34,10 @@ class Observable:
 
     @property
     def axis_label(self) -> str:
-        """Label with its unit, if the label does not already give one."""
-        return f"{self.label} [{self.unit}]" if self.unit and "[" not in self.label else self.label
+        """Label with layer and unit, unless the label already has them."""
+        known = self.layer is None or str(self.layer) in self.label
+        label = self.label if known else f"{self.label}, layer {self.layer}"
+        return f"{label} [{self.unit}]" if self.unit and "[" not in label else label
 
 
 @dataclass(frozen=True)

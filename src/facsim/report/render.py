@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from facsim.report.style import DARK_TWIN, css_variable
+from facsim.report.style import DARK_TWIN, AnyFigure, css_variable
 
 _NUMBER = re.compile(r"(\.\d\d)\d+")
 _PATH = re.compile(r'\b(d|x|y|points)="[^"]*"')
@@ -19,7 +19,7 @@ _REFERENCE = re.compile(r'(href="#|url\(#)([^")]+)')
 _COLOUR = re.compile("|".join(DARK_TWIN), re.IGNORECASE)
 
 
-def to_svg(figure: Figure, key: str, alt: str) -> Markup:
+def to_svg(figure: AnyFigure, key: str, alt: str) -> Markup:
     """The figure as inline SVG that follows the page's light or dark colours.
 
     Args:
@@ -27,6 +27,7 @@ def to_svg(figure: Figure, key: str, alt: str) -> Markup:
         key: unique on the page; identifiers inside the SVG are prefixed with it.
         alt: what a screen reader says.
     """
+    assert isinstance(figure, Figure), "only a whole figure can be written"
     buffer = io.StringIO()
     with rc_context({"svg.hashsalt": key}):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
@@ -40,11 +41,12 @@ def to_svg(figure: Figure, key: str, alt: str) -> Markup:
     text = _IDENTITY.sub(rf'id="{key}-\1"', text)
     text = _REFERENCE.sub(rf"\1{key}-\2", text)
     text = _COLOUR.sub(lambda found: f"var({css_variable(found.group())})", text)
-    return Markup(re.sub(r"\n\s*", "\n", text).strip())  # noqa: S704
+    return Markup(re.sub(r"\n\s*", "\n", text).strip())
 
 
-def to_png(figure: Figure, alt: str, dpi: int = 150) -> Markup:
+def to_png(figure: AnyFigure, alt: str, dpi: int = 150) -> Markup:
     """The figure as an image element with the PNG inside; the page inverts it on dark paper."""
+    assert isinstance(figure, Figure), "only a whole figure can be written"
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, facecolor="white", pil_kwargs={"optimize": False})
     width, height = (figure.get_size_inches() * dpi).round().astype(int)

@@ -86,6 +86,12 @@ class RunData:
         return "Geant4" if simulated or "geant4" in json.dumps(self.data).lower() else "truth"
 
     @property
+    def labels(self) -> dict[str, str]:
+        """What figures write for each sample, for truth A (`reference`) and for truth B (`null`)."""
+        names = {sample.name: sample.label for sample in self.samples}
+        return {"reference": self.truth_name, "null": f"{self.truth_name}, null", **names}
+
+    @property
     def with_scores(self) -> list[Sample]:
         return [sample for sample in self.samples if sample.scorecard]
 

@@ -11,9 +11,10 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.axis import Axis
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+AnyFigure = Figure | SubFigure
 INK = "#14181c"
 MUTED = "#5d6671"
 GRID = "#d8dde3"
@@ -138,7 +139,8 @@ def facsim_style(**overrides: Any) -> Iterator[None]:
         "svg.fonttype": "path",
         "figure.constrained_layout.use": False,
     }
-    with rc_context({**mplhep.style.ATLAS, **ours, **overrides}):
+    settings: Any = {**mplhep.style.ATLAS, **ours, **overrides}
+    with rc_context(settings):
         yield
 
 
@@ -154,7 +156,7 @@ def decade_label(value: float, _position: int | None = None) -> str:
     """`0.01`, `1`, `100`, and powers of ten beyond."""
     if 0.9e-3 < value < 1.1e3:
         return f"{value:g}"
-    return f"$10^{{{round(math.log10(value))}}}$" if value > 0 else "0"
+    return f"$\\mathregular{{10^{{{round(math.log10(value))}}}}}$" if value > 0 else "0"
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -6,8 +6,10 @@ import math
 import re
 from collections.abc import Iterable
 
+DASH, TIMES, SIGMA = "\u2013", "\u00d7", "\u03c3"
+PM = "\u00a0\u00b1\u00a0"  # does not break across lines
 NARROW = "\u202f"  # narrow no-break space, between thousands and before units
-_MINUS = "\u2212"
+MINUS = "\u2212"
 
 OBSERVABLES: dict[str, tuple[str, str]] = {
     "e_ratio": ("Visible over incident energy", "the peak is the response, the tails are leakage and late showers"),
@@ -19,6 +21,11 @@ OBSERVABLES: dict[str, tuple[str, str]] = {
     "width_x": ("Width in x", "zero where a single cell was hit; correlations between cells show here first"),
     "width_y": ("Width in y", "it has to be like the one in x"),
     "width_r": ("Width in radius", "zero where a single ring was hit"),
+    "hits": ("Cells with energy", "a surrogate that blurs its showers hits too many cells"),
+    "depth": ("Mean depth", "the layer about which the energy lies; it fluctuates with the first interaction"),
+    "depth_width": ("Length of the shower", "too narrow a peak means showers that are too much alike"),
+    "layer_share": ("Share of the energy in a layer", "it shows the fluctuation of the shape apart from the energy"),
+    "ring_share": ("Share of the energy in a ring", "it shows how dense the core is"),
     "sparsity": ("Share of empty cells", "a surrogate that blurs its showers has too few empty cells"),
     "cell": ("Energy of single cells", "the left end is the read-out threshold, the right end the shower core"),
 }
@@ -39,7 +46,7 @@ def count(number: float) -> str:
 def significant(value: float, digits: int = 3) -> str:
     """`value` with `digits` significant digits, without trailing exponent for everyday sizes."""
     if not math.isfinite(value):
-        return "–"
+        return DASH
     if value == 0:
         return "0"
     size = math.floor(math.log10(abs(value)))
@@ -51,14 +58,14 @@ def significant(value: float, digits: int = 3) -> str:
 def plus_minus(value: float | None, error: float | None) -> str:
     """`0.7132 ± 0.0087`: two significant digits of the error decide how the value is rounded."""
     if value is None or not math.isfinite(value):
-        return "–"
+        return DASH
     if not error or not math.isfinite(error):
         return significant(value, 4)
     places = 1 - math.floor(math.log10(error))
     if places > 7 or abs(value) >= 1e6:
-        return f"{_power(value, 3)} ± {_power(error, 2)}"
+        return f"{_power(value, 3)}{PM}{_power(error, 2)}"
     places = max(places, 0)
-    return _minus(f"{value:.{places}f} ± {error:.{places}f}")
+    return _minus(f"{value:.{places}f}{PM}{error:.{places}f}")
 
 
 def duration(ms: float) -> str:
@@ -110,7 +117,7 @@ def score_label(name: str) -> str:
 
 
 def _minus(text: str) -> str:
-    return re.sub(r"^-", _MINUS, text)
+    return re.sub(r"^-", MINUS, text)
 
 
 def _power(value: float, digits: int) -> str:
@@ -118,4 +125,4 @@ def _power(value: float, digits: int) -> str:
         return "0"
     size = math.floor(math.log10(abs(value)))
     raised = str(size).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return _minus(f"{value / 10.0**size:.{digits - 1}f}×10{raised}")
+    return _minus(f"{value / 10.0**size:.{digits - 1}f}{TIMES}10{raised}")

@@ -1,0 +1,181 @@
+"""Time drawn: quality against time per shower, and the loss during training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+
+from facsim.report.rundata import Json
+from facsim.report.style import GRID, INK, MUTED, NULL, AnyFigure, Look, log_axis, new_figure
+
+SIZE = (4.3, 3.6)
+
+
+@dataclass(frozen=True)
+class TimePoint:
+    """A point of the quality-against-time figure; `kind` is `surrogate`, `baseline` or `published`."""
+
+    name: str
+    label: str
+    kind: str
+    ms: float
+    auc: float
+    error: float = 0.0
+    note: str = ""
+
+
+def quality_time_figure(
+    points: Sequence[TimePoint],
+    curve: Sequence[TimePoint],
+    looks: Mapping[str, Look],
+    null: tuple[float, float] | None,
+    truth_ms: float | None,
+    batch: int,
+    truth_name: str = "Geant4",
+    place: SubFigure | None = None,
+) -> AnyFigure:
+    """AUC against time per shower: lower left is better.
+
+    Args:
+        points: samples and published models.
+        curve: the surrogate at several numbers of solver steps, drawn connected.
+        null: AUC of truth against truth and its error.
+        truth_ms: the truth simulation's own time per shower, ms.
+        batch: showers per call, for the axis label.
+        truth_name: what to write at the truth's line.
+        place: part of a larger figure to draw in, by default a new figure.
+    """
+    figure = place or new_figure(5.6, 4.35)
+    axes = figure.add_axes((0.105, 0.115, 0.875, 0.86) if place is None else (0.14, 0.125, 0.845, 0.85))
+    axes.set_xscale("log")
+    if null is not None:
+        axes.axhspan(null[0] - null[1], null[0] + null[1], color=NULL, alpha=0.3, lw=0)
+        axes.axhline(null[0], color=NULL, lw=1.0)
+    published = [p for p in points if p.kind == "published"]
+    axes.scatter([p.ms for p in published], [p.auc for p in published], s=20, color="#b4bac1", lw=0, zorder=2)
+    if curve:
+        look = next((looks[p.name] for p in points if p.kind == "surrogate"), looks[curve[0].name])
+        ordered = sorted(curve, key=lambda p: p.ms)
+        axes.errorbar(
+            [p.ms for p in ordered],
+            [p.auc for p in ordered],
+            [p.error for p in ordered],
+            fmt="o-",
+            ms=4,
+            lw=1.4,
+            color=look.colour,
+            zorder=4,
+        )
+    for point in points:
+        if point.kind == "published":
+            continue
+        look = looks[point.name]
+        big = 9 if point.kind == "surrogate" else 6.5
+        axes.errorbar(point.ms, point.auc, point.error, fmt=look.marker, ms=big, color=look.colour, zorder=5)
+    if truth_ms is not None:
+        axes.axvline(truth_ms, color=INK, lw=1.3, ls=(0, (4, 2)))
+    axes.set_ylim(0.46, 1.03)
+    axes.set_xlim(*_time_limits([*points, *curve], truth_ms))
+    log_axis(axes.xaxis)
+    axes.set_xlabel(f"ms per shower, one CPU thread, batch {batch}")
+    axes.set_ylabel("AUC, high-level observables")
+    axes.grid(axis="y", color=GRID, lw=0.5)
+    _name_points(axes, points, curve, looks)
+    if truth_ms is not None:
+        axes.annotate(
+            truth_name,
+            (truth_ms, 1.018),
+            xytext=(-4, 0),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            rotation=90,
+            fontsize=8.5,
+        )
+    if null is not None:
+        axes.annotate(
+            "truth against truth",
+            (axes.get_xlim()[0], null[0]),
+            xytext=(6, -5),
+            textcoords="offset points",
+            va="top",
+            color=MUTED,
+            fontsize=8,
+        )
+    return figure
+
+
+def _time_limits(points: Sequence[TimePoint], truth_ms: float | None) -> tuple[float, float]:
+    times = [p.ms for p in points] + ([truth_ms] if truth_ms else [])
+    return 0.45 * min(times, default=0.1), 3.2 * max(times, default=100.0)
+
+
+def _name_points(
+    axes: Axes,
+    points: Sequence[TimePoint],
+    curve: Sequence[TimePoint],
+    looks: Mapping[str, Look],
+) -> None:
+    """Names beside the points, placed where they do not run into one another."""
+    taken: list[tuple[float, float]] = []
+    own = [p for p in points if p.kind != "published"]
+    grey = sorted((p for p in points if p.kind == "published"), key=lambda p: p.auc)
+    low, high = np.log10(axes.get_xlim())
+
+    def place(point: TimePoint, text: str, colour: str, size: float, weight: str = "normal", must: bool = True) -> None:
+        for up in (7, -7, 16, -16, 26):
+            at = ((np.log10(point.ms) - low) / (high - low), point.auc + 0.0019 * up)
+            if all(abs(at[0] - x) > 0.2 or abs(at[1] - y) > 0.026 for x, y in taken) or (must and up == 26):
+                right = at[0] > 0.8
+                axes.annotate(
+                    text,
+                    (point.ms, point.auc),
+                    xytext=(-6 if right else 6, up),
+                    textcoords="offset points",
+                    ha="right" if right else "left",
+                    va="center",
+                    color=colour,
+                    fontsize=size,
+                    fontweight=weight,
+                )
+                taken.append(at)
+                return
+
+    for point in own:
+        place(point, point.label, looks[point.name].colour, 9.5, "bold")
+    for point in curve:
+        place(point, point.label, looks[point.name].colour, 7.5, must=False)
+    for point in grey:
+        place(point, point.label, MUTED, 7.0, must=False)
+
+
+def training_figure(records: Sequence[Json], part: str) -> Figure:
+    """Loss of one part of the model against training time, smoothed, with the validation loss."""
+    figure = new_figure(*SIZE)
+    axes = figure.add_axes((0.15, 0.135, 0.815, 0.79))
+    lines = [r for r in records if r.get("part") == part]
+    time = np.array([r["time_s"] for r in lines], dtype=np.float64)
+    loss = np.array([r["loss"] for r in lines], dtype=np.float64)
+    axes.plot(time, loss, color="#b4bac1", lw=0.8, label="training")
+    if len(loss) > 20:
+        width = max(3, len(loss) // 25)
+        smooth = np.convolve(loss, np.ones(width) / width, mode="valid")
+        axes.plot(time[width // 2 : width // 2 + len(smooth)], smooth, color="#0072b2", lw=1.7, label="training, mean")
+    checks = [(r["time_s"], r["validation_loss"]) for r in lines if r.get("validation_loss") is not None]
+    if checks:
+        axes.plot(*np.array(checks).T, "o-", ms=3.5, lw=1.0, color="#d55e00", label="validation")
+    if np.all(loss > 0) and loss.max() > 8 * loss.min():
+        axes.set_yscale("log")
+        log_axis(axes.yaxis)
+    elif len(loss) > 10:
+        low, high = np.nanquantile(loss[len(loss) // 20 :], [0.0, 0.995])
+        axes.set_ylim(low - 0.1 * (high - low), high + 0.25 * (high - low))
+    axes.set_xlabel("training time [s]")
+    axes.set_ylabel("loss")
+    axes.set_title(part, loc="left")
+    axes.legend(loc="upper right")
+    return figure

@@ -1,0 +1,161 @@
+"""The section on time: quality against time, and every measured time."""
+
+from __future__ import annotations
+
+from matplotlib.figure import SubFigure
+
+from facsim.report.blocks import Block, Cell, Gallery, Note, Picture, Section, Table
+from facsim.report.figures_time import TimePoint, quality_time_figure
+from facsim.report.published import published_points
+from facsim.report.render import to_svg
+from facsim.report.rundata import Json, RunData
+from facsim.report.style import AnyFigure
+from facsim.report.text import DASH, TIMES, capital, count, duration, significant, times
+from facsim.report.timings import batches, find_timing, timing_rows, truth_ms
+
+SCORE = "auc_high"
+
+
+def speed_section(run: RunData) -> Section | None:
+    """Quality against time for batch 100 and 1, and the timing table."""
+    rows = timing_rows(run)
+    pictures = [picture for batch in (100, 1) if (picture := _quality_picture(run, batch))]
+    blocks: list[Block] = []
+    if pictures:
+        blocks.append(Gallery(pictures, 2))
+    if rows:
+        blocks.append(_timing_table(run, rows))
+        blocks += [Note(capital(str(note))) for note in run.timing.get("notes", [])]
+    if run.check:
+        blocks.append(_check_note(run))
+    if not blocks:
+        return None
+    hardware = run.timing.get("hardware") or {}
+    cpu = hardware.get("cpu")
+    lead = "Measured by facsim itself, transforms included, warm-up left out"
+    lead += f", on {cpu}." if cpu else "."
+    return Section("speed", "Quality against time", lead, blocks)
+
+
+def quality_figure(run: RunData, batch: int, place: SubFigure | None = None) -> AnyFigure | None:
+    """Quality against time at one batch size, in `place` or a new figure; None without scores and times."""
+    points = _own_points(run, batch)
+    if not points:
+        return None
+    every = [*points, *published_points(run, batch)]
+    curve = _steps_curve(run, batch)
+    return quality_time_figure(every, curve, run.looks, _null(run), truth_ms(run), batch, run.truth_name, place)
+
+
+def _own_points(run: RunData, batch: int) -> list[TimePoint]:
+    """Samples of the run that have both a score and a time."""
+    points = []
+    for sample in run.with_scores:
+        row, score = find_timing(run, sample, batch), sample.score(SCORE)
+        if row and score and score.get("value") is not None:
+            auc, error = float(score["value"]), float(score.get("error") or 0)
+            points.append(TimePoint(sample.name, sample.label, sample.kind, float(row["ms_per_shower"]), auc, error))
+    return points
+
+
+def _quality_picture(run: RunData, batch: int) -> Picture | None:
+    figure = quality_figure(run, batch)
+    if figure is None:
+        return None
+    own = ", ".join(f"{p.label} {significant(p.auc)} at {duration(p.ms)}" for p in _own_points(run, batch))
+    caption = "AUC of the classifier on high-level observables against time per shower; lower left is better."
+    caption += f" Here: {own}."
+    slow = truth_ms(run)
+    if slow:
+        caption += f" The dashed line is {run.truth_name} itself, {duration(slow)} per shower on the same machine."
+    if _steps_curve(run, batch):
+        caption += " The connected points are the surrogate with different numbers of solver steps."
+    published = published_points(run, batch)
+    if published:
+        caption += (
+            f" Grey: the {len(published)} published CaloChallenge models on this read-out. They were trained and "
+            "judged on other showers (1 GeV to 1 TeV), with another classifier training and timed on other hardware: "
+            "context, not a ranking."
+        )
+    title = f"Quality against time, {'one shower at a time' if batch == 1 else f'{batch} showers at a time'}"
+    return Picture(to_svg(figure, f"time-{batch}", title), title, caption)
+
+
+def _null(run: RunData) -> tuple[float, float] | None:
+    rows = (sample.score(SCORE) for sample in run.with_scores)
+    row = next((row for row in rows if row and row.get("null") is not None), None)
+    return None if row is None else (float(row["null"]), float(row.get("null_error") or 0))
+
+
+def _steps_curve(run: RunData, batch: int) -> list[TimePoint]:
+    surrogate = run.surrogate
+    if surrogate is None:
+        return []
+    points = []
+    for row in run.steps.get("rows", []):
+        timed = int(row.get("batch", 100))
+        if timed == batch and row.get("auc_high") is not None and row.get("ms_per_shower") is not None:
+            steps = int(row["steps"])
+            label = f"{steps} step{'s' if steps > 1 else ''}"
+            error = float(row.get("auc_error") or 0)
+            points.append(
+                TimePoint(surrogate.name, label, "curve", float(row["ms_per_shower"]), float(row["auc_high"]), error)
+            )
+    return points
+
+
+def _timing_table(run: RunData, rows: list[Json]) -> Table:
+    sizes, slow = batches(rows), truth_ms(run)
+    labels = {sample.name: sample.label for sample in run.samples}
+    grouped: dict[tuple[str, str, int | None, int], dict[int, Json]] = {}
+    for row in rows:
+        key = (str(row.get("name")), str(row.get("engine", "")), row.get("steps"), int(row.get("threads", 1)))
+        grouped.setdefault(key, {})[int(row["batch"])] = row
+    lines = []
+    if slow is not None:
+        events = (run.timing.get("geant4") or {}).get("n")
+        note = f"{events} showers, one thread" if events else "one thread"
+        lines.append([Cell(run.truth_name, note), Cell(duration(slow)), *(Cell("") for _ in [*sizes[1:], 0, 0])])
+    for (name, engine, steps, threads), found in grouped.items():
+        small = [engine] if engine else []
+        small += [f"{steps} step{'s' if steps > 1 else ''}"] if steps else []
+        small.append("one thread" if threads == 1 else f"{threads} threads")
+        some = next(iter(found.values()))
+        memory = max((float(r["peak_rss_MB"]) for r in found.values() if r.get("peak_rss_MB")), default=None)
+        parameters = some.get("parameters")
+        lines.append(
+            [
+                Cell(labels.get(name, name), ", ".join(small)),
+                *(_time_cell(found.get(size), slow) for size in sizes),
+                Cell(count(parameters) if parameters else DASH),
+                Cell(f"{count(memory)} MB" if memory else DASH),
+            ]
+        )
+    columns = ["", *(f"batch {size}" for size in sizes), "parameters", "peak memory"]
+    caption = (
+        f"Median time per shower; small print is the speed-up over {run.truth_name} on the same machine. The range of "
+        "the repeats shows when the pointer rests on a time. Peak memory is that of the whole process."
+    )
+    return Table(columns, [("", lines)], "Time per shower", caption)
+
+
+def _time_cell(row: Json | None, slow: float | None) -> Cell:
+    if row is None:
+        return Cell(DASH)
+    ms = float(row["ms_per_shower"])
+    low, high = row.get("low"), row.get("high")
+    hint = ""
+    if low is not None and high is not None:
+        hint = f"{duration(float(low))} to {duration(float(high))} in {row.get('repeats', 'several')} repeats"
+    return Cell(duration(ms), small=f"{TIMES}{times(slow / ms)}" if slow and ms > 0 else "", hint=hint)
+
+
+def _check_note(run: RunData) -> Note:
+    passed = run.check.get("passed", run.check.get("ok"))
+    largest = run.check.get("max_difference_MeV", run.check.get("max_difference"))
+    text = "Export: the ONNX graph was compared with torch"
+    if passed is not None:
+        text += " and agrees" if passed else " and does not agree"
+    if largest is not None:
+        text += f", largest difference {significant(float(largest), 2)} MeV in a cell"
+    return Note(f"{text}.", "plain" if passed in (True, None) else "warning")
