@@ -16,6 +16,7 @@ from facsim.core.geometry import CylinderGeometry, regular_cylinder
 from facsim.core.rng import generator
 from facsim.core.schema import calorimeter_schema
 from facsim.core.showerfile import write_showers
+from facsim.report import write_report
 
 Array = NDArray[Any]
 SMALL = regular_cylinder("toy", "electron", 12, 8, 5, 5.0, 0.02)
@@ -229,3 +230,9 @@ def make_run() -> Callable[[Path], Path]:
 def full_run(make_run: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A full small run directory; not to be changed by tests."""
     return make_run(tmp_path_factory.mktemp("runs") / "full")
+
+
+@pytest.fixture(scope="session")
+def full_page(full_run: Path) -> str:
+    """The report of the full run."""
+    return write_report(full_run).read_text(encoding="utf-8")

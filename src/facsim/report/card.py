@@ -73,7 +73,7 @@ def _draw_showers(place: SubFigure, run: RunData, gallery: ShowerGallery) -> Non
     names = names or list(gallery.cells)[:2]
     cells = cell_positions(gallery.geometry)
     grid = place.add_gridspec(
-        1, len(names) * len(gallery.wanted), left=0.01, right=0.99, top=0.86, bottom=0.04, wspace=0.02
+        1, len(names) * len(gallery.wanted), left=0.01, right=0.99, top=0.93, bottom=0.06, wspace=0.02
     )
     for row, wanted in enumerate(gallery.wanted):
         brightest = max(float(gallery.cells[name][row].max()) for name in names)

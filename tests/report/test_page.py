@@ -1,0 +1,186 @@
+"""The page: complete, partial and broken runs; valid, self-contained, and with the numbers of the files."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from facsim.core.errors import FacsimError
+from facsim.report import card_figure, write_report
+from facsim.report.text import duration, plus_minus
+
+VOID = {"meta", "br", "img", "link", "input", "hr"}
+SECTIONS = ["showers", "observables", "profiles", "scores", "speed", "training", "provenance"]
+
+
+class Checker(HTMLParser):
+    """Collects what is not balanced, ids, references and what a browser would load."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.problems: list[str] = []
+        self.ids: Counter[str] = Counter()
+        self.references: set[str] = set()
+        self.loads: list[str] = []
+        self.headings: list[str] = []
+        self.captions = 0
+        self.figures = 0
+        self.images_without_alt = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+        self.note(tag, dict(attrs))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.note(tag, dict(attrs))
+
+    def note(self, tag: str, attributes: dict[str, str | None]) -> None:
+        if attributes.get("id"):
+            self.ids[str(attributes["id"])] += 1
+        self.figures += tag == "figure"
+        self.captions += tag == "figcaption"
+        self.images_without_alt += tag == "img" and not attributes.get("alt")
+        for key in ("src", "href", "xlink:href", "data", "action"):
+            value = str(attributes.get(key) or "")
+            if value.startswith("#"):
+                self.references.add(value[1:])
+            elif value and not value.startswith("data:image/png;base64,"):
+                self.loads.append(value)
+        for found in re.findall(r"url\(([^)]*)\)", " ".join(str(v) for v in attributes.values())):
+            self.references.add(found.lstrip("#"))
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open[-1] != tag:
+            self.problems.append(f"</{tag}> after {self.open[-3:]}")
+        else:
+            self.open.pop()
+
+
+def check(page: str) -> Checker:
+    checker = Checker()
+    checker.feed(page)
+    checker.close()
+    assert checker.problems == []
+    assert checker.open == []
+    assert [name for name, times in checker.ids.items() if times > 1] == []
+    assert checker.references <= set(checker.ids)
+    assert checker.loads == []
+    assert "@import" not in page
+    assert "<script" not in page
+    assert checker.captions == checker.figures
+    assert checker.images_without_alt == 0
+    return checker
+
+
+def test_full_page_is_valid_self_contained_and_complete(full_page: str) -> None:
+    checker = check(full_page)
+    assert [name for name in SECTIONS if name not in checker.ids] == []
+    assert checker.figures >= 16
+    style = full_page[full_page.index("<style>") : full_page.index("</style>")]
+    assert "url(" not in style
+    assert "prefers-color-scheme" in style
+    assert len(full_page) < 6e6
+
+
+def test_page_has_the_numbers_of_the_scorecards(full_page: str, full_run: Path) -> None:
+    for name in ("surrogate", "gflash", "library", "bootstrap"):
+        for row in json.loads((full_run / "scores" / f"{name}.json").read_text())["scores"]:
+            assert plus_minus(row["value"], row["error"]) in full_page
+    for row in json.loads((full_run / "scores" / "timing.json").read_text())["rows"]:
+        assert duration(row["ms_per_shower"]) in full_page
+
+
+def test_headline_says_what_the_numbers_say(full_page: str) -> None:
+    top = full_page[full_page.index("<header") : full_page.index("</header>")]
+    assert plus_minus(0.7132, 0.0087) in top
+    assert plus_minus(0.5011, 0.0087) in top
+    assert "8.1 times faster than Geant4" in top  # 73.21 ms / 9.0 ms at batch 1
+    assert "57 times faster" in top  # 73.21 ms / (9 / 7) ms at batch 100
+    assert "passes the memorisation check, which catches shower library and bootstrap" in top
+    assert "600 Geant4 electrons, 1 to 50\u202fGeV, log-uniform, detector par04-w-si" in top.replace("\n", " ")
+
+
+def test_resampling_baselines_are_explained(full_page: str) -> None:
+    assert "They also show what a score cannot see" in full_page
+    assert "? underpowered" in full_page
+
+
+def test_texts_of_the_files_are_escaped(full_page: str) -> None:
+    assert "A processor &lt;with&gt; 2 cores" in full_page
+    assert "<with>" not in full_page
+
+
+def test_same_files_same_page(full_run: Path, tmp_path: Path) -> None:
+    shutil.copytree(full_run / "models", tmp_path / "models")
+    shutil.copy(full_run / "data.json", tmp_path)
+    first = write_report(tmp_path).read_bytes()
+    assert write_report(tmp_path).read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    ("kept", "there", "gone"),
+    [
+        ([], ["showers", "observables", "scores", "speed"], ["profiles", "training", "provenance"]),
+        (["models"], ["training"], ["profiles", "provenance"]),
+        (["truth.h5"], ["showers"], ["profiles", "training"]),
+        (["scores/gflash.json"], ["scores"], ["training"]),
+        (["scores/timing.json", "samples/library.h5"], ["speed", "showers"], ["profiles"]),
+        (["hists/surrogate.json"], ["observables", "profiles"], ["training"]),
+        (["config.yaml", "data.json", "provenance.json", "card.json", "check.json"], ["provenance"], ["profiles"]),
+    ],
+)
+def test_partial_runs(full_run: Path, tmp_path: Path, kept: list[str], there: list[str], gone: list[str]) -> None:
+    for name in kept:
+        source, target = full_run / name, tmp_path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target)
+        else:
+            shutil.copy(source, target)
+    path = write_report(tmp_path, title="Part of a run")
+    page = path.read_text(encoding="utf-8")
+    checker = check(page)
+    assert path == tmp_path / "report" / "index.html"
+    assert [name for name in there if name not in checker.ids] == []
+    assert [name for name in gone if name in checker.ids] == []
+    assert "<h1>Part of a run</h1>" in page
+
+
+def test_broken_files_are_told_and_the_rest_is_shown(full_run: Path, tmp_path: Path) -> None:
+    for folder in ("scores", "models"):
+        shutil.copytree(full_run / folder, tmp_path / folder)
+    (tmp_path / "scores" / "library.json").write_text('{"scores": [')
+    (tmp_path / "scores" / "steps.json").write_text("[1, 2]")
+    (tmp_path / "config.yaml").write_text("a: [unclosed")
+    metrics = tmp_path / "models" / "surrogate" / "metrics.jsonl"
+    metrics.write_text(metrics.read_text() + '{"step": 400, "lo')
+    page = write_report(tmp_path).read_text(encoding="utf-8")
+    check(page)
+    for told in ("library.json", "steps.json", "config.yaml", "metrics.jsonl"):
+        assert told in page
+    assert plus_minus(0.7132, 0.0087) in page
+
+
+def test_no_directory_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(FacsimError, match="no run directory"):
+        write_report(tmp_path / "absent")
+
+
+def test_no_half_written_page_is_left(full_run: Path) -> None:
+    assert {path.suffix for path in (full_run / "report").iterdir()} <= {".html", ".png"}
+
+
+def test_card_is_a_picture(full_run: Path, tmp_path: Path) -> None:
+    path = card_figure(full_run)
+    assert path == full_run / "report" / "card.png"
+    assert path.read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(FacsimError, match=r"neither showers nor histograms"):
+        card_figure(tmp_path)

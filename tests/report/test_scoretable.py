@@ -1,0 +1,70 @@
+"""Marks, families and tables of scores."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from facsim.report.rundata import load_run
+from facsim.report.scoretable import by_family, regions_table, score_cell, score_rows, scorecard_table, verdict
+from facsim.report.text import plus_minus
+
+
+@pytest.mark.parametrize(
+    ("row", "mark"),
+    [
+        ({"z": 1.9}, "good"),
+        ({"z": 2.1}, "fair"),
+        ({"z": 7.0}, "poor"),
+        ({"z": -7.0, "better": "lower"}, "good"),
+        ({"z": -7.0, "better": "higher"}, "poor"),
+        ({"z": 7.0, "better": "higher"}, "good"),
+        ({"z": -7.0, "better": "null"}, "poor"),
+        ({"z": 30.0, "status": "underpowered"}, "void"),
+        ({"z": 0.0, "status": "failed"}, "poor"),
+        ({"z": None}, ""),
+    ],
+)
+def test_verdict(row: dict[str, Any], mark: str) -> None:
+    assert verdict(row)[0] == mark
+
+
+def test_every_mark_has_words_of_its_own_so_that_colour_is_not_needed() -> None:
+    words = [verdict({"z": z})[1][0] for z in (0.0, 3.0, 9.0)] + [verdict({"status": "underpowered"})[1][0]]
+    assert len(set(words)) == 4
+
+
+def test_underpowered_is_named() -> None:
+    cell = score_cell({"value": 0.6, "error": 0.1, "z": 1.0, "status": "underpowered"})
+    assert "underpowered" in cell.mark_text
+
+
+def test_missing_value_is_a_dash() -> None:
+    assert score_cell(None).text == score_cell({"value": None}).text == "\u2013"
+
+
+def test_families_keep_every_score_once(full_run: Path) -> None:
+    rows = score_rows(load_run(full_run).with_scores)
+    grouped = [key for _, keys in by_family({**rows, ("something", "x"): {}}) for key in keys]
+    assert sorted(grouped) == sorted([*rows, ("something", "x")])
+
+
+def test_table_holds_every_number_of_the_scorecards(full_run: Path) -> None:
+    run = load_run(full_run)
+    table = scorecard_table(run)
+    texts = {cell.text for _, rows in table.parts for row in rows for cell in row}
+    for sample in run.samples:
+        for row in json.loads((full_run / "scores" / f"{sample.name}.json").read_text())["scores"]:
+            if row["region"] == "all":
+                assert plus_minus(row["value"], row["error"]) in texts
+                assert plus_minus(row["null"], row["null_error"]) in texts
+    assert all(len(row) == len(table.columns) for _, rows in table.parts for row in rows)
+
+
+def test_energy_bins_have_one_row_each(full_run: Path) -> None:
+    table = regions_table(load_run(full_run))
+    assert table is not None
+    assert [len(rows) for _, rows in table.parts] == [4]
