@@ -32,7 +32,7 @@ def train(request: pytest.FixtureRequest) -> MemorySource:
     return truth(GEOMETRIES[request.param], 300, seed=3)
 
 
-@pytest.fixture(params=BASELINES)
+@pytest.fixture(scope="module", params=BASELINES)
 def fitted(request: pytest.FixtureRequest, train: MemorySource) -> Baseline:
     return BASELINES[request.param].fit(train, seed=5)
 

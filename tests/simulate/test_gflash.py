@@ -11,7 +11,9 @@ from facsim.core.geometry import CylinderGeometry, regular_cylinder
 from facsim.core.schema import calorimeter_schema
 from facsim.core.sources import MemorySource
 from facsim.physics import gflash as gp
-from facsim.simulate.gflash import GFlash, layer_fractions
+from facsim.simulate.detector_files import load_detector, preset_names
+from facsim.simulate.gflash import GFlash
+from facsim.simulate.gflash_base import layer_fractions
 from facsim.simulate.gflash_media import readout
 
 PAR04 = regular_cylinder("ds2-electrons", "electron", 45, 16, 9, 4.65, 0.01515)
@@ -43,17 +45,17 @@ def test_calibration_finds_a_known_truth(response: float, resolution: float) -> 
     rng = np.random.default_rng(2)
     geometry = regular_cylinder("ds2-electrons", "electron", 45, 1, 9, 4.65, 0.0)
     schema = calorimeter_schema(geometry)
-    energy = np.exp(rng.uniform(np.log(1e3), np.log(5e4), 3000))[:, None]
+    energy = np.exp(rng.uniform(np.log(1e3), np.log(5e4), 1500))[:, None]
     x = GFlash.calibrated(schema, response, resolution).sample(energy, rng).x
-    found = GFlash.fit(MemorySource(make_events(schema, x, energy)), seed=1, events=3000)
-    assert found.response == pytest.approx(response, rel=0.01)
-    assert found.resolution == pytest.approx(resolution, rel=0.08)
+    found = GFlash.fit(MemorySource(make_events(schema, x, energy)), seed=1, events=1500)
+    assert found.response == pytest.approx(response, rel=0.015)
+    assert found.resolution == pytest.approx(resolution, rel=0.1)
 
 
 def test_sampled_means_follow_the_closed_form() -> None:
     schema = calorimeter_schema(CRYSTALS)
     flash = GFlash.calibrated(schema, 1.0, 0.0, **CRYSTAL_OPTIONS)
-    n, energy = 3000, 1e4
+    n, energy = 2000, 1e4
     x = flash.sample(np.full((n, 1), energy), np.random.default_rng(1)).x.reshape(n, 5, 8, 6)
     out = readout(schema, **CRYSTAL_OPTIONS)
     rng = np.random.default_rng(2)
@@ -67,7 +69,7 @@ def test_sampled_means_follow_the_closed_form() -> None:
     error = np.sqrt((measured.var(axis=0) + expected.var(axis=0)) / n)
     assert np.all(np.abs(measured.mean(axis=0) - expected.mean(axis=0)) < 5 * error + 1e-3)
     sectors = x.sum(axis=(1, 3))
-    np.testing.assert_allclose(sectors.mean(axis=0), sectors.mean(), rtol=0.01)
+    np.testing.assert_allclose(sectors.mean(axis=0), sectors.mean(), rtol=0.015)
 
 
 def test_photons_start_later_than_electrons() -> None:
@@ -76,25 +78,40 @@ def test_photons_start_later_than_electrons() -> None:
         geometry = CylinderGeometry("g", particle, PAR04.layers)
         x = (
             GFlash.calibrated(calorimeter_schema(geometry), 1.0, 0.13)
-            .sample(np.full((400, 1), 1e4), np.random.default_rng(1))
+            .sample(np.full((200, 1), 1e4), np.random.default_rng(1))
             .x
         )
         layers = geometry.layer_sum(x[..., 0])
         depth[particle] = float(np.mean(layers @ np.arange(45) / layers.sum(axis=1)))
     # 9/7 of a radiation length in layers of 0.806
-    assert depth["photon"] - depth["electron"] == pytest.approx(9 / 7 / 0.806, abs=0.4)
+    assert depth["photon"] - depth["electron"] == pytest.approx(9 / 7 / 0.806, abs=0.5)
 
 
 def test_medium_comes_from_the_provenance_first() -> None:
-    stack = [
-        {"material": "Pb", "thickness": 2.0, "active": False},
-        {"material": "lAr", "thickness": 4.0, "active": True},
+    layers = [
+        {"material": "G4_Pb", "thickness": 2.0, "active": False},
+        {"material": "G4_lAr", "thickness": 4.0, "active": True},
     ]
-    described = calorimeter_schema(PAR04, provenance={"detector": {"stack": stack, "repeat": 45}})
+    detector = {"stack": [{"repeat": 45, "layers": layers}], "block": None, "readout": {"depth": 6.0}}
+    described = calorimeter_schema(PAR04, provenance={"settings": {"detector": detector}})
     out = readout(described)
     assert out.medium.x0 == pytest.approx(16.2, rel=0.05)
     assert out.depths[-1, 1] * out.medium.x0 == pytest.approx(270.0)
     assert readout(calorimeter_schema(PAR04)).medium.x0 == pytest.approx(4.219, abs=0.01)
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_is_understood(name: str) -> None:
+    detector = load_detector(name)
+    provenance = {"settings": {"detector": detector.model_dump(mode="json")}}
+    schema = calorimeter_schema(detector.geometry("electron"), provenance=provenance)
+    assert GFlash.unfit(schema) is None
+    out = readout(schema)
+    assert out.medium.is_sampling == (name != "pbwo4")
+    assert out.depths[-1, 1] * out.medium.x0 == pytest.approx(detector.readout.n_layers * detector.readout.depth)
+    showers = GFlash.calibrated(schema, 1.0, 0.1).sample(np.full((60, 1), 2e4), np.random.default_rng(1)).x
+    contained = showers.sum(axis=(1, 2)).mean() / 2e4
+    assert 0.8 < contained < 1.0
 
 
 def test_unknown_detector_pions_and_wrong_depths_are_refused() -> None:

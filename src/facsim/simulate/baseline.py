@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self
 
@@ -10,9 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facsim.core.errors import FacsimError
-from facsim.core.events import EventSource
+from facsim.core.events import Events, EventSource, chunks
 from facsim.core.geometry import CylinderGeometry
 from facsim.core.schema import Schema
+from facsim.core.sources import batch_rows
+
+BLOCKS = 20
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class Baseline(ABC):
         unknown = sorted(set(options) - set(known))
         if unknown:
             raise FacsimError(f"baseline '{cls.name}' has no option {unknown}; it has {known}.")
-        reason = cls.unfit(train.schema)
+        reason = cls.unfit(train.schema, **options)
         if reason is not None:
             raise FacsimError(reason)
         if len(train) == 0:
@@ -58,8 +62,8 @@ class Baseline(ABC):
         return baseline
 
     @classmethod
-    def unfit(cls, schema: Schema) -> str | None:
-        """Why this baseline cannot describe events of `schema`, in one sentence; None when it can."""
+    def unfit(cls, schema: Schema, **options: Any) -> str | None:
+        """Why this baseline with these options cannot describe events of `schema`, in one sentence; None if it can."""
         if schema.geometry is None or schema.representation != "grid":
             return f"baseline '{cls.name}' needs showers on a cylinder of cells, not a {schema.representation}."
         names = [feature.name for feature in schema.conditions]
@@ -90,6 +94,19 @@ def cylinder(schema: Schema) -> CylinderGeometry:
     if schema.geometry is None:
         raise FacsimError("these events have no cylinder geometry.")
     return schema.geometry
+
+
+def spread_batches(source: EventSource, events: int) -> Iterator[Events]:
+    """About `events` events of `source` in batches from evenly spread places, all of them if there are no more."""
+    total = len(source)
+    blocks = min(BLOCKS, max(events, 1))
+    length = -(-events // blocks)
+    if blocks * length >= total:
+        yield from chunks(source, batch_rows(source))
+        return
+    for block in range(blocks):
+        first = block * (total - length) // max(blocks - 1, 1)
+        yield from chunks(source, batch_rows(source), first, first + length)
 
 
 def checked_conditions(cond: NDArray[Any], schema: Schema) -> NDArray[np.float64]:

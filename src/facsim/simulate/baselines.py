@@ -6,12 +6,14 @@ from facsim.core.errors import FacsimError
 from facsim.simulate.baseline import Baseline, Sampled
 from facsim.simulate.bootstrap import Bootstrap
 from facsim.simulate.gflash import GFlash
+from facsim.simulate.gflash_tuned import TunedGFlash
 from facsim.simulate.library import ShowerLibrary
 
 __all__ = ["BASELINES", "Baseline", "Sampled", "find_baseline"]
 
 BASELINES: dict[str, type[Baseline]] = {
     "gflash": GFlash,
+    "gflash-tuned": TunedGFlash,
     "library": ShowerLibrary,
     "bootstrap": Bootstrap,
 }

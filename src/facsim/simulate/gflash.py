@@ -10,68 +10,33 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facsim.core.errors import FacsimError
-from facsim.core.events import EventSource, chunks
+from facsim.core.events import EventSource
 from facsim.core.rng import generator
 from facsim.core.schema import Schema
-from facsim.core.sources import batch_rows
 from facsim.physics import gflash as gp
 from facsim.physics.gflash import FloatArray
-from facsim.simulate.baseline import Baseline, Sampled, checked_conditions, cylinder
-from facsim.simulate.gflash_media import Depths, Period, Readout, readout
+from facsim.simulate.baseline import spread_batches
+from facsim.simulate.gflash_base import Parametrisation, conversion_depth, layer_fractions
+from facsim.simulate.gflash_media import Readout
 
-ELECTROMAGNETIC = ("electron", "positron", "photon", "gamma", "e-", "e+")
-CHUNK = 100
 CALIBRATION_ROUNDS = 3
 
 
-def layer_fractions(depths: FloatArray, start: FloatArray, t_max: FloatArray, alpha: FloatArray) -> FloatArray:
-    """Fraction of the gamma profile in each layer, (N, L), in closed form.
-
-    Args:
-        depths: (L, 2) front and back, X0.
-        start: (N,) depth where the shower starts, X0.
-        t_max: (N,) depth of the maximum from there, X0.
-        alpha: (N,) shape.
-    """
-    from scipy.special import gammainc  # noqa: PLC0415 - not needed to import facsim
-
-    beta = ((alpha - 1.0) / t_max)[:, None]
-    at = [gammainc(alpha[:, None], beta * np.maximum(depths[:, side] - start[:, None], 0.0)) for side in (0, 1)]
-    return np.asarray(at[1] - at[0])
-
-
-def conversion_depth(energy: FloatArray, is_photon: bool, rng: np.random.Generator) -> FloatArray:
-    """Depth where showers start, (N,) X0: photons convert after an exponential of mean 9/7, electrons at once."""
-    return rng.exponential(9.0 / 7.0, len(energy)) if is_photon else np.zeros(len(energy))
-
-
 @dataclass(kw_only=True)
-class GFlash(Baseline):
+class GFlash(Parametrisation):
     """Parametrised electromagnetic showers; response and sampling resolution calibrated, nothing else fitted.
 
     The depth profile is a gamma distribution whose (ln T, ln alpha) fluctuate together; each layer's energy has the
     sampling fluctuation; it is shared by equal energy spots, Poisson in each cell with mean in closed form. Cells
     below the geometry's threshold are zero. Entry angle and position do not matter: the cylinder follows the particle.
-
-    Args:
-        period: slabs (material, mm, read out or not) of the calorimeter, by default from the data: see `readout`.
-        layer_depths: front and back of each layer, mm.
-        events: size of the sample drawn to calibrate.
     """
 
     name: ClassVar[str] = "gflash"
-    resamples_truth: ClassVar[bool] = False
 
-    period: Period | None = None
-    layer_depths: Depths | None = None
-    events: int = 1000
     response: float = field(init=False, default=1.0)
     resolution: float = field(init=False, default=0.1)
-    _schema: Schema = field(init=False, repr=False)
-    _readout: Readout = field(init=False, repr=False)
 
     @classmethod
     def calibrated(cls, schema: Schema, response: float, resolution: float, **options: Any) -> Self:
@@ -84,27 +49,17 @@ class GFlash(Baseline):
             options: fields of this class.
         """
         made = cls(**options)
-        made._schema, made._readout = schema, readout(schema, made.period, made.layer_depths)
+        made._prepare(schema)
         made.response, made.resolution = response, resolution
         return made
 
-    @classmethod
-    def unfit(cls, schema: Schema) -> str | None:
-        reason = super().unfit(schema)
-        if reason is None and cylinder(schema).particle not in ELECTROMAGNETIC:
-            return f"baseline '{cls.name}' describes electrons and photons, not {cylinder(schema).particle}s."
-        return reason
-
     def _fit(self, train: EventSource, seed: int) -> None:
-        self._schema = train.schema
-        self._readout = readout(train.schema, self.period, self.layer_depths)
-        energy, ratio = energy_ratios(train)
-        rng = generator(seed, "baseline", self.name)
-        chosen = rng.choice(len(energy), min(self.events, len(energy)), replace=False)
-        self._calibrate(energy, ratio, energy[chosen], rng)
+        self._prepare(train.schema)
+        energy, ratio = energy_ratios(train, self.events)
+        self._calibrate(energy, ratio, generator(seed, "baseline", self.name))
 
-    def _calibrate(self, energy: FloatArray, ratio: FloatArray, at: FloatArray, rng: np.random.Generator) -> None:
-        """Set response and resolution so that showers sampled `at` these energies have the truth's mean and width."""
+    def _calibrate(self, energy: FloatArray, ratio: FloatArray, rng: np.random.Generator) -> None:
+        """Set response and resolution so that showers sampled at these energies have the truth's mean and width."""
         wanted = float(np.mean(ratio))
         if not wanted > 0:
             raise FacsimError("the training showers hold no energy: GFlash cannot be calibrated.")
@@ -112,33 +67,18 @@ class GFlash(Baseline):
         self.response = wanted
         self.resolution = max(stochastic, 0.01) if self._readout.medium.is_sampling else 0.0
         for _ in range(CALIBRATION_ROUNDS):
-            sampled = self._cells(at, rng).sum(axis=1) / at
+            sampled = self._cells(energy, rng).sum(axis=1) / energy
             mean = max(float(np.mean(sampled)), 1e-9)
             self.response *= wanted / mean
             if self._readout.medium.is_sampling:
-                own = _stochastic_term(at, sampled / mean)
+                own = _stochastic_term(energy, sampled / mean)
                 self.resolution = float(np.sqrt(max(self.resolution**2 + stochastic**2 - own**2, 1e-4)))
 
-    def sample(self, cond: NDArray[np.float64], rng: np.random.Generator) -> Sampled:
-        cond = checked_conditions(cond, self._schema)
-        energy = cond[:, self._schema.condition_index("incident_energy")]
-        return Sampled(self._cells(energy, rng)[..., None])
-
-    def _cells(self, energy: FloatArray, rng: np.random.Generator) -> NDArray[np.float32]:
-        """Cell energies (N, V) MeV, some showers at a time to bound the memory."""
-        cells = np.empty((len(energy), len(self._readout.cell_ring)), np.float32)
-        for first in range(0, len(energy), CHUNK):
-            part = slice(first, first + CHUNK)
-            cells[part] = self._shower(energy[part], rng)
-        cells[cells < cylinder(self._schema).threshold] = 0.0
-        return cells
-
     def _shower(self, energy: FloatArray, rng: np.random.Generator) -> FloatArray:
-        out = self._readout
-        medium = out.medium
+        out, medium = self._readout, self._readout.medium
         shape = gp.longitudinal_parameters(energy, medium)
         t_max, alpha = gp.draw_longitudinal(shape, rng.standard_normal((len(energy), 2)))
-        start = conversion_depth(energy, cylinder(self._schema).particle in ("photon", "gamma"), rng)
+        start = conversion_depth(len(energy), self.particle, rng)
         visible = self._fluctuate(
             self.response * energy[:, None] * layer_fractions(out.depths, start, t_max, alpha), rng
         )
@@ -154,11 +94,6 @@ class GFlash(Baseline):
         quantum = 1e3 * self.resolution**2 * self.response
         return rng.standard_gamma(visible / quantum) * quantum if quantum > 0 else visible
 
-    @property
-    def memory_bytes(self) -> int:
-        out = self._readout
-        return int(out.depths.nbytes + out.edges.nbytes + out.cell_ring.nbytes + out.n_alpha.nbytes)
-
 
 def share_spots(
     visible: FloatArray, spots: FloatArray, rings: FloatArray, out: Readout, rng: np.random.Generator
@@ -172,19 +107,17 @@ def share_spots(
         out: the read-out.
         rng: generator.
     """
-    mean = spots[..., None] * rings / out.n_alpha[:, None]
-    count = rng.poisson(mean.reshape(len(mean), -1)[:, out.cell_ring])
-    first = np.flatnonzero(np.diff(out.cell_layer, prepend=-1))
-    inside = np.add.reduceat(count, first, axis=1)
+    count = rng.poisson(out.spread(spots[..., None] * rings))
+    inside = np.add.reduceat(count, out.first_cell, axis=1)
     outside = rng.poisson(spots * np.maximum(1.0 - rings.sum(axis=2), 0.0))
     energy = visible / np.maximum(inside + outside, 1)
     return np.asarray(count * energy[:, out.cell_layer])
 
 
-def energy_ratios(train: EventSource) -> tuple[FloatArray, FloatArray]:
-    """Incident energy (MeV) and E_tot / E_inc of every training event, read in chunks: two arrays (N,)."""
+def energy_ratios(train: EventSource, events: int) -> tuple[FloatArray, FloatArray]:
+    """Incident energy (MeV) and E_tot / E_inc of about `events` training events: two arrays (N,)."""
     energy, ratio = [], []
-    for batch in chunks(train, batch_rows(train)):
+    for batch in spread_batches(train, events):
         energy.append(np.asarray(batch.condition("incident_energy"), np.float64))
         ratio.append(batch.cells.sum(axis=1, dtype=np.float64) / energy[-1])
     return np.concatenate(energy), np.concatenate(ratio)

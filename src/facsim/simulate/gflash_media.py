@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -52,10 +53,20 @@ class Readout:
     cell_ring: NDArray[np.int64]
     n_alpha: FloatArray
 
-    @property
+    @cached_property
     def cell_layer(self) -> NDArray[np.int64]:
         """Layer of each cell, (V,)."""
         return np.asarray(self.cell_ring // (self.edges.shape[1] - 1))
+
+    @cached_property
+    def first_cell(self) -> NDArray[np.int64]:
+        """First cell of each layer, (L,)."""
+        return np.flatnonzero(np.diff(self.cell_layer, prepend=-1))
+
+    def spread(self, rings: FloatArray) -> FloatArray:
+        """Ring sums (N, L, R) shared equally by the cells of each ring: (N, V)."""
+        per_cell = rings / self.n_alpha[:, None]
+        return np.asarray(per_cell.reshape(len(rings), -1)[:, self.cell_ring])
 
 
 def readout(schema: Schema, period: Period | None = None, layer_depths: Depths | None = None) -> Readout:
@@ -96,13 +107,21 @@ def readout(schema: Schema, period: Period | None = None, layer_depths: Depths |
 
 
 def _from_provenance(provenance: Mapping[str, Any], geometry: CylinderGeometry) -> tuple[Period, Depths] | None:
-    """Period and layer depths of the detector description that `facsim simulate` leaves in the provenance."""
-    detector = provenance.get("detector")
-    if not isinstance(detector, Mapping) or "stack" not in detector:
+    """Period and layer depths of the detector description that `facsim simulate` leaves in the provenance.
+
+    Of a detector of several stacks the thickest one gives the period.
+    """
+    settings = provenance.get("settings")
+    detector = settings.get("detector") if isinstance(settings, Mapping) else None
+    if not isinstance(detector, Mapping) or "readout" not in detector:
         return None
-    stack = [(str(s["material"]), float(s["thickness"]), bool(s["active"])) for s in detector["stack"]]
-    length = sum(thickness for _, thickness, _ in stack) * int(detector.get("repeat", 1))
-    return stack, _equal_layers(geometry.n_layers, length / geometry.n_layers)
+    if detector.get("block"):
+        slabs = [{**detector["block"], "active": True}]
+    else:
+        thickest = max(detector["stack"], key=lambda s: s["repeat"] * sum(la["thickness"] for la in s["layers"]))
+        slabs = thickest["layers"]
+    period = [(str(slab["material"]), float(slab["thickness"]), bool(slab["active"])) for slab in slabs]
+    return period, _equal_layers(geometry.n_layers, float(detector["readout"]["depth"]))
 
 
 def _from_challenge(geometry: CylinderGeometry) -> tuple[Period, Depths] | None:
