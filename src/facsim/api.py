@@ -7,16 +7,19 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from facsim.config import DataConfig, RunConfig, load_config, recipe
 from facsim.core.errors import FacsimError
 from facsim.info import describe as info
-from facsim.pipeline import STAGES, Done, check_extras, check_upstream, run_stage
+from facsim.pipeline import Done, check_extras, check_upstream, find_stages, reason, run_stage, stages_of
 from facsim.pipeline.terminal import Terminal
 from facsim.run import Reporter, Run, saved_config
 from facsim.simulate.geant4 import geant4_available
 from facsim.simulate.sample import sample_path
+
+if TYPE_CHECKING:
+    from facsim.evaluate.scorecard import Scorecard
 
 __all__ = [
     "RunOptions",
@@ -36,7 +39,6 @@ __all__ = [
 ]
 
 ConfigLike = str | Path | Mapping[str, Any] | RunConfig | None
-VERBS = {"run": tuple(STAGES), "export": ("export", "timing")}
 
 
 class RunOptions(TypedDict, total=False):
@@ -174,12 +176,16 @@ def score(
         geometry: the read-out where the files do not say it: a built-in name or the challenge's binning XML.
         mapping: YAML file that says what the files hold where.
         train: what the generator was trained on, for the memorisation check.
-        out: folder for `scores/<name>.json` and `hists/<name>.json`.
+        out: folder for `scores/<name>.json`, `hists/<name>.json` and the page `report/index.html`.
         seed: of every random choice.
 
     Raises:
         FacsimError: files that are broken, of different geometries, or too small.
     """
+    from facsim.pipeline.score import score_files  # noqa: PLC0415  heavy
+
+    files = (Path(reference), Path(generated), None if train is None else Path(train))
+    return score_files(*files, geometry=geometry, mapping=mapping, out=None if out is None else Path(out), seed=seed)
 
 
 def _reporter(options: RunOptions) -> Reporter:
@@ -208,12 +214,12 @@ def _open(config: ConfigLike, options: RunOptions) -> Run:
 def _work(verb: str, config: ConfigLike, options: RunOptions) -> RunResult:
     """Open the run, lock it, and do the stages of `verb`."""
     run = _open(config, options)
-    stages = [STAGES[name] for name in VERBS.get(verb, (verb,))]
+    stages = find_stages(run.config, verb)
     with run.lock():
         if verb == "run":
-            check_extras(run.config)
+            check_extras(run.config, simulates=reason(stages[0], run) is not None)
         else:
-            check_upstream(stages[0], STAGES, run)
+            check_upstream(stages[0], stages_of(run.config), run)
         run.save(sys.argv)
         done = [run_stage(stage, run, options.get("force", False)) for stage in stages]
     return RunResult(run.dir, done)

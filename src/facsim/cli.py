@@ -52,7 +52,7 @@ VERBS = {
     "prepare": ("Check and divide the truth: data.json.", "--out runs/a"),
     "train": ("Train the surrogate: models/surrogate/.", "--out runs/a --set train.steps=2000"),
     "sample": ("Sample surrogate and baselines: samples/.", "--out runs/a"),
-    "evaluate": ("Judge the samples against truth: scores/.", "--out runs/a --set evaluate.bootstrap=200"),
+    "evaluate": ("Judge the samples against truth: scores/.", "--out runs/a --set evaluate.energy_bins=8"),
     "export": ("Export, check and time: model.onnx, card.json.", "--out runs/a"),
     "report": ("The page that shows it all: report/index.html.", "--out runs/a"),
 }
@@ -131,9 +131,7 @@ def score(
     train: Annotated[
         Path | None, typer.Option("--train", help="The generator's training events, for the memorisation check.")
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Also write the scorecard here.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Also write the scorecard here.")] = None,
     seed: Seed = None,
     as_json: Json = False,
 ) -> None:

@@ -21,8 +21,8 @@ Advance = Callable[[float, str], None]
 class Reporter(Protocol):
     """Tells a person what goes on."""
 
-    def say(self, text: str) -> None:
-        """Show one line."""
+    def say(self, text: str, style: str = "") -> None:
+        """Show one line; `style` is `bold`, `dim`, `yellow` ..."""
         ...
 
     def progress(self, label: str) -> AbstractContextManager[Advance]:
@@ -33,7 +33,7 @@ class Reporter(Protocol):
 class Silent:
     """A reporter that says nothing."""
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, style: str = "") -> None:
         """Show nothing."""
 
     def progress(self, label: str) -> AbstractContextManager[Advance]:
@@ -58,10 +58,6 @@ class Run:
         return self.dir / "data.json"
 
     @property
-    def transform(self) -> Path:
-        return self.dir / "transform.json"
-
-    @property
     def onnx(self) -> Path:
         return self.dir / "model.onnx"
 
@@ -70,8 +66,20 @@ class Run:
         return self.dir / "report" / "index.html"
 
     @property
+    def card(self) -> Path:
+        return self.dir / "card.json"
+
+    @property
+    def check(self) -> Path:
+        return self.dir / "check.json"
+
+    @property
     def timing(self) -> Path:
         return self.dir / "scores" / "timing.json"
+
+    @property
+    def curve(self) -> Path:
+        return self.dir / "scores" / "steps.json"
 
     @property
     def names(self) -> list[str]:
@@ -85,6 +93,9 @@ class Run:
 
     def step_samples(self, steps: int) -> Path:
         return self.dir / "samples" / "steps" / f"{steps}.h5"
+
+    def step_scores(self, steps: int) -> Path:
+        return self.dir / "scores" / "steps" / f"{steps}.json"
 
     def model(self, name: str = SURROGATE) -> Path:
         return self.dir / "models" / name

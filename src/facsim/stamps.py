@@ -14,6 +14,7 @@ from facsim.core.errors import FacsimError
 from facsim.core.store import read_json, write_json
 
 BLOCKS, BLOCK_BYTES = 64, 1 << 20
+NEW = "it has not run yet"
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,8 @@ def read_stamp(path: Path) -> Stamp | None:
         return None
     try:
         data = read_json(path)
-        files = {key: {name: FileMark(**m) for name, m in data.pop(key).items()} for key in ("inputs", "outputs")}
-        return Stamp(**data, **files)
+        inputs, outputs = ({name: FileMark(**m) for name, m in data.pop(key).items()} for key in ("inputs", "outputs"))
+        return Stamp(**data, inputs=inputs, outputs=outputs)
     except (FacsimError, KeyError, TypeError, AttributeError):
         return None
 
@@ -119,7 +120,7 @@ def reason_to_run(
     """Why the stage stamped in `path` has to run, in words; None when all it left still stands."""
     stamp = read_stamp(path)
     if stamp is None:
-        return "it has not run yet"
+        return NEW
     if stamp.settings != fingerprint(settings):
         return "its settings changed"
     changed = [name for name, identity in needs.items() if stamp.needs.get(name) != identity]

@@ -72,10 +72,15 @@ class SampleConfig(Section):
 
 
 class EvaluateConfig(Section):
-    """How the samples are judged: bootstrap replicas, bins of incident energy, size of the classifier tests."""
+    """How the samples are judged.
 
-    bootstrap: int = Field(50, ge=2)
+    Scores are also given in `energy_bins` quantiles of incident energy. Classifiers and kernel metrics see at most
+    `classifier_events` of a sample, the memorisation check at most `memorisation_events`.
+    """
+
     energy_bins: int = Field(4, ge=1)
+    classifier_events: int = Field(3000, ge=50)
+    memorisation_events: int = Field(1000, ge=20)
 
 
 class TimingConfig(Section):
@@ -114,7 +119,7 @@ class RunConfig(Section):
     evaluate: EvaluateConfig = EvaluateConfig()
     timing: TimingConfig = TimingConfig()
     report: ReportConfig = ReportConfig()
-    export: ExportConfig = ExportConfig()
+    export: ExportConfig | None = ExportConfig()
 
     @field_validator("baselines")
     @classmethod

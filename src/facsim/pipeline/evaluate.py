@@ -1,32 +1,67 @@
-"""evaluate: scorecards and histograms of every sample, and the curve of quality against sampler steps."""
+"""evaluate: scorecards and histograms of every sample, and the quality at each length of the sampler."""
 
 from __future__ import annotations
 
-from facsim.core.store import write_json
-from facsim.data import open_events
-from facsim.evaluate.histograms import comparison_histograms
-from facsim.evaluate.scorecard import scorecard
-from facsim.pipeline.truth import open_splits
-from facsim.run import Run
+from typing import Any
 
-STEPS_FORMAT = "facsim-steps-1"
-CURVE_SCORES = ("auc_high", "fpd")
+from facsim.core.events import EventSource
+from facsim.core.store import read_json, write_json
+from facsim.data import open_events
+from facsim.evaluate.c2st import classifier_test
+from facsim.evaluate.sample import take_sample
+from facsim.evaluate.scorecard import Judge, ScorecardOptions
+from facsim.pipeline.truth import open_splits
+from facsim.run import SURROGATE, Run
+from facsim.simulate.baselines import find_baseline
+
+HEADLINE = "auc_high"
 
 
 def evaluate(run: Run) -> None:
-    """Write `scores/<name>.json` and `hists/<name>.json` of every sample, and `scores/steps.json`."""
-    splits = open_splits(run)
+    """Write `scores/<name>.json` and `hists/<name>.json` of every sample, and `scores/steps/<n>.json`."""
+    splits, settings = open_splits(run), run.config.evaluate
+    options = ScorecardOptions(settings.energy_bins, settings.classifier_events, settings.memorisation_events)
+    judge = Judge(splits["reference"], splits["null"], splits["train"], seed=run.config.seed, options=options)
+    work: list[str | int] = [*run.names, *run.steps]
+    with run.reporter.progress("judging") as advance:
+        for done, item in enumerate(work):
+            advance(done / len(work), item if isinstance(item, str) else f"{item} steps")
+            if isinstance(item, str):
+                _judge_sample(run, judge, item)
+            else:
+                write_json(run.step_scores(item), _auc(judge, open_events(run.step_samples(item)), item))
+        advance(1.0, "")
+    _remove_others(run)
     for name in run.names:
-        with run.reporter.progress(name) as advance:
-            generated = open_events(run.samples(name))
-            card = scorecard(
-                name,
-                splits["reference"],
-                generated,
-                null=splits["null"],
-                train=splits["train"],
-                seed=run.config.seed,
-                options=options,
-            )
-            write_json(run.scores(name), card.to_dict())
-            write_json(run.hists(name), comparison_histograms(splits["reference"], splits["null"], generated))
+        row = next(row for row in read_json(run.scores(name))["scores"] if row["name"] == HEADLINE)
+        null = f"truth against truth {row['null']:.3f} ± {row['null_error']:.3f}"
+        run.reporter.say(f"  {name:<10} AUC {row['value']:.3f} ± {row['error']:.3f}  ({null})")
+
+
+def _judge_sample(run: Run, judge: Judge, name: str) -> None:
+    resamples = name != SURROGATE and find_baseline(name).resamples_truth
+    kind = "surrogate" if name == SURROGATE else "baseline"
+    card, histograms = judge.judge(name, open_events(run.samples(name)), kind=kind, resamples_truth=resamples)
+    content = card.to_dict()
+    if name == SURROGATE:
+        content["steps"] = read_json(run.model() / "model.json")["options"].get("steps")
+    write_json(run.scores(name), content)
+    write_json(run.hists(name), histograms)
+
+
+def _auc(judge: Judge, generated: EventSource, steps: int) -> dict[str, Any]:
+    """The headline score alone, by the same test as in a scorecard."""
+    a, b = judge.reference, take_sample(generated, judge.seed, judge.options.most)
+    found = classifier_test(
+        a.features[a.picked], b.features[b.picked], judge.seed, groups_a=a.groups, groups_b=b.groups, conditions=1
+    )
+    return {"steps": steps, HEADLINE: found.auc, "auc_error": found.error, "protocol": found.protocol}
+
+
+def _remove_others(run: Run) -> None:
+    """Remove scores of an earlier configuration: the page shows whatever lies there."""
+    wanted = {*map(run.scores, run.names), *map(run.hists, run.names), *map(run.step_scores, run.steps)}
+    for folder in ("scores", "hists"):
+        for path in (run.dir / folder).rglob("*.json"):
+            if path not in wanted | {run.timing, run.curve}:
+                path.unlink()

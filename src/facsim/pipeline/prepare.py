@@ -26,7 +26,7 @@ def prepare(run: Run) -> None:
     with run.reporter.progress("checking") as advance:
         report = check_events(truth, names, lambda done: advance(done / len(truth), f"{done} events"))
     for warning in report.warnings:
-        run.reporter.say(f"  [yellow]warning:[/yellow] {warning}")
+        run.reporter.say(f"  warning: {warning}", "yellow")
     sizes = _sizes(report.events, settings.validation, settings.test)
     splits = make_splits(read_labels(truth).group_id, report.events, sizes, run.config.seed)
     found = {name: len(indices) for name, indices in splits.items()}

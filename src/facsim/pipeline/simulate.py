@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from facsim.core.errors import FacsimError
 from facsim.core.rng import integer_seed
 from facsim.run import Run
 from facsim.simulate.showers import Progress, simulate_showers
@@ -10,14 +11,12 @@ from facsim.simulate.showers import Progress, simulate_showers
 def simulate(run: Run) -> None:
     """Simulate the truth; finished chunks of an interrupted simulation are used again.
 
-    A run on one's own data has nothing to simulate.
-
     Raises:
-        FacsimError: as `simulate_showers`.
+        FacsimError: the run is on one's own data, or as `simulate_showers`.
     """
     settings = run.config.simulate
     if settings is None:
-        return
+        raise FacsimError("this run is on your own data: there is nothing to simulate.")
     with run.reporter.progress("Geant4") as advance:
 
         def tell(progress: Progress) -> None:

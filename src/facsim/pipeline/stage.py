@@ -12,7 +12,7 @@ from facsim import __version__
 from facsim.config import RunConfig
 from facsim.core.errors import FacsimError
 from facsim.run import Run
-from facsim.stamps import Stamp, read_stamp, reason_to_run, write_stamp
+from facsim.stamps import NEW, Stamp, read_stamp, reason_to_run, write_stamp
 
 
 def _no_files(run: Run) -> list[Path]:
@@ -70,11 +70,11 @@ def run_stage(stage: Stage, run: Run, force: bool = False) -> Done:
             f"'{stage.name}' needs the result of '{missing[0]}', which is not in '{run.dir}': "
             f"run facsim {missing[0]} --out {run.dir} first, or facsim run for all stages."
         )
-    why = "it was asked to" if force else reason(stage, run)
+    why = "asked to run again" if force else reason(stage, run)
     if why is None:
-        run.reporter.say(f"[dim]{stage.name}: up to date[/dim]")
+        run.reporter.say(f"{stage.name}: up to date", "dim")
         return Done(stage.name, 0.0, skipped=True)
-    run.reporter.say(f"[bold]{stage.name}[/bold] ({why})")
+    run.reporter.say(f"{stage.name}: {why}" if force or why != NEW else stage.name, "bold")
     run.stamp(stage.name).unlink(missing_ok=True)
     started = time.perf_counter()
     stage.work(run)

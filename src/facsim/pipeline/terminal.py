@@ -17,9 +17,9 @@ class Terminal:
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True, highlight=False)
 
-    def say(self, text: str) -> None:
-        """Show one line; rich markup is understood."""
-        self.console.print(text, soft_wrap=True)
+    def say(self, text: str, style: str = "") -> None:
+        """Show one line."""
+        self.console.print(text, style=style, markup=False, soft_wrap=True)
 
     @contextmanager
     def progress(self, label: str) -> Iterator[Advance]:

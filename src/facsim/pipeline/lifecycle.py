@@ -1,0 +1,107 @@
+"""The lifecycle: its stages in order, and what each depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from facsim.config import RunConfig
+from facsim.core.errors import FacsimError
+from facsim.pipeline.stage import Stage
+from facsim.pipeline.truth import truth_files
+from facsim.run import Run
+
+
+def _work(name: str) -> Callable[[Run], None]:
+    """The function `name` of the module `facsim.pipeline.<name>`, imported when the stage runs: some are heavy."""
+
+    def work(run: Run) -> None:
+        getattr(import_module(f"facsim.pipeline.{name}"), name)(run)
+
+    return work
+
+
+def _simulate_settings(config: RunConfig) -> Any:
+    if config.simulate is None:
+        return None
+    return {"seed": config.seed, **config.simulate.model_dump(mode="json", exclude={"workers", "chunk"})}
+
+
+def _section(*names: str) -> Any:
+    return lambda config: config.model_dump(mode="json", include={"seed", *names})
+
+
+def _own_files(run: Run) -> list[Path]:
+    if run.config.data is None:
+        return []
+    further = [Path(name) for name in (run.config.data.mapping, run.config.data.geometry) if name]
+    return [*truth_files(run), *(path for path in further if path.is_file())]
+
+
+def _sample_files(run: Run) -> list[Path]:
+    return [*map(run.samples, run.names), *map(run.step_samples, run.steps)]
+
+
+def _score_files(run: Run) -> list[Path]:
+    return [*map(run.scores, run.names), *map(run.hists, run.names), *map(run.step_scores, run.steps)]
+
+
+STAGES: tuple[Stage, ...] = (
+    Stage("simulate", _work("simulate"), _simulate_settings, lambda run: [run.truth]),
+    Stage("prepare", _work("prepare"), _section("prepare", "data"), lambda run: [run.data], ("simulate",), _own_files),
+    Stage(
+        "train",
+        _work("train"),
+        _section("model", "train"),
+        lambda run: [run.model() / "weights.safetensors"],
+        ("prepare",),
+    ),
+    Stage("sample", _work("sample"), _section("sample", "baselines"), _sample_files, ("prepare", "train")),
+    Stage("evaluate", _work("evaluate"), _section("evaluate", "baselines"), _score_files, ("prepare", "sample")),
+    Stage(
+        "export",
+        _work("export"),
+        _section("export"),
+        lambda run: [run.onnx, run.card, run.check],
+        ("train", "evaluate"),
+    ),
+    Stage(
+        "timing",
+        _work("timing"),
+        _section("timing", "baselines"),
+        lambda run: [run.timing, run.curve],
+        ("prepare", "train", "evaluate", "export"),
+    ),
+    Stage(
+        "report",
+        _work("report"),
+        _section("report"),
+        lambda run: [run.report],
+        ("evaluate", "export", "timing"),
+        partial=True,
+    ),
+)
+
+
+def stages_of(config: RunConfig) -> dict[str, Stage]:
+    """The stages of a run in order: without `simulate` on one's own data, without `export` where that is null."""
+    absent = {"simulate" if config.simulate is None else "", "export" if config.export is None else ""}
+    kept = {stage.name: stage for stage in STAGES if stage.name not in absent}
+    return {name: replace(stage, needs=tuple(n for n in stage.needs if n in kept)) for name, stage in kept.items()}
+
+
+def find_stages(config: RunConfig, verb: str) -> list[Stage]:
+    """The stages that `verb` does: all for `run`, `export` and `timing` for `export`, else the one of that name.
+
+    Raises:
+        FacsimError: the run has no such stage.
+    """
+    table = stages_of(config)
+    names = {"run": tuple(table), "export": ("export", "timing")}.get(verb, (verb,))
+    if names[0] not in table:
+        why = "it is on your own data" if verb == "simulate" else f"its configuration says '{verb}: null'"
+        raise FacsimError(f"this run has nothing to {verb}: {why}.")
+    return [table[name] for name in names]
