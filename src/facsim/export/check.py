@@ -1,0 +1,79 @@
+"""Compare an exported graph with the model it came from, at several batch sizes, on the same noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from facsim.core.errors import FacsimError, MissingExtraError
+from facsim.core.rng import generator
+from facsim.models.base import EventModel
+from facsim.models.sampling import draw_noise
+
+
+def open_session(path: Path, threads: int = 1) -> Any:
+    """ONNX Runtime session on the CPU with `threads` threads.
+
+    Raises:
+        MissingExtraError: onnxruntime is not installed.
+    """
+    try:
+        import onnxruntime
+    except ImportError:
+        raise MissingExtraError("onnx", "onnxruntime") from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def check_export(
+    model: EventModel, path: Path, cond: NDArray[Any], seed: int, batches: Sequence[int] = (1, 7, 64)
+) -> dict[str, Any]:
+    """Run `path` and `model` on the same conditions (N, K) and noise; return what the check file holds.
+
+    For showers the graphs are compared cell by cell. A hit whose rank ties with the next one to the last float32 digit
+    may go to either cell, so the comparison is of the fraction of cells that agree within 1e-3 of the layer scale
+    (must be at least 0.999) and of total energies (must agree to 1e-4).
+
+    Raises:
+        FacsimError: the two disagree.
+    """
+    session = open_session(path)
+    rows = []
+    for batch in batches:
+        conditions = np.resize(cond, (batch, cond.shape[1])).astype(np.float32)
+        noise = draw_noise(model, batch, generator(seed, "export-check", batch))
+        exported = session.run(None, {"condition": conditions, **noise})[0]
+        with torch.inference_mode():
+            tensors = {name: torch.from_numpy(array) for name, array in noise.items()}
+            expected = model.sample(torch.from_numpy(conditions), tensors).numpy()
+        rows.append({"batch": batch, **_compare(exported, expected)})
+    agree = min(row["fraction_of_cells_equal"] for row in rows)
+    total = max(row["max_relative_difference_of_totals"] for row in rows)
+    result = {"format": "facsim-check-1", "passed": agree >= 0.999 and total <= 1e-4, "batches": rows, "seed": seed}
+    if not result["passed"]:
+        raise FacsimError(
+            f"the exported graph '{path}' disagrees with the model: {100 * agree:.3f} % of cells equal, totals differ "
+            f"by up to {total:.2g}; please report this with the versions shown by 'facsim info'."
+        )
+    return result
+
+
+def _compare(exported: NDArray[np.float32], expected: NDArray[np.float32]) -> dict[str, float]:
+    if exported.shape != expected.shape:
+        raise FacsimError(f"the exported graph gives shape {exported.shape} instead of {expected.shape}.")
+    difference = np.abs(exported.astype(np.float64) - expected)
+    scale = np.abs(expected).max(axis=tuple(range(1, expected.ndim)), keepdims=True) + 1e-12
+    sums = [a.reshape(len(a), -1).sum(1, dtype=np.float64) for a in (exported, expected)]
+    return {
+        "fraction_of_cells_equal": float(np.mean(difference <= 1e-3 * scale)),
+        "max_relative_difference_of_cells": float((difference / scale).max()),
+        "max_relative_difference_of_totals": float((np.abs(sums[0] - sums[1]) / (np.abs(sums[1]) + 1e-12)).max()),
+    }

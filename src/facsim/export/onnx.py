@@ -1,0 +1,110 @@
+"""Export a generative model as one ONNX graph: physical units in and out, noise and condition as named inputs."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from facsim.core.errors import MissingExtraError
+from facsim.core.store import atomic_path
+from facsim.models.base import EventModel, draw_noise
+
+OUTPUT = "events"
+
+
+class SamplerGraph(nn.Module):
+    """The sampler with noise as positional inputs, in the order of `noise_spec`."""
+
+    def __init__(self, model: EventModel) -> None:
+        super().__init__()
+        self.model = model
+        self.names = list(model.noise_spec(1))
+
+    def forward(self, condition: Tensor, *noise: Tensor) -> Tensor:
+        return self.model.sample(condition, dict(zip(self.names, noise, strict=True)))
+
+
+def example_inputs(model: EventModel, n: int) -> tuple[Tensor, ...]:
+    """Conditions and noise for `n` events: condition columns of ones times 10 GeV, noise from a fixed seed."""
+    condition = torch.ones(n, len(model.schema.conditions))
+    condition[:, 0] = 1e4
+    noise = draw_noise(model.noise_spec(n), torch.Generator().manual_seed(0))
+    return condition, *noise.values()
+
+
+def export_onnx(model: EventModel, path: Path, opset: int = 17) -> list[str]:
+    """Write `model` to `path`, atomically, and return the names of the graph's inputs.
+
+    Inputs: `condition` (batch, K), columns and units as in the schema, and the arrays of `noise_spec`, float32.
+    Output: `events` (batch, V, 1), MeV for showers. The batch axis is dynamic.
+
+    Raises:
+        MissingExtraError: onnx or onnxscript is not installed.
+    """
+    try:
+        import onnxscript  # noqa: F401
+    except ImportError:
+        raise MissingExtraError("onnx", "onnxscript") from None
+    graph = SamplerGraph(model.cpu().eval())
+    names = ["condition", *graph.names]
+    with atomic_path(path) as temporary, _quiet(), torch.no_grad():
+        try:
+            _trace(graph, names, temporary, opset)
+        except TypeError:  # a torch without the TorchScript exporter refuses dynamo=False
+            _dynamo(graph, names, temporary, opset)
+    return names
+
+
+def _trace(graph: SamplerGraph, names: list[str], path: Path, opset: int) -> None:
+    """The TorchScript exporter: the same graph as the newer one after ONNX Runtime's optimiser, twenty times sooner."""
+    axes = {name: {0: "batch"} for name in [*names, OUTPUT]}
+    torch.onnx.export(
+        graph,
+        example_inputs(graph.model, 3),
+        str(path),
+        input_names=names,
+        output_names=[OUTPUT],
+        dynamic_axes=axes,
+        opset_version=opset,
+        dynamo=False,
+    )
+
+
+def _dynamo(graph: SamplerGraph, names: list[str], path: Path, opset: int) -> None:
+    batch = torch.export.Dim("batch", min=1, max=65536)
+    shapes = {"condition": {0: batch}, "noise": tuple({0: batch} for _ in graph.names)}
+    program = torch.onnx.export(
+        graph,
+        example_inputs(graph.model, 3),
+        input_names=names,
+        output_names=[OUTPUT],
+        dynamic_shapes=shapes,
+        opset_version=max(opset, 18),
+        dynamo=True,
+        verbose=False,
+    )
+    assert program is not None
+    program.save(str(path), external_data=False)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's progress lines and deprecation notices off the terminal."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

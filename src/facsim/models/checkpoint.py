@@ -1,0 +1,66 @@
+"""A trained model on disk: `weights.safetensors` and `model.json` (name, options, schema); no code, no pickle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from facsim.core.errors import FacsimError
+from facsim.core.schema import Schema
+from facsim.core.store import atomic_path, read_json, write_json
+from facsim.models import MODELS, EventModel
+
+
+def save_model(model: EventModel, name: str, folder: Path) -> None:
+    """Write the weights and description of `model`, registered as `name`, to `folder`, atomically."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_path(folder / "weights.safetensors") as temporary:
+        save_file({key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}, temporary)
+    description = {"model": name, "options": model.options.model_dump(), "schema": model.schema.to_dict()}
+    write_json(folder / "model.json", description)
+
+
+def build_model(name: str, schema: Schema, options: dict[str, object]) -> EventModel:
+    """A fresh model of the registered `name`.
+
+    Raises:
+        FacsimError: unknown name or options.
+    """
+    if name not in MODELS:
+        raise FacsimError(f"unknown model '{name}': known models are {sorted(MODELS)}.")
+    kind = MODELS[name]
+    try:
+        checked = kind.Options.model_validate(options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise FacsimError(f"model.options.{where} of '{name}': {first['msg']} (got {first['input']!r}).") from None
+    return kind(schema, checked)
+
+
+def load_model(folder: Path, **changes: object) -> EventModel:
+    """The model saved in `folder`, in evaluation mode; `changes` override options such as `steps`.
+
+    Raises:
+        FacsimError: the folder holds no model, or its weights are damaged or of another version.
+    """
+    if not (folder / "model.json").is_file():
+        raise FacsimError(f"'{folder}' holds no trained model: run the train stage first.")
+    description = read_json(folder / "model.json")
+    schema = Schema.from_dict(description["schema"])
+    model = build_model(description["model"], schema, {**description["options"], **changes})
+    try:
+        model.load_state_dict(load_file(folder / "weights.safetensors"))
+    except (OSError, RuntimeError, SafetensorError) as error:
+        detail = str(error).splitlines()[0]
+        raise FacsimError(f"the weights in '{folder}' cannot be loaded ({detail}): train the model again.") from None
+    return model.eval()
+
+
+def count_parameters(model: torch.nn.Module) -> int:
+    """Number of trained parameters and buffers that the model carries."""
+    return sum(t.numel() for t in model.state_dict().values())

@@ -1,0 +1,79 @@
+"""Gaussian priors: linear maps from white noise to noise with the covariance of the data.
+
+A flow that starts from a Gaussian with the data's own covariance has nothing left to learn at second order.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def matrix_root(covariance: Tensor, shrink: float) -> Tensor:
+    """Symmetric square root of (..., D, D) after shrinking off-diagonal terms by the factor 1 - `shrink`."""
+    diagonal = torch.diag_embed(torch.diagonal(covariance, dim1=-2, dim2=-1))
+    values, vectors = torch.linalg.eigh((1 - shrink) * covariance + shrink * diagonal)
+    root: Tensor = (vectors * values.clamp(min=1e-6).sqrt()[..., None, :]) @ vectors.transpose(-1, -2)
+    return root
+
+
+class TablePrior(nn.Module):
+    """Gaussian with full covariance over `n` columns: noise (N, n) -> (N, n)."""
+
+    root: Tensor
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.register_buffer("root", torch.eye(n))
+
+    def fit(self, x: Tensor, shrink: float = 0.02) -> None:
+        """Set the covariance to that of `x` (N, n), shrunk towards its diagonal."""
+        self.root.copy_(matrix_root((x.T @ x / len(x)).double(), shrink).float())
+
+    def forward(self, noise: Tensor) -> Tensor:
+        return noise @ self.root
+
+
+class CylinderPrior(nn.Module):
+    """Rotation- and reflection-symmetric Gaussian over a cylinder: noise (N, L, A, R) -> (N, L, A, R).
+
+    The covariance between (layer, ring) pairs depends on the azimuthal distance only, so a real Fourier transform
+    over the angle makes it block diagonal with one real (L R) x (L R) block per harmonic.
+    """
+
+    fourier: Tensor
+    harmonic: Tensor
+    root: Tensor
+
+    def __init__(self, n_layers: int, n_alpha: int, n_r: int) -> None:
+        super().__init__()
+        self.shape = (n_layers, n_alpha, n_r)
+        angle = 2 * torch.pi * torch.arange(n_alpha, dtype=torch.float64) / n_alpha
+        rows, harmonic = [torch.ones(n_alpha, dtype=torch.float64)], [0]
+        for m in range(1, n_alpha // 2 + 1):
+            rows.append(torch.cos(m * angle))
+            harmonic.append(m)
+            if 2 * m < n_alpha:
+                rows.append(torch.sin(m * angle))
+                harmonic.append(m)
+        basis = torch.stack(rows)
+        self.register_buffer("fourier", (basis / basis.norm(dim=1, keepdim=True)).float())
+        self.register_buffer("harmonic", torch.tensor(harmonic))
+        size = n_layers * n_r
+        self.register_buffer("root", torch.eye(size).repeat(max(harmonic) + 1, 1, 1))
+
+    def _modes(self, x: Tensor) -> Tensor:
+        layers, alpha, rings = self.shape
+        return torch.einsum("nlar,ka->knlr", x, self.fourier).reshape(alpha, -1, layers * rings)
+
+    def fit(self, x: Tensor, shrink: float = 0.02) -> None:
+        """Set the covariance to the symmetrised one of `x` (N, L, A, R), shrunk towards its diagonal."""
+        modes = self._modes(x)
+        for m in range(len(self.root)):
+            rows = modes[self.harmonic == m].reshape(-1, modes.shape[-1])
+            self.root[m] = matrix_root((rows.T @ rows / len(rows)).double(), shrink).float()
+
+    def forward(self, noise: Tensor) -> Tensor:
+        layers, _, rings = self.shape
+        modes = self._modes(noise) @ self.root[self.harmonic]
+        return torch.einsum("knlr,ka->nlar", modes.reshape(len(modes), -1, layers, rings), self.fourier)

@@ -1,0 +1,51 @@
+"""Sampling a trained model from NumPy: conditions and a generator in, events out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from facsim.models.base import EventModel, NoiseSpec
+
+
+def draw_noise(model: EventModel, n: int, rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
+    """The model's noise arrays for `n` events, float32, drawn from `rng` in the order of `noise_spec`."""
+    return {name: _draw(spec, rng) for name, spec in model.noise_spec(n).items()}
+
+
+def _draw(spec: NoiseSpec, rng: np.random.Generator) -> NDArray[np.float32]:
+    if spec.distribution == "normal":
+        return rng.standard_normal(spec.shape, dtype=np.float32)
+    return rng.random(spec.shape, dtype=np.float32)
+
+
+class TorchSampler:
+    """A trained model with the interface of a baseline.
+
+    Args:
+        model: the model; moved to `device` and set to evaluation mode.
+        device: torch device name.
+        name: how scores and figures call it.
+    """
+
+    resamples_truth = False
+
+    def __init__(self, model: EventModel, device: str = "cpu", name: str = "surrogate") -> None:
+        self.model = model.to(device).eval()
+        self.device, self.name = device, name
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes of the weights."""
+        return sum(t.numel() * t.element_size() for t in self.model.state_dict().values())
+
+    def sample(self, cond: NDArray[Any], rng: np.random.Generator) -> NDArray[np.float32]:
+        """Events (N, V, 1), MeV for showers, at the conditions (N, K)."""
+        noise = {k: torch.from_numpy(v).to(self.device) for k, v in draw_noise(self.model, len(cond), rng).items()}
+        with torch.inference_mode():
+            x = self.model.sample(torch.as_tensor(cond, dtype=torch.float32, device=self.device), noise)
+        out: NDArray[np.float32] = x.float().cpu().numpy()
+        return out

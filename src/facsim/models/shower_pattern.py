@@ -1,0 +1,123 @@
+"""Second stage of a shower: the cells of each layer given its energy and hits, as latents on the cylinder."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from facsim.models.nets.marginals import ConditionalMarginals, ZeroInflatedQuantiles, encode_zero
+
+
+class ShowerPattern(nn.Module):
+    """Invertible map between cell energies and latents that are standard normal one by one.
+
+    Each cell is zero or w = log(E / threshold - 1); its distribution depends on layer, ring and the layer context.
+    Decoding keeps exactly the given number of hits in each layer and restores its energy above threshold.
+
+    Args:
+        shape: (n_layers, n_alpha, n_r).
+        threshold: cell threshold in MeV.
+        n_condition: number of features that describe the condition.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, shape: tuple[int, int, int], threshold: float, n_condition: int) -> None:
+        super().__init__()
+        self.shape, self.threshold = shape, threshold
+        self.n_context = 10 + n_condition
+        self.marginals = ConditionalMarginals(shape[0], shape[2], self.n_context)
+        self.register_buffer("mean", torch.zeros(shape[0], self.n_context))
+        self.register_buffer("std", torch.ones(shape[0], self.n_context))
+
+    def _raw_context(self, energy: Tensor, features: Tensor, layer: Tensor, hits: Tensor) -> Tensor:
+        total = layer.sum(-1, keepdim=True).clamp(min=self.threshold)
+        depth = torch.arange(self.shape[0], device=layer.device, dtype=layer.dtype)
+        centre = (layer * depth).sum(-1, keepdim=True) / total
+        log_e = torch.log1p(layer / self.threshold)
+        log_n = torch.log1p(hits)
+        shower = torch.cat([features, (total / energy[:, None]).log(), centre], -1)
+        layers = [log_e, log_n]
+        for quantity in (log_e, log_n):
+            padded = F.pad(quantity, (1, 1))
+            layers += [padded[:, :-2], padded[:, 2:]]
+        per_layer = torch.stack([*layers, log_e - log_n, (hits > 0).to(log_e)], -1)
+        return torch.cat([shower[:, None].expand(-1, self.shape[0], -1), per_layer], -1)
+
+    def fit_scale(self, energy: Tensor, features: Tensor, layer: Tensor, hits: Tensor) -> None:
+        """Set the normalisation of the context from training showers."""
+        raw = self._raw_context(energy, features, layer, hits)
+        self.mean.copy_(raw.mean(0))
+        self.std.copy_(raw.std(0).clamp(min=0.05))
+
+    def fit_start(self, cells: Tensor, context: Tensor) -> None:
+        """Start the marginals from a regression on the context; arguments as in `nll`."""
+        hit = cells > 0
+        values = torch.where(hit, self._values(cells), 0.0)
+        self.marginals.fit_start(context, hit.sum(2), values.sum(2), (values**2).sum(2))
+
+    def context(self, energy: Tensor, features: Tensor, layer: Tensor, hits: Tensor) -> Tensor:
+        """Normalised context of every layer (N, L, n_context).
+
+        Args:
+            energy: incident energies (N,), MeV.
+            features: features of the condition (N, n_condition).
+            layer: layer energies (N, L), MeV.
+            hits: number of hits (N, L).
+        """
+        return (self._raw_context(energy, features, layer, hits) - self.mean) / self.std
+
+    def distribution(self, context: Tensor) -> ZeroInflatedQuantiles:
+        """Distributions of all cells, broadcast over the angle."""
+        return ZeroInflatedQuantiles(self._params(context))
+
+    def _params(self, context: Tensor) -> Tensor:
+        params: Tensor = self.marginals(context)
+        return params[:, :, None]
+
+    def _values(self, cells: Tensor) -> Tensor:
+        return (cells / self.threshold - 1).clamp(min=1e-3).log()
+
+    def nll(self, cells: Tensor, context: Tensor) -> Tensor:
+        """Negative log-likelihood of the marginals per cell: cells (N, L, A, R) in MeV."""
+        params = self._params(context)
+        hit = cells > 0
+        k = hit.float().sum(2, keepdim=True)
+        logit = params[..., 0]
+        binomial = k * F.logsigmoid(logit) + (self.shape[1] - k) * F.logsigmoid(-logit)
+        value = ZeroInflatedQuantiles(self._at(params, hit)).log_prob(self._values(cells[hit]))
+        return -(binomial.sum() + value.sum()) / cells.numel()
+
+    def encode(self, cells: Tensor, context: Tensor, dither: Tensor) -> Tensor:
+        """Latents (N, L, A, R); `dither` of the same shape, uniform in (0, 1)."""
+        params = self._params(context)
+        hit = cells > 0
+        z = encode_zero(params[..., 0], dither)
+        # few cells are hit, and only they need the quantile function
+        z[hit] = ZeroInflatedQuantiles(self._at(params, hit)).encode(self._values(cells[hit]))
+        return z
+
+    def _at(self, params: Tensor, hit: Tensor) -> Tensor:
+        return params.expand(-1, -1, self.shape[1], -1, -1)[hit]
+
+    def decode(self, z: Tensor, context: Tensor, layer: Tensor, hits: Tensor) -> Tensor:
+        """Cell energies (N, L, A, R) in MeV with exactly `hits` cells and energy `layer` in each layer."""
+        marginal = self.distribution(context)
+        margin = marginal.margin(z)
+        flat = margin.flatten(2)
+        ranked = torch.cat([flat.sort(dim=-1, descending=True).values, flat.new_full((*flat.shape[:2], 1), -30.0)], -1)
+        index = hits.long()[..., None]
+        last = ranked.gather(-1, (index - 1).clamp(min=0))
+        cut = 0.5 * (last + ranked.gather(-1, index))
+        cut = torch.where(index > 0, cut, 60.0)
+        # a full layer has no next cell: keep its smallest margin positive
+        cut = torch.where(index < flat.shape[-1], cut, last - 1e-3)
+        margin = margin - cut[..., None]
+        kept = margin > 0
+        value = torch.where(kept, marginal.decode(margin), -1e30)
+        # relative to the layer's largest cell, so that no layer underflows
+        above = torch.exp(value - value.amax((2, 3), keepdim=True)) * kept
+        wanted = (layer - hits * self.threshold).clamp(min=0) / above.sum((2, 3)).clamp(min=1e-9)
+        return torch.where(kept, self.threshold + above * wanted[:, :, None, None], 0.0)

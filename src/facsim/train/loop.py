@@ -1,0 +1,236 @@
+"""The training loop: phases in order, one-cycle schedule, averaged weights, resumable to the bit on CPU."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from facsim.core.errors import FacsimError
+from facsim.core.events import Events, EventSource
+from facsim.core.rng import integer_seed
+from facsim.data.loader import ShuffledLoader
+from facsim.models.base import Batch, EventModel
+from facsim.models.checkpoint import build_model, save_model
+from facsim.train.ema import EMA
+from facsim.train.settings import TrainSettings
+from facsim.train.state import load_state, save_state
+
+
+@dataclass(frozen=True)
+class TrainProgress:
+    """Where training stands: phase, optimiser steps done and in all (all phases), last loss, seconds so far."""
+
+    phase: str
+    done: int
+    total: int
+    loss: float
+    seconds: float
+
+
+def choose_device(name: str) -> torch.device:
+    """The torch device for `name`; `auto` takes a GPU when there is one.
+
+    Raises:
+        FacsimError: the device is not available.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise FacsimError(f"train.device '{name}' is not available here: {str(error).splitlines()[0]}") from None
+    return torch.device(name)
+
+
+def to_batch(events: Events, device: torch.device) -> Batch:
+    """Events as float32 tensors on `device`."""
+    weight = None if events.weight is None else torch.as_tensor(events.weight, dtype=torch.float32, device=device)
+    x = torch.as_tensor(events.x, dtype=torch.float32, device=device)
+    return Batch(x, torch.as_tensor(events.cond, dtype=torch.float32, device=device), weight)
+
+
+def one_cycle(fraction: float) -> float:
+    """Learning-rate factor at `fraction` of a phase: linear rise over 5 %, then half a cosine to zero."""
+    return fraction / 0.05 if fraction < 0.05 else 0.5 * (1 + math.cos(math.pi * (fraction - 0.05) / 0.95))
+
+
+class Trainer:
+    """Trains one model; `run` goes on from the state saved in `folder`, if there is one.
+
+    Args:
+        name: registered name of the model.
+        options: its options.
+        train: training events.
+        validation: events for the validation loss, or None.
+        folder: receives `weights.safetensors`, `model.json`, `metrics.jsonl` and, while training, `state/`.
+        seed: of weights, order and noise.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        options: dict[str, Any],
+        train: EventSource,
+        validation: EventSource | None,
+        folder: Path,
+        seed: int,
+        settings: TrainSettings,
+    ) -> None:
+        self.name, self.folder, self.settings, self.seed = name, folder, settings, seed
+        self.device = choose_device(settings.device)
+        if settings.threads is not None:
+            torch.set_num_threads(settings.threads)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(integer_seed(seed, "weights"))
+            self.model = build_model(name, train.schema, options).to(self.device)
+        _check_steps(self.model, settings)
+        self.loader = ShuffledLoader(train, settings.batch_size, integer_seed(seed, "batches"), settings.memory)
+        n_validation = 0 if validation is None else min(512, len(validation))
+        self.validation = validation.read(0, n_validation) if validation is not None and n_validation else None
+        self.rng = torch.Generator(self.device)
+        self.rng.manual_seed(integer_seed(seed, "noise"))
+        self.phase = self.step = 0
+        self.seconds = 0.0
+
+    @property
+    def total(self) -> int:
+        return sum(self.settings.steps_of(phase) for phase in self.model.phases)
+
+    @property
+    def done(self) -> int:
+        return self.step + sum(self.settings.steps_of(phase) for phase in self.model.phases[: self.phase])
+
+    def run(self, progress: Callable[[TrainProgress], None] | None = None) -> EventModel:
+        """Train to the end, save the model and return it in evaluation mode.
+
+        Raises:
+            FacsimError: the loss is not finite.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        saved = load_state(self.folder, self.device)
+        if saved is not None:
+            self._restore(saved)
+        else:
+            (self.folder / "metrics.jsonl").unlink(missing_ok=True)
+        while self.phase < len(self.model.phases):
+            self._run_phase(self.model.phases[self.phase], saved, progress)
+            saved = None
+            self.phase, self.step = self.phase + 1, 0
+        save_model(self.model.eval(), self.name, self.folder)
+        save_state(self.folder, None)
+        return self.model
+
+    def _run_phase(
+        self, phase: str, saved: dict[str, Any] | None, progress: Callable[[TrainProgress], None] | None
+    ) -> None:
+        steps = self.settings.steps_of(phase)
+        self.model.train()
+        if saved is None:
+            self.model.begin_phase(phase, to_batch(self.loader.head(self.settings.fit_events), self.device), self.rng)
+        parameters = self.model.parameters_of(phase)
+        optimiser = torch.optim.AdamW(parameters, lr=self.settings.lr, weight_decay=self.settings.weight_decay)
+        ema = EMA(parameters, self.settings.ema)
+        if saved is not None:
+            optimiser.load_state_dict(saved["optimiser"])
+            ema.restore(saved["ema"], saved["ema_updates"])
+        started, last_saved = time.perf_counter() - self.seconds, time.perf_counter()
+        try:
+            while self.step < steps:
+                loss = self._step(phase, parameters, optimiser, ema, steps)
+                self.seconds = time.perf_counter() - started
+                if self.step % self.settings.log_every == 0 or self.step == steps:
+                    self._log(phase, loss, steps)
+                    if progress is not None:
+                        progress(TrainProgress(phase, self.done, self.total, loss, self.seconds))
+                if time.perf_counter() - last_saved > self.settings.checkpoint_seconds:
+                    save_state(self.folder, self._state(optimiser, ema))
+                    last_saved = time.perf_counter()
+        except KeyboardInterrupt:
+            save_state(self.folder, self._state(optimiser, ema))
+            raise
+        ema.copy_to_parameters()
+
+    def _step(
+        self,
+        phase: str,
+        parameters: list[torch.nn.Parameter],
+        optimiser: torch.optim.Optimizer,
+        ema: EMA,
+        steps: int,
+    ) -> float:
+        for group in optimiser.param_groups:
+            group["lr"] = self.settings.lr * one_cycle((self.step + 1) / (steps + 1))
+        losses = self.model.losses(to_batch(self.loader.next(), self.device), phase, self.rng)
+        loss = torch.stack(list(losses.values())).sum()
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise FacsimError(
+                f"the loss of phase '{phase}' became {value} at step {self.step}: "
+                f"lower train.lr, now {self.settings.lr}."
+            )
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(parameters, self.settings.clip_norm)
+        optimiser.step()
+        ema.update()
+        self.step += 1
+        return value
+
+    @torch.no_grad()
+    def _validate(self, phase: str) -> float | None:
+        if self.validation is None:
+            return None
+        fixed = torch.Generator(self.device)
+        fixed.manual_seed(integer_seed(self.seed, "validation"))
+        self.model.eval()
+        losses = self.model.losses(to_batch(self.validation, self.device), phase, fixed)
+        self.model.train()
+        return float(torch.stack(list(losses.values())).sum())
+
+    def _log(self, phase: str, loss: float, steps: int) -> None:
+        every = max(self.settings.log_every, steps // 20)
+        due = self.step % every < self.settings.log_every or self.step == steps
+        validation = self._validate(phase) if due else None
+        row = {
+            "step": self.done,
+            "time_s": round(self.seconds, 3),
+            "part": phase,
+            "loss": loss,
+            "validation_loss": validation,
+            "lr": self.settings.lr * one_cycle(self.step / (steps + 1)),
+        }
+        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as handle:
+            handle.write(json.dumps(row) + "\n")
+
+    def _state(self, optimiser: torch.optim.Optimizer, ema: EMA) -> dict[str, Any]:
+        return {
+            "phase": self.phase,
+            "step": self.step,
+            "seconds": self.seconds,
+            "loader": self.loader.state(),
+            "rng": self.rng.get_state(),
+            "model": self.model.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "ema": ema.average,
+            "ema_updates": ema.updates,
+        }
+
+    def _restore(self, saved: dict[str, Any]) -> None:
+        self.phase, self.step, self.seconds = saved["phase"], saved["step"], saved["seconds"]
+        self.loader.restore(saved["loader"])
+        self.rng.set_state(saved["rng"].cpu())
+        self.model.load_state_dict(saved["model"])
+
+
+def _check_steps(model: EventModel, settings: TrainSettings) -> None:
+    if isinstance(settings.steps, dict) and set(settings.steps) != set(model.phases):
+        raise FacsimError(
+            f"train.steps must name the phases {list(model.phases)} of the model, not {sorted(settings.steps)}."
+        )

@@ -1,0 +1,127 @@
+"""Training: resumable to the bit, honest about bad settings."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from facsim.core.errors import FacsimError
+from facsim.core.events import Events, make_events
+from facsim.core.geometry import regular_cylinder
+from facsim.core.rng import generator
+from facsim.core.schema import calorimeter_schema
+from facsim.core.sources import MemorySource
+from facsim.data.loader import ShuffledLoader
+from facsim.models.checkpoint import load_model
+from facsim.train.ema import EMA
+from facsim.train.loop import Trainer, TrainProgress, one_cycle
+from facsim.train.settings import TrainSettings
+
+OPTIONS = {"width": 8, "heads": 2, "depth": 1, "layer_width": 8, "layer_depth": 1}
+
+
+@pytest.fixture(scope="module")
+def events() -> Events:
+    rng = generator(1, "toy")
+    energy = rng.uniform(1e3, 1e4, (64, 1))
+    cells = rng.exponential(1.0, (64, 24)) * energy / 50
+    cells[rng.random(cells.shape) < 0.5] = 0
+    schema = calorimeter_schema(regular_cylinder("toy", "electron", 2, 4, 3, 5.0, 0.01))
+    return make_events(schema, cells[..., None].astype(np.float32), energy)
+
+
+def trainer(events: Events, folder: Path, **changes: object) -> Trainer:
+    settings = TrainSettings.model_validate({"steps": 6, "batch_size": 16, "log_every": 1, "device": "cpu", **changes})
+    return Trainer("two-stage", OPTIONS, MemorySource(events[:48]), MemorySource(events[48:]), folder, 5, settings)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_model(folder).state_dict()
+
+
+def test_interrupted_training_resumes_to_the_bit(events: Events, tmp_path: Path) -> None:
+    trainer(events, tmp_path / "whole").run()
+
+    def stop(progress: TrainProgress) -> None:
+        if progress.done == 15:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trainer(events, tmp_path / "parts").run(stop)
+    assert not (tmp_path / "parts" / "weights.safetensors").exists()
+    seen: list[int] = []
+    trainer(events, tmp_path / "parts").run(lambda p: seen.append(p.done))
+    assert seen[0] == 16
+    for name, value in weights(tmp_path / "whole").items():
+        assert torch.equal(value, weights(tmp_path / "parts")[name]), name
+    rows = [json.loads(line) for line in (tmp_path / "parts" / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == list(range(1, 25))
+
+
+def test_other_seeds_give_other_weights_and_the_global_generator_is_left_alone(events: Events, tmp_path: Path) -> None:
+    torch.manual_seed(11)
+    expected = torch.rand(3)
+    torch.manual_seed(11)
+    trainer(events, tmp_path / "a").run()
+    assert torch.equal(torch.rand(3), expected)
+    other = trainer(events, tmp_path / "b")
+    other.rng.manual_seed(1)
+    other.run()
+    a, b = weights(tmp_path / "a"), weights(tmp_path / "b")
+    assert any(not torch.equal(a[name], b[name]) for name in a)
+
+
+def test_steps_must_name_the_phases(events: Events, tmp_path: Path) -> None:
+    with pytest.raises(FacsimError, match=r"train\.steps must name the phases"):
+        trainer(events, tmp_path, steps={"flow": 3})
+
+
+def test_unavailable_device_is_one_sentence(events: Events, tmp_path: Path) -> None:
+    with pytest.raises(FacsimError, match=r"train.device 'cuda:99' is not available"):
+        trainer(events, tmp_path, device="cuda:99")
+
+
+def test_diverging_loss_is_told(events: Events, tmp_path: Path) -> None:
+    with pytest.raises(FacsimError, match=r"lower train.lr"):
+        trainer(events, tmp_path, lr=1e12, clip_norm=1e30, steps=60).run()
+
+
+def test_learning_rate_rises_then_falls() -> None:
+    values = [one_cycle(f) for f in np.linspace(0, 1, 101)]
+    assert values[5] == pytest.approx(1.0)
+    assert values[-1] == pytest.approx(0.0)
+    assert all(a >= b for a, b in pairwise(values[5:]))
+
+
+def test_average_follows_constant_parameters() -> None:
+    parameter = torch.nn.Parameter(torch.zeros(2))
+    ema = EMA([parameter], 0.9)
+    with torch.no_grad():
+        parameter.fill_(1.0)
+    for _ in range(200):
+        ema.update()
+    ema.copy_to_parameters()
+    torch.testing.assert_close(parameter.detach(), torch.ones(2))
+
+
+@pytest.mark.parametrize("memory", [2e9, 3000.0])
+def test_loader_is_reproducible_and_resumable(events: Events, memory: float) -> None:
+    source = MemorySource(events)
+    first, again = (ShuffledLoader(source, 10, 3, memory) for _ in range(2))
+    drawn = [first.next().event_id for _ in range(25)]
+    for ids in drawn[:9]:
+        np.testing.assert_array_equal(again.next().event_id, ids)
+    resumed = ShuffledLoader(source, 10, 3, memory)
+    resumed.restore(again.state())
+    np.testing.assert_array_equal(resumed.next().event_id, drawn[9])
+    assert set(np.concatenate(drawn)) == set(range(64))
+
+
+def test_loader_needs_events(events: Events) -> None:
+    with pytest.raises(FacsimError, match="no training events"):
+        ShuffledLoader(MemorySource(events[:0]), 4, 1)
