@@ -28,7 +28,7 @@ from facsim.simulate.library import sector_steps
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 CANDIDATES = 32
-PAIR_BYTES = 2**24
+PAIR_BYTES = 2**20
 BATCH_MB = 16.0
 
 
@@ -70,8 +70,8 @@ class PatternMaker:
         return np.fft.rfft(amplitudes, axis=1).astype(np.complex64)
 
     def distance(self, a: NDArray[np.complex64], b: NDArray[np.complex64]) -> FloatArray:
-        """Distances of the pairs of spectra `a`, `b` (P, H, M), the smallest over rotations, (P,)."""
-        product = np.einsum("phm,phm->ph", a, b.conj())
+        """Distances of the pairs of spectra `a`, conjugate(`b`) (P, H, M), the smallest over rotations, (P,)."""
+        product = np.einsum("phm,phm->ph", a, b)
         overlap = np.fft.irfft(product, n=self.steps, axis=1).max(axis=1)
         return np.clip(1.0 - overlap, 0.0, 1.0).astype(np.float32)
 
@@ -121,7 +121,7 @@ class NearestSearch:
         for batch in chunks(SubsetSource(source, wanted), batch_rows(source, BATCH_MB)):
             here = wanted[first : first + len(batch)]
             first += len(batch)
-            spectrum = self._maker.spectrum(self._maker.amplitudes(batch.cells))
+            spectrum = self._maker.spectrum(self._maker.amplitudes(batch.cells)).conj()
             place = np.searchsorted(here, candidates)
             found = (place < len(here)) & (here[np.minimum(place, len(here) - 1)] == candidates)
             query, column = np.nonzero(found)
@@ -156,9 +156,14 @@ class NearestSearch:
 
     def _distances(self, query: IntArray, spectrum: NDArray[np.complex64], other: IntArray) -> FloatArray:
         """Distances of the pairs (query, other), a bounded number of them at a time."""
-        step = max(1, PAIR_BYTES // max(spectrum[0].nbytes, 1)) if len(spectrum) else 1
-        parts = [
-            self._maker.distance(self._spectrum[query[k : k + step]], spectrum[other[k : k + step]])
-            for k in range(0, len(query), step)
-        ]
-        return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+        step = max(1, PAIR_BYTES // self._spectrum[0].nbytes)
+        # Buffers made once: fresh memory for every gathered block would cost more than the arithmetic.
+        a, b = (np.empty((step, *self._spectrum.shape[1:]), np.complex64) for _ in range(2))
+        found = np.empty(len(query), np.float32)
+        for first in range(0, len(query), step):
+            rows = slice(first, min(first + step, len(query)))
+            count = rows.stop - first
+            np.take(self._spectrum, query[rows], axis=0, out=a[:count], mode="clip")
+            np.take(spectrum, other[rows], axis=0, out=b[:count], mode="clip")
+            found[rows] = self._maker.distance(a[:count], b[:count])
+        return found
