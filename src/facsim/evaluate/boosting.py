@@ -63,8 +63,8 @@ def out_of_fold_scores(
         probability = 1.0 / (1.0 + np.exp(-odds))
         gradient = (target - probability) * train
         curvature = probability * (1.0 - probability) * train
-        odds += _tree(features, gradient, curvature, settings, rng)
-    return odds[fold, np.arange(len(fold))].astype(np.float64)
+        odds += _tree(features, gradient.astype(np.float32), curvature.astype(np.float32), settings, rng)
+    return np.asarray(odds[fold, np.arange(len(fold))], dtype=np.float64)
 
 
 def _tree(

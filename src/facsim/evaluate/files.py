@@ -1,0 +1,57 @@
+"""Scores of any two samples of showers, with no configuration: truth is divided so that it can be its own null."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from facsim.core.errors import FacsimError
+from facsim.core.events import EventSource
+from facsim.core.rng import generator
+from facsim.core.sources import SubsetSource
+from facsim.evaluate.sample import check_alike
+from facsim.evaluate.scorecard import FEWEST_SHOWERS, Judge, Scorecard, ScorecardOptions
+
+
+def score_files(
+    reference: EventSource,
+    generated: EventSource,
+    *,
+    seed: int,
+    name: str = "generated",
+    train: EventSource | None = None,
+    options: ScorecardOptions | None = None,
+) -> tuple[Scorecard, dict[str, Any]]:
+    """Scorecard and histograms of `generated` against `reference`.
+
+    The reference is divided at random in two halves A and B of n showers; n showers of the generated sample are judged
+    against A, with B against A as null; n is the largest number that both samples allow. Everything streams.
+
+    Args:
+        reference: truth. generated: showers at the same distribution of incident energy.
+        seed: of the division and of every other random choice.
+        name: of the generated sample.
+        train: what the generator was made from, for the memorisation check.
+        options: see `ScorecardOptions`.
+
+    Raises:
+        FacsimError: fewer than 100 truth or 50 generated showers, different read-outs, broken events.
+    """
+    check_alike([("reference", reference), ("generated", generated)])
+    if len(reference) < 2 * FEWEST_SHOWERS:
+        raise FacsimError(
+            f"the reference sample has {len(reference)} showers; it is divided in two halves of at least "
+            f"{FEWEST_SHOWERS}, so it needs {2 * FEWEST_SHOWERS}."
+        )
+    n = min(len(reference) // 2, len(generated))
+    order = generator(seed, "halves").permutation(len(reference))
+    first, second = (SubsetSource(reference, np.sort(part)) for part in (order[:n], order[n : 2 * n]))
+    judged: EventSource = generated
+    if len(generated) > n:
+        picked = generator(seed, "generated").choice(len(generated), n, replace=False)
+        judged = SubsetSource(generated, np.sort(picked))
+    card, hists = Judge(first, second, train, seed=seed, options=options).judge(name, judged)
+    used = f"{n} of {len(reference)} reference showers were compared with {n} others and with {n} of {len(generated)} "
+    card.notes.insert(0, f"{used}generated ones.")
+    return card, hists

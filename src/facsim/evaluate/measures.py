@@ -1,0 +1,185 @@
+"""All numbers that compare one sample of showers with a reference, without their nulls."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facsim.evaluate import families
+from facsim.evaluate.c2st import FEWEST_EVENTS, PROTOCOL, C2STResult, classifier_test
+from facsim.evaluate.sample import ShowerSample
+from facsim.metrics.correlation import correlation_distance
+from facsim.metrics.frechet import MIN_SAMPLES, fpd
+from facsim.metrics.kernel import BATCH_SIZE, kpd
+from facsim.metrics.separation import CHALLENGE, STRICT, separation_of_spectra
+from facsim.physics.observables import OBSERVABLES
+
+Key = tuple[str, str, str]
+"""Name, protocol and region of a score."""
+
+AUCS = ("auc_high", "auc_cells")
+WORST = "worst"
+FEWEST_IN_REGION = 2 * FEWEST_EVENTS
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One number; `better`, `status` and `note` as in `metrics.score.Score`, `counts` the events behind it."""
+
+    value: float
+    error: float
+    counts: tuple[int, int]
+    status: str = "ok"
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Numbers of one comparison by name, protocol and region; `curves` by score name: value of each layer or ring."""
+
+    numbers: dict[Key, Measured] = field(default_factory=dict)
+    curves: dict[str, tuple[list[int], list[float]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Regions:
+    """Bins of incident energy: names and edges in MeV; showers outside belong to the first or last bin."""
+
+    edges: tuple[float, ...]
+
+    @classmethod
+    def quantiles(cls, e_inc: NDArray[np.float64], bins: int) -> Regions:
+        """Up to `bins` bins of equal population; none when the energy takes one value only."""
+        edges = np.unique(np.quantile(e_inc, np.linspace(0, 1, bins + 1)))
+        return cls(tuple(float(edge) for edge in edges) if len(edges) > 2 else ())
+
+    def bounds(self) -> Iterator[tuple[str, float, float]]:
+        """Name, lower and upper bound (MeV) of each bin."""
+        last = len(self.edges) - 2
+        for k in range(len(self.edges) - 1):
+            low = -math.inf if k == 0 else self.edges[k]
+            yield f"E{k + 1}", low, math.inf if k == last else self.edges[k + 1]
+
+
+def measure(a: ShowerSample, b: ShowerSample, regions: Regions, seed: int) -> Measures:
+    """Everything that is known about sample `b` against the reference `a`."""
+    found = Measures()
+    for name, result in classifiers(a, b, seed).items():
+        found.numbers.update(auc_numbers(name, result, a, b, regions))
+    _observables(found, a, b, "all")
+    _pooled(found, a, b, seed)
+    _distances(found, a, b, seed, "all", np.ones(len(a), dtype=bool), np.ones(len(b), dtype=bool))
+    for region, low, high in regions.bounds():
+        in_a, in_b = a.inside(low, high), b.inside(low, high)
+        if min(in_a.sum(), in_b.sum()) < FEWEST_IN_REGION:
+            continue
+        _observables(found, a, b, region, in_a, in_b)
+        _distances(found, a, b, seed, region, in_a, in_b)
+    return found
+
+
+def classifiers(a: ShowerSample, b: ShowerSample, seed: int) -> dict[str, C2STResult]:
+    """The two classifier tests, on the subsets that classifiers see."""
+    high = (a.features[a.picked], b.features[b.picked])
+    return {
+        name: classifier_test(x, y, seed, a.groups, b.groups, conditions=1)
+        for name, (x, y) in (("auc_high", high), ("auc_cells", (a.cells, b.cells)))
+    }
+
+
+def auc_numbers(
+    name: str, result: C2STResult, a: ShowerSample, b: ShowerSample, regions: Regions
+) -> dict[Key, Measured]:
+    """AUC of one test over all energies, in each bin, and in the bin where it is largest."""
+    counts = (len(result.scores_a), len(result.scores_b))
+    note = f"{result.architecture}; trained on {result.n_train}; likelihood-ratio accuracy {result.accuracy:.3f}."
+    found = {(name, PROTOCOL, "all"): Measured(result.auc, result.error, counts, note=note)}
+    for region, low, high in regions.bounds():
+        in_a, in_b = a.inside(low, high)[a.picked], b.inside(low, high)[b.picked]
+        auc, error = result.region(in_a, in_b)
+        counts = (int(in_a.sum()), int(in_b.sum()))
+        if min(counts) >= FEWEST_IN_REGION:
+            found[name, PROTOCOL, region] = Measured(auc, error, counts)
+    binned = [(region, number) for (_, _, region), number in found.items() if region != "all"]
+    if binned:
+        region, worst = max(binned, key=lambda pair: pair[1].value)
+        found[name, PROTOCOL, WORST] = Measured(worst.value, worst.error, worst.counts, note=f"largest in {region}.")
+    return found
+
+
+def _observables(
+    found: Measures,
+    a: ShowerSample,
+    b: ShowerSample,
+    region: str,
+    in_a: NDArray[np.bool_] | None = None,
+    in_b: NDArray[np.bool_] | None = None,
+) -> None:
+    """Separation power and W1 of every observable; bins of energy in the strict protocol only."""
+    x = a.observations if in_a is None else a.observations.select(in_a)
+    y = b.observations if in_b is None else b.observations.select(in_b)
+    counts = (len(x), len(y))
+    for observable in OBSERVABLES.values():
+        scores = {("separation", STRICT): families.separation(observable, x, y, STRICT)}
+        if region == "all":
+            scores["separation", CHALLENGE] = families.separation(observable, x, y, CHALLENGE)
+        scores["w1", STRICT] = families.wasserstein(observable, x, y)
+        for (kind, protocol), family in scores.items():
+            if family is None:
+                continue
+            name = f"{kind}/{observable.name}"
+            found.numbers[name, protocol, region] = Measured(family.value, family.error, counts)
+            if region == "all" and protocol == STRICT and observable.per != "shower":
+                found.curves[name] = (family.indices, family.values)
+
+
+def _pooled(found: Measures, a: ShowerSample, b: ShowerSample, seed: int) -> None:
+    """Cell spectrum and correlations of layers."""
+    x, y = a.observations, b.observations
+    counts = (len(x), len(y))
+    value, error = separation_of_spectra(x.cell_blocks, y.cell_blocks, STRICT, seed=seed)
+    found.numbers["separation/cells", STRICT, "all"] = Measured(value, error, counts)
+    if a.geometry.n_layers > 1:
+        value, error = correlation_distance(x.obs["e_layer"], y.obs["e_layer"], seed=seed)
+        found.numbers["correlation/e_layer", STRICT, "all"] = Measured(value, error, counts)
+
+
+def _distances(
+    found: Measures,
+    a: ShowerSample,
+    b: ShowerSample,
+    seed: int,
+    region: str,
+    in_a: NDArray[np.bool_],
+    in_b: NDArray[np.bool_],
+) -> None:
+    """FPD of all showers and KPD of the subsets; the batched protocols only with as many showers as they ask for."""
+    x, y = a.features[in_a], b.features[in_b]
+    counts = (len(x), len(y))
+    found.numbers["fpd", STRICT, region] = Measured(*fpd(x, y, STRICT, seed=seed), counts)
+    few_x, few_y = a.features[a.picked][in_a[a.picked]], b.features[b.picked][in_b[b.picked]]
+    few = (len(few_x), len(few_y))
+    if min(few) >= FEWEST_IN_REGION:
+        found.numbers["kpd", STRICT, region] = Measured(*kpd(few_x, few_y, STRICT, seed=seed), few)
+    if region != "all":
+        return
+    found.numbers.update(_batched("fpd", MIN_SAMPLES, counts))
+    found.numbers.update(_batched("kpd", BATCH_SIZE, counts))
+    for name, protocol, _ in [key for key, number in found.numbers.items() if number.status == "computable"]:
+        function = fpd if name == "fpd" else kpd
+        found.numbers[name, protocol, region] = Measured(*function(x, y, protocol, seed=seed), counts)
+
+
+def _batched(name: str, needed: Mapping[str, int], counts: tuple[int, int]) -> dict[Key, Measured]:
+    """Entries of the batched protocols: to be computed, or why not."""
+    found: dict[Key, Measured] = {}
+    for protocol, least in needed.items():
+        enough = min(counts) >= least
+        note = "" if enough else f"this protocol is defined from {least} showers a sample; there are {min(counts)}."
+        status = "computable" if enough else "not computed"
+        found[name, protocol, "all"] = Measured(math.nan, math.nan, counts, status, note)
+    return found

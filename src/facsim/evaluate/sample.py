@@ -1,0 +1,144 @@
+"""What a scorecard keeps of a sample of showers after one streaming pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facsim.core.errors import FacsimError
+from facsim.core.events import Events, EventSource
+from facsim.core.geometry import CylinderGeometry
+from facsim.core.rng import generator
+from facsim.core.schema import Schema
+from facsim.core.sources import batch_rows
+from facsim.evaluate.cells import CellFeatures
+from facsim.evaluate.validity import RawChecks
+from facsim.physics.calo import Observations, collect
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ShowerSample:
+    """Observables of all showers, and low-level features of a seeded subset.
+
+    Attributes:
+        observations: as from `physics.calo.collect`.
+        picked: positions of the subset that classifiers and kernel metrics see, increasing, (n,).
+        cells: low-level features of the subset, (n, F).
+        checks: what the raw cells show.
+    """
+
+    observations: Observations
+    picked: NDArray[np.int64]
+    cells: NDArray[np.float32]
+    checks: RawChecks
+
+    def __len__(self) -> int:
+        return len(self.observations)
+
+    @cached_property
+    def features(self) -> FloatArray:
+        """High-level features of all showers, (N, D)."""
+        return self.observations.features
+
+    @property
+    def groups(self) -> NDArray[np.int64]:
+        """Groups of the subset, (n,)."""
+        return self.observations.group_id[self.picked]
+
+    @property
+    def geometry(self) -> CylinderGeometry:
+        return self.observations.geometry
+
+    def inside(self, low: float, high: float) -> NDArray[np.bool_]:
+        """Showers with incident energy in [low, high) MeV, (N,)."""
+        return (self.observations.e_inc >= low) & (self.observations.e_inc < high)
+
+
+@dataclass
+class _Tap:
+    """Event source that passes on another's events and keeps low-level features of those at `picked`."""
+
+    source: EventSource
+    picked: NDArray[np.int64]
+    scale: float
+    checks: RawChecks
+    parts: list[NDArray[np.float32]] = field(default_factory=list)
+
+    @property
+    def schema(self) -> Schema:
+        return self.source.schema
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    @cached_property
+    def _features(self) -> CellFeatures:
+        geometry = self.schema.geometry
+        if geometry is None:
+            raise FacsimError("calorimeter scores need events with a geometry; this file describes none.")
+        return CellFeatures(geometry)
+
+    def read(self, start: int, stop: int) -> Events:
+        events = self.source.read(start, stop)
+        if self.scale != 1.0:
+            events = replace(events, x=(events.x * self.scale).astype(events.x.dtype))
+        self.checks.add(events.cells)
+        chosen = self.picked[np.searchsorted(self.picked, start) : np.searchsorted(self.picked, stop)] - start
+        if len(chosen):
+            e_inc = events.condition("incident_energy")[chosen]
+            self.parts.append(self._features(events.cells[chosen], e_inc))
+        return events
+
+
+def take_sample(source: EventSource, seed: int, most: int, *, scale: float = 1.0) -> ShowerSample:
+    """Stream `source` once.
+
+    Args:
+        source: showers on a cylinder with the condition `incident_energy` (MeV).
+        seed: of the subset.
+        most: size of the subset that classifiers and kernel metrics see, at most.
+        scale: factor on every cell energy, applied before the threshold (the positive control).
+
+    Raises:
+        FacsimError: no geometry, no showers, or energies that are not finite.
+    """
+    if len(source) == 0:
+        raise FacsimError("there are no showers to judge.")
+    rng = generator(seed, "subset")
+    picked = np.arange(len(source))
+    if len(source) > most:
+        picked = np.sort(rng.choice(len(source), most, replace=False))
+    limit = 0.0 if source.schema.geometry is None else source.schema.geometry.threshold
+    tap = _Tap(source, picked.astype(np.int64), scale, RawChecks(limit))
+    observations = collect(tap, batch_rows(source, 32.0))
+    cells = np.concatenate(tap.parts) if tap.parts else np.zeros((0, 0), dtype=np.float32)
+    return ShowerSample(observations, tap.picked, cells, tap.checks)
+
+
+def check_alike(samples: Sequence[tuple[str, EventSource]]) -> None:
+    """Refuse samples on different read-outs.
+
+    Raises:
+        FacsimError: a sample has another representation or other cells than the first.
+    """
+    first_name, first = samples[0]
+    for name, source in samples:
+        if source.schema.representation != "grid" or source.schema.geometry is None:
+            raise FacsimError(f"the {name} sample is not a sample of showers on a cylinder of cells.")
+        mine, other = source.schema.geometry, first.schema.geometry
+        if other is not None and _cells(mine) != _cells(other):
+            raise FacsimError(
+                f"the {name} sample has the geometry '{mine.name}' with {mine.n_cells} cells, the {first_name} sample "
+                f"'{other.name}' with {other.n_cells}: only showers on one read-out can be compared."
+            )
+
+
+def _cells(geometry: CylinderGeometry) -> list[Any]:
+    return [(layer.n_alpha, layer.r_edges) for layer in geometry.layers]

@@ -1,0 +1,302 @@
+"""Scorecards: every number about a generated sample beside what truth scores against truth.
+
+The null of every score is the same comparison between two disjoint truth samples, A (reference) and B (null). It is
+the same for all generators, so a `Judge` measures it once and then judges as many samples as there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy.stats import ks_2samp
+
+from facsim.core.errors import FacsimError
+from facsim.core.events import EventSource
+from facsim.evaluate.histograms import sample_histograms
+from facsim.evaluate.measures import AUCS, Key, Measured, Measures, Regions, auc_numbers, classifiers, measure
+from facsim.evaluate.memorisation import memorisation
+from facsim.evaluate.sample import ShowerSample, check_alike, take_sample
+from facsim.evaluate.validity import validity
+from facsim.metrics.score import Score
+
+FORMAT = "facsim-scorecard-1"
+CONTROL_SCALE = 1.02
+CONTROL_SIGMAS = 2.0
+SEEN_SIGMAS = 3.0
+FEWEST_SHOWERS = 50
+ENERGY_P_VALUE = 1e-3
+
+
+@dataclass(frozen=True)
+class ScorecardOptions:
+    """How a sample is judged.
+
+    Args:
+        energy_bins: quantile bins of the reference's incident energy.
+        most: showers a sample that classifiers and kernel metrics see, at most (a seeded subset).
+        most_memory: generated showers in the memorisation check, at most.
+    """
+
+    energy_bins: int = 4
+    most: int = 3000
+    most_memory: int = 1000
+
+
+@dataclass(frozen=True)
+class Scorecard:
+    """All scores of one generated sample; `to_dict` is what `scores/<name>.json` holds."""
+
+    name: str
+    kind: str
+    seed: int
+    n: dict[str, int]
+    energy_bins: list[float]
+    scores: list[Score]
+    curves: dict[str, Any] = field(default_factory=dict)
+    controls: dict[str, Any] = field(default_factory=dict)
+    validity: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def score(self, name: str, region: str = "all", protocol: str | None = None) -> Score:
+        """The first score of that name, region and, if given, protocol.
+
+        Raises:
+            FacsimError: there is none.
+        """
+        for score in self.scores:
+            if score.name == name and score.region == region and protocol in (None, score.protocol):
+                return score
+        known = sorted({score.name for score in self.scores})
+        raise FacsimError(f"the scorecard of '{self.name}' has no score '{name}' in region '{region}'; it has {known}.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready mapping."""
+        return {
+            "format": FORMAT,
+            "name": self.name,
+            "kind": self.kind,
+            "seed": self.seed,
+            "n": self.n,
+            "energy_bins_MeV": self.energy_bins,
+            "scores": [score.to_dict() for score in self.scores],
+            "curves": self.curves,
+            "controls": self.controls,
+            "validity": self.validity,
+            "notes": self.notes,
+        }
+
+
+class Judge:
+    """Two truth samples and what they score against one another, ready to judge generated samples.
+
+    Args:
+        reference: truth sample A.
+        null: truth sample B, disjoint from A and of the same size; generators are sampled at its conditions.
+        train: what the generators were made from, for the memorisation check; without it that check is left out.
+        seed: of every random choice.
+        options: see `ScorecardOptions`.
+
+    Raises:
+        FacsimError: fewer than 50 showers, different read-outs, or energies that are not finite.
+    """
+
+    def __init__(
+        self,
+        reference: EventSource,
+        null: EventSource,
+        train: EventSource | None = None,
+        *,
+        seed: int,
+        options: ScorecardOptions | None = None,
+    ) -> None:
+        sources = {"reference": reference, "null": null} | ({"training": train} if train is not None else {})
+        check_alike(list(sources.items()))
+        _check_size("reference", reference)
+        _check_size("null", null)
+        self.seed, self.options = seed, options or ScorecardOptions()
+        self.reference_source, self.null_source, self.train_source = reference, null, train
+
+    @cached_property
+    def reference(self) -> ShowerSample:
+        return take_sample(self.reference_source, self.seed, self.options.most)
+
+    @cached_property
+    def null(self) -> ShowerSample:
+        return take_sample(self.null_source, self.seed, self.options.most)
+
+    @cached_property
+    def regions(self) -> Regions:
+        return Regions.quantiles(self.reference.observations.e_inc, self.options.energy_bins)
+
+    @cached_property
+    def null_measures(self) -> Measures:
+        """Truth against truth."""
+        return measure(self.reference, self.null, self.regions, self.seed)
+
+    @cached_property
+    def control(self) -> dict[Key, Measured]:
+        """AUCs of sample B with every cell energy raised by 2 % before the threshold: the positive control."""
+        distorted = take_sample(self.null_source, self.seed, self.options.most, scale=CONTROL_SCALE)
+        found: dict[Key, Measured] = {}
+        for name, result in classifiers(self.reference, distorted, self.seed).items():
+            found.update(auc_numbers(name, result, self.reference, distorted, self.regions))
+        return found
+
+    def seen(self, key: Key) -> bool:
+        """Whether the test sees the positive control: 2 standard errors above truth against truth."""
+        if key not in self.control or key not in self.null_measures.numbers:
+            return False
+        control, null = self.control[key], self.null_measures.numbers[key]
+        return control.value - null.value >= CONTROL_SIGMAS * float(np.hypot(control.error, null.error))
+
+    def judge(
+        self, name: str, generated: EventSource, *, kind: str = "file", resamples_truth: bool = False
+    ) -> tuple[Scorecard, dict[str, Any]]:
+        """Scorecard and histograms (`hists/<name>.json`) of one generated sample, read once.
+
+        Args:
+            name: of the generator.
+            generated: showers at the conditions of the null sample.
+            kind: `surrogate`, `baseline` or `file`.
+            resamples_truth: the generator hands out truth showers, changed or not.
+
+        Raises:
+            FacsimError: fewer than 50 showers, another read-out, or energies that are not finite.
+        """
+        check_alike([("reference", self.reference_source), ("generated", generated)])
+        _check_size("generated", generated)
+        sample = take_sample(generated, self.seed, self.options.most)
+        measures = measure(self.reference, sample, self.regions, self.seed)
+        scores = [self._score(key, number) for key, number in measures.numbers.items()]
+        if self.train_source is not None:
+            scores += memorisation(
+                generated,
+                self.train_source,
+                self.null_source,
+                seed=self.seed,
+                resamples_truth=resamples_truth,
+                max_events=self.options.most_memory,
+            )
+        card = Scorecard(
+            name,
+            kind,
+            self.seed,
+            {"reference": len(self.reference), "generated": len(sample), "null": len(self.null)},
+            list(self.regions.edges),
+            scores,
+            self._curves(measures),
+            {f"{key[0]}/{key[2]}": self._control_row(key) for key in self.control},
+            validity(sample.checks, sample.observations, self.reference.observations),
+            self._notes(sample, resamples_truth),
+        )
+        return card, sample_histograms(name, self.reference, self.null, sample, self.regions)
+
+    def _score(self, key: Key, number: Measured) -> Score:
+        name, protocol, region = key
+        null = self.null_measures.numbers.get(key, Measured(float("nan"), float("nan"), (0, 0)))
+        status, note = number.status, number.note
+        if name in AUCS:
+            control = self.control.get(key)
+            excess = number.value - null.value
+            if not self.seen(key) and not excess > SEEN_SIGMAS * float(np.hypot(number.error, null.error)):
+                status = "underpowered"
+            if control is not None:
+                note = f"Positive control (cells x {CONTROL_SCALE}): {control.value:.3f} ± {control.error:.3f}. {note}"
+        return Score(
+            name,
+            protocol,
+            number.value,
+            number.error,
+            null.value,
+            null.error,
+            *number.counts,
+            self.seed,
+            region,
+            status,
+            "lower",
+            note.strip(),
+        )
+
+    def _control_row(self, key: Key) -> dict[str, Any]:
+        number = self.control[key]
+        return {
+            "distortion": f"cells x {CONTROL_SCALE}",
+            "value": number.value,
+            "error": number.error,
+            "seen": self.seen(key),
+        }
+
+    def _curves(self, measures: Measures) -> dict[str, Any]:
+        """Value of each layer (by the experiment's id) or ring, truth against truth beside it."""
+        ids = [layer.id for layer in self.reference.geometry.layers]
+        out: dict[str, Any] = {"layer_separation": {}, "layer_w1": {}}
+        for name, (where, values) in measures.curves.items():
+            kind, observable = name.split("/")
+            null = dict(zip(*self.null_measures.curves.get(name, ([], [])), strict=True))
+            rings = observable.startswith("ring")
+            out["layer_separation" if kind == "separation" else "layer_w1"][observable] = {
+                "ring" if rings else "layer": where if rings else [ids[i] for i in where],
+                "value": values,
+                "null": [null.get(i) for i in where],
+            }
+        return out
+
+    def _notes(self, sample: ShowerSample, resamples_truth: bool) -> list[str]:
+        notes = []
+        if resamples_truth:
+            notes.append(
+                "This generator hands out truth showers: it bounds what the scores can tell, and only the "
+                "memorisation and duplicate checks can see that nothing in it is new."
+            )
+        if len(sample.picked) < len(sample):
+            notes.append(f"Classifiers and KPD saw a seeded subset of {len(sample.picked)} of {len(sample)} showers.")
+        if self.train_source is None:
+            notes.append("No training sample was given: there is no memorisation check.")
+        test = ks_2samp(self.null.observations.e_inc, sample.observations.e_inc)
+        if test.pvalue < ENERGY_P_VALUE:
+            notes.append(
+                f"The incident energies differ from the reference's (Kolmogorov-Smirnov p = {test.pvalue:.1g}): "
+                "scores mix this difference with that of the showers."
+            )
+        return notes
+
+
+def _check_size(name: str, source: EventSource) -> None:
+    if len(source) < FEWEST_SHOWERS:
+        raise FacsimError(f"the {name} sample has {len(source)} showers; scores need at least {FEWEST_SHOWERS}.")
+
+
+def scorecard(
+    name: str,
+    reference: EventSource,
+    generated: EventSource,
+    *,
+    null: EventSource,
+    train: EventSource | None,
+    seed: int,
+    options: ScorecardOptions | Mapping[str, Any] | None = None,
+    kind: str = "file",
+    resamples_truth: bool = False,
+) -> Scorecard:
+    """Scorecard of one generated sample; to judge several against the same truth, keep a `Judge`.
+
+    Arguments as for `Judge` and `Judge.judge`; `options` may be a mapping of `ScorecardOptions`' fields.
+
+    Raises:
+        FacsimError: as `Judge`, or an unknown option.
+    """
+    settings = options if isinstance(options, ScorecardOptions | None) else _options(options)
+    judge = Judge(reference, null, train, seed=seed, options=settings)
+    return judge.judge(name, generated, kind=kind, resamples_truth=resamples_truth)[0]
+
+
+def _options(options: Mapping[str, Any]) -> ScorecardOptions:
+    known = ScorecardOptions.__dataclass_fields__
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise FacsimError(f"unknown scorecard options {unknown}: expected some of {sorted(known)}.")
+    return ScorecardOptions(**options)
