@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pytest
+
+from facsim.core.errors import MissingExtraError
 from facsim.core.showerfile import read_rows, read_schema
 from facsim.core.store import open_hdf5
 from facsim.physics.geometries import GEOMETRIES
+from facsim.simulate import geant4, showers
 from facsim.simulate.sample import sample_path
 
 
@@ -43,3 +50,16 @@ def test_the_sample_says_how_it_was_made_and_rounded() -> None:
     assert told["data"]["kind"] == "miniature"
     assert "13 bits" in told["rounding"]
     assert np.all(cells.view(np.uint32) & 0x3FF == 0)
+
+
+def test_without_the_wheel_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> Any:
+        return None if name == "calzone" else find_spec(name)
+
+    monkeypatch.setattr(geant4, "find_spec", absent)
+    monkeypatch.setattr(showers, "find_spec", absent)
+    assert not geant4.geant4_available()
+    settings = showers.ShowerSimulation.parse({"detector": "pbwo4", "energy": 1, "events": 1})
+    with pytest.raises(MissingExtraError, match=r"calzone.*facsim\[geant4\]"):
+        showers.simulate_showers(settings, tmp_path / "out.h5", 1)
+    assert list(tmp_path.iterdir()) == []
