@@ -1,9 +1,10 @@
 """Low-level features of showers: what the cells say, at a size a classifier can learn from a thousand showers.
 
-Per shower: log energy and lit fraction of each block of neighbouring layers and rings; the share of each quadrant of a
-block of layers, after turning the shower so that its energy-weighted dipole points along x; the spectrum of cell
-energies in three parts of the depth; the largest cell and the participation ratio sum(E)^2 / sum(E^2) of each block
-of layers. At most about 460 numbers for any geometry, made from lit cells only.
+Per shower: log energy and number of lit cells; log energy of each block of neighbouring layers; log energy and lit
+fraction of each block of layers and rings; the share of each quadrant of a block of layers, after turning the shower
+so that its energy-weighted dipole points along x; the spectrum of cell energies in three parts of the depth; the
+largest cell and the participation ratio sum(E)^2 / sum(E^2) of each block of layers. At most about 475 numbers for
+any geometry, made from lit cells only.
 """
 
 from __future__ import annotations
@@ -94,6 +95,9 @@ class CellFeatures:
         spectrum = sums(self._depth[cell] * OCTAVES + octave, DEPTHS * OCTAVES, None)
         columns = [
             np.log10(e_inc)[:, None],
+            np.log10(total.sum(axis=1, keepdims=True) + self._threshold),
+            np.log1p(spectrum.sum(axis=1, keepdims=True)),
+            np.log10(total + self._threshold),
             np.log10(sums(in_zone, zones, energy) + self._threshold),
             sums(in_zone, zones, None) / zone_size,
             self._quadrant_shares(event, cell, energy, n, np.repeat(total, WIDE_RINGS * 4, axis=1)),

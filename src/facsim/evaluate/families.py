@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from facsim.physics.observables import Observable, strict_bins
 FloatArray = NDArray[np.float64]
 JACKKNIFE_BLOCKS = 20
 FEWEST_VALUES = 2
+WASSERSTEIN_BINS = 200
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,40 @@ def separation(observable: Observable, a: Observations, b: Observations, protoco
             continue
         value = separation_power(x, y, edges, protocol, empty_a=no_x, empty_b=no_y, n_bootstrap=2)[0]
         if np.isfinite(value):
-            strict = protocol == STRICT
-            replicas = _left_out(x, no_x, y, no_y, edges, strict)
-            found.append((-1 if index is None else index, value, replicas))
+            inner = slice(None) if protocol == STRICT else slice(1, len(edges))
+            counts = [_block_counts(v, no, edges, protocol == STRICT)[:, inner] for v, no in ((x, no_x), (y, no_y))]
+            found.append((-1 if index is None else index, value, _left_out(counts, discrimination)))
+    return _family(found)
+
+
+def wasserstein(observable: Observable, a: Observations, b: Observations) -> Family | None:
+    """Mean 1-Wasserstein distance in units of the reference's standard deviation, events without the observable left
+    out; None where it never varies. The error is a jackknife over 20 blocks of showers of the mean, with the distance
+    taken on 200 bins.
+    """
+    found: list[tuple[int, float, FloatArray]] = []
+    for index in indices(observable, a):
+        x, y = (observable.column(s.obs, s.geometry, index)[~observable.absent(s.obs, index)] for s in (a, b))
+        if min(len(x), len(y)) < FEWEST_VALUES:
+            continue
+        value = wasserstein_1d(x, y, normalise=True)[0]
+        if not np.isfinite(value):
+            continue
+        edges = np.unique(np.quantile(np.concatenate([x, y]), np.linspace(0, 1, WASSERSTEIN_BINS + 1)))
+        if len(edges) < 2:
+            continue
+        counts = [_block_counts(v, np.zeros(len(v), dtype=bool), edges, False)[:, 1 : len(edges)] for v in (x, y)]
+        steps = np.diff(edges) / np.std(x)
+
+        def distance(p: FloatArray, q: FloatArray, steps: FloatArray = steps) -> FloatArray:
+            gap = np.cumsum(p - q, axis=-1)
+            return np.asarray(np.abs(gap - 0.5 * (p - q)) @ steps)
+
+        found.append((-1 if index is None else index, value, _left_out(counts, distance)))
+    return _family(found)
+
+
+def _family(found: list[tuple[int, float, FloatArray]]) -> Family | None:
     if not found:
         return None
     values = [value for _, value, _ in found]
@@ -64,26 +97,25 @@ def separation(observable: Observable, a: Observations, b: Observations, protoco
     return Family(float(np.mean(values)), error, [index for index, _, _ in found], values)
 
 
-def _left_out(
-    x: FloatArray, no_x: NDArray[Any], y: FloatArray, no_y: NDArray[Any], edges: FloatArray, strict: bool
-) -> FloatArray:
-    """Plug-in separation power without each block of showers in turn, (2 x blocks,): first of `x`, then of `y`."""
-    sides = []
-    for values, empty in ((x, no_x), (y, no_y)):
-        place = np.searchsorted(edges, values, side="right")
-        place[values == edges[-1]] -= 1
-        if strict:
-            place = np.where(empty, len(edges) + 1, place)
-        size = len(edges) + 2
-        block = np.arange(len(values)) % JACKKNIFE_BLOCKS
-        counts = np.bincount(block * size + place, minlength=JACKKNIFE_BLOCKS * size).reshape(JACKKNIFE_BLOCKS, size)
-        sides.append(counts if strict else counts[:, 1 : len(edges)])
-    whole = [counts.sum(axis=0) for counts in sides]
-    out = []
-    for k, counts in enumerate(sides):
-        reduced, other = _normalised(whole[k] - counts), _normalised(whole[1 - k])
-        out.append(discrimination(reduced, other[None, :]))
-    return np.concatenate(out)
+def _block_counts(
+    values: FloatArray, absent: NDArray[np.bool_], edges: FloatArray, separate: bool
+) -> NDArray[np.int64]:
+    """Counts [underflow, bins, overflow, absent] in blocks of showers; absent ones apart only where `separate`."""
+    place = np.searchsorted(edges, values, side="right")
+    place[values == edges[-1]] -= 1
+    if separate:
+        place = np.where(absent, len(edges) + 1, place)
+    size = len(edges) + 2
+    block = np.arange(len(values)) % JACKKNIFE_BLOCKS
+    return np.bincount(block * size + place, minlength=JACKKNIFE_BLOCKS * size).reshape(JACKKNIFE_BLOCKS, size)
+
+
+def _left_out(counts: list[NDArray[np.int64]], statistic: Callable[[FloatArray, FloatArray], FloatArray]) -> FloatArray:
+    """`statistic` of normalised histograms without each block of showers in turn: first of sample 0, then of 1."""
+    whole = [sample.sum(axis=0) for sample in counts]
+    without = [_normalised(total - sample) for total, sample in zip(whole, counts, strict=True)]
+    first, second = (_normalised(total)[None, :] for total in whole)
+    return np.concatenate([statistic(without[0], second), statistic(first, without[1])])
 
 
 def _normalised(counts: NDArray[Any]) -> FloatArray:
@@ -96,21 +128,3 @@ def _jackknife_error(replicas: FloatArray) -> float:
     for part in np.split(replicas, 2):
         variance += (len(part) - 1) / len(part) * float(np.sum((part - part.mean()) ** 2))
     return float(np.sqrt(variance))
-
-
-def wasserstein(observable: Observable, a: Observations, b: Observations) -> Family | None:
-    """Mean 1-Wasserstein distance in units of the reference's standard deviation, events without the observable left
-    out; None where it never varies. Errors of layers are taken as fully correlated, an upper bound.
-    """
-    found: list[tuple[int, float, float]] = []
-    for index in indices(observable, a):
-        x, y = (observable.column(s.obs, s.geometry, index)[~observable.absent(s.obs, index)] for s in (a, b))
-        if min(len(x), len(y)) < FEWEST_VALUES:
-            continue
-        value, error = wasserstein_1d(x, y, normalise=True)
-        if np.isfinite(value):
-            found.append((-1 if index is None else index, value, error))
-    if not found:
-        return None
-    where, values, errors = zip(*found, strict=True)
-    return Family(float(np.mean(values)), float(np.mean(errors)), list(where), list(values))
