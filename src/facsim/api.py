@@ -182,10 +182,21 @@ def score(
     Raises:
         FacsimError: files that are broken, of different geometries, or too small.
     """
-    from facsim.pipeline.score import score_files  # noqa: PLC0415  heavy
+    from facsim.pipeline.score import score as score_paths  # noqa: PLC0415  heavy
 
-    files = (Path(reference), Path(generated), None if train is None else Path(train))
-    return score_files(*files, geometry=geometry, mapping=mapping, out=None if out is None else Path(out), seed=seed)
+    reporter: Reporter = Terminal()
+    with reporter.progress("judging") as advance:
+        card = score_paths(
+            Path(reference),
+            Path(generated),
+            None if train is None else Path(train),
+            geometry=geometry,
+            mapping=mapping,
+            out=None if out is None else Path(out),
+            seed=seed,
+        )
+        advance(1.0, "")
+    return card
 
 
 def _reporter(options: RunOptions) -> Reporter:

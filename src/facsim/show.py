@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-MARKS = {"ok": "", "failed": "[red]failed[/red]", "underpowered": "[yellow]underpowered[/yellow]"}
+MARKS = {"ok": "", "failed": "[red]failed[/red]", "underpowered": "[yellow]weak test[/yellow]"}
 
 
 def show_run(result: Mapping[str, Any]) -> None:
@@ -32,17 +33,17 @@ def show_scorecard(card: Mapping[str, Any]) -> None:
     console = Console(highlight=False)
     n = card["n"]
     console.print(f"{card['name']}: {n['generated']} events against {n['reference']} of truth, seed {card['seed']}")
-    table = Table(
-        "score", "protocol", "value", "truth against truth", "z", "", box=None, header_style="bold", pad_edge=False
-    )
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for header in ("score", "protocol", "value", "truth itself", "z", ""):
+        table.add_column(header, no_wrap=True, justify="right" if header == "z" else "left")
     for row in card["scores"]:
-        if row["region"] == "all":
+        if row["region"] == "all" and row["value"] is not None:
             table.add_row(
                 row["name"],
                 row["protocol"],
-                _number(row["value"], row["error"]),
-                _number(row["null"], row["null_error"]),
-                "-" if row["z"] is None else f"{row['z']:.1f}",
+                with_error(row["value"], row["error"]),
+                with_error(row["null"], row["null_error"]),
+                "" if row["z"] is None else f"{row['z']:.1f}",
                 MARKS.get(row["status"], row["status"]),
             )
     console.print(table)
@@ -66,7 +67,13 @@ def show_facts(facts: Mapping[str, Any]) -> None:
     console.print(f"  cache         {facts['cache']}", soft_wrap=True)
 
 
-def _number(value: float | None, error: float | None) -> str:
+def with_error(value: float | None, error: float | None) -> str:
+    """`0.989(10)`: the error counts in the last digits given, as in the particle data tables."""
     if value is None:
-        return "-"
-    return f"{value:.4g}" if not error else f"{value:.4g} ± {error:.1g}"
+        return ""
+    if not error:
+        return f"{value:.4g}"
+    decimals = 1 - math.floor(math.log10(error))
+    if decimals > 0:
+        return f"{value:.{decimals}f}({round(error * 10**decimals)})"
+    return f"{value:.0f}({error:.0f})" if abs(value) < 1e6 else f"{value:.2g}({error:.1g})"

@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,9 @@ import h5py
 import numpy as np
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from facsim.cli import app
 from facsim.simulate.geant4 import geant4_available
 from facsim.simulate.sample import sample_path
 
@@ -27,21 +31,47 @@ LEFT = [
 ]  # fmt: skip
 
 
-def _start(*arguments: str | Path, cwd: Path) -> subprocess.Popen[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
+@contextmanager
+def _started(*arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
+    """A command in a process of its own, which does not outlive the block."""
     command = [sys.executable, "-m", "facsim", *map(str, arguments)]
-    return subprocess.Popen(
-        command, cwd=cwd, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    pipe, environment = subprocess.PIPE, {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
+    with subprocess.Popen(command, env=environment, text=True, stdout=pipe, stderr=pipe) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
-def _facsim(*arguments: str | Path, cwd: Path, status: int = 0) -> tuple[str, str]:
-    """Standard output and standard error of a command that has to end with `status`."""
-    process = _start(*arguments, cwd=cwd)
-    out, err = process.communicate()
+def _facsim(*arguments: str | Path, status: int = 0) -> tuple[str, str]:
+    """Standard output and error of a command in a process of its own that has to end with `status`."""
+    with _started(*arguments) as process:
+        out, err = process.communicate()
     assert process.returncode == status, err
     assert "Traceback" not in err
     return out, err
+
+
+def _here(*arguments: str | Path, status: int = 0) -> tuple[str, str]:
+    """The same in this process, which saves starting one; warnings are errors."""
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == status, done.stderr
+    return done.stdout, done.stderr
+
+
+def _interrupt(process: subprocess.Popen[str], when: Callable[[], bool]) -> str:
+    """Press Ctrl-C once `when` holds; standard error of the process."""
+    deadline = time.monotonic() + 120
+    while not when() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert "facsim: interrupted; run the same command again to resume." in err
+    return err
 
 
 def _config(folder: Path, **changes: Any) -> Path:
@@ -59,27 +89,28 @@ def _config(folder: Path, **changes: Any) -> Path:
 
 
 @pytest.mark.slow
-def test_demo_does_every_stage_and_then_nothing_again(tmp_path: Path) -> None:
-    run = tmp_path / "demo"
-    out, err = _facsim("demo", "--smoke", "--out", run, "--json", cwd=tmp_path)
-    result = json.loads(out)
-    assert [stage["stage"] for stage in result["stages"]][-1] == "report"
-    assert not any(stage["skipped"] for stage in result["stages"])
+def test_demo_does_every_stage_and_then_nothing_again(in_tmp: Path) -> None:
+    run = in_tmp / "demo"
+    out, _ = _facsim("demo", "--smoke", "--out", run, "--json")
+    stages = json.loads(out)["stages"]
+    assert [stage["stage"] for stage in stages][-1] == "report"
+    assert not any(stage["skipped"] for stage in stages)
     assert not [name for name in LEFT if not (run / name).is_file()]
     assert (run / "truth.h5").is_file() == geant4_available()
     _check_samples(run)
     _check_scores(run)
-    out, _ = _facsim("demo", "--smoke", "--out", run, cwd=tmp_path)
-    assert "up to date" in out
-    _facsim("report", "--out", run, "--set", "report.title=Another title", cwd=tmp_path)
+    out, _ = _here("demo", "--smoke", "--out", run, "--json")
+    assert all(stage["skipped"] for stage in json.loads(out)["stages"])
+    _here("report", "--out", run, "--set", "report.title=Another title")
     assert "Another title" in (run / "report" / "index.html").read_text()
 
 
 def _check_samples(run: Path) -> None:
     """Samples are files that the CaloChallenge's own scripts read, at the conditions of the null sample."""
     with h5py.File(run / "samples" / "surrogate.h5") as surrogate, h5py.File(run / "samples" / "library.h5") as library:
-        assert surrogate["incident_energies"].shape == (60, 1)
-        assert surrogate["showers"].shape == (60, 6480)
+        n = len(surrogate["incident_energies"])
+        assert surrogate["incident_energies"].shape == (n, 1)
+        assert surrogate["showers"].shape == (n, 6480)
         assert np.array_equal(surrogate["incident_energies"], library["incident_energies"])
         assert np.all(surrogate["showers"][:] >= 0)
         assert np.all(np.isfinite(surrogate["showers"][:]))
@@ -87,91 +118,83 @@ def _check_samples(run: Path) -> None:
 
 def _check_scores(run: Path) -> None:
     card = json.loads((run / "scores" / "surrogate.json").read_text())
-    rows = {row["name"]: row for row in card["scores"] if row["region"] == "all"}
-    assert {"auc_high", "fpd", "kpd"} <= set(rows)
-    assert all(
-        row["error"] is not None and row["seed"] is not None for row in rows.values() if row["value"] is not None
-    )
+    rows = [row for row in card["scores"] if row["region"] == "all"]
+    assert {"auc_high", "fpd", "kpd"} <= {row["name"] for row in rows}
+    assert all(row["error"] is not None and row["seed"] is not None for row in rows if row["value"] is not None)
 
 
-def test_verbs_one_by_one(tmp_path: Path) -> None:
-    config = _config(tmp_path)
-    _facsim("prepare", config, "--out", "r", cwd=tmp_path)
-    told, _ = _facsim("train", "--out", "r", "--json", cwd=tmp_path)
-    assert json.loads(told)["stages"] == [{"stage": "train", "seconds": pytest.approx(0, abs=60), "skipped": False}]
-    _, err = _facsim("train", "--out", "r", cwd=tmp_path)
+def test_verbs_one_by_one(in_tmp: Path) -> None:
+    config = _config(in_tmp)
+    _here("prepare", config, "--out", "r")
+    told, _ = _here("train", "--out", "r", "--json")
+    stage = json.loads(told)["stages"][0]
+    assert (stage["stage"], stage["skipped"]) == ("train", False)
+    told, err = _here("train", "--out", "r")
+    assert "up to date" in told
     assert "up to date" in err
-    _, err = _facsim("train", "--out", "r", "--set", "prepare.test=50", cwd=tmp_path, status=1)
+    _, err = _here("train", "--out", "r", "--set", "prepare.test=70", status=1)
     assert "'train' needs the result of 'prepare'" in err
     assert "its settings changed" in err
+    _, err = _here("simulate", "--out", "r", status=1)
+    assert "nothing to simulate: it is on your own data" in err
 
 
-def test_interrupted_training_goes_on(tmp_path: Path) -> None:
-    config = _config(tmp_path)
-    long = ["--set", "train.steps=100000"]
-    _facsim("prepare", config, "--out", "r", *long, cwd=tmp_path)
-    process = _start("train", "--out", "r", *long, cwd=tmp_path)
-    state = tmp_path / "r" / "models" / "surrogate" / "state" / "training.pt"
-    deadline = time.monotonic() + 60
-    while not state.is_file() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert err.rstrip().endswith("facsim: interrupted; run the same command again to resume.")
-    assert "Traceback" not in err
-    assert state.is_file()
-    again = _start("train", "--out", "r", *long, cwd=tmp_path)
-    seen = ""
-    assert again.stderr is not None
-    while "going on where the interrupted training stopped" not in seen and again.poll() is None:
-        seen += again.stderr.readline()
-    again.send_signal(signal.SIGINT)
-    again.communicate(timeout=30)
-    assert "going on where the interrupted training stopped" in seen
-    _, err = _facsim("train", "--out", "r", "--set", "train.steps=2", cwd=tmp_path)
+def test_interrupted_training_goes_on(in_tmp: Path) -> None:
+    config, long = _config(in_tmp), ["--out", "r", "--set", "train.steps=100000"]
+    _here("prepare", config, *long)
+    state = in_tmp / "r" / "models" / "surrogate" / "state" / "training.pt"
+    with _started("train", *long) as process:
+        err = _interrupt(process, state.is_file)
+    assert "going on" not in err
+    left = state.stat().st_mtime_ns
+    with _started("train", *long) as process:
+        err = _interrupt(process, lambda: state.is_file() and state.stat().st_mtime_ns != left)
+    assert "going on where the interrupted training stopped" in err
+    _, err = _here("train", "--out", "r", "--set", "train.steps=2")
     assert "going on" not in err
 
 
 @pytest.mark.geant4
-def test_interrupted_simulation_goes_on(tmp_path: Path) -> None:
-    (tmp_path / "g4.yaml").write_text("simulate: {detector: pbwo4, energy: 0.5, events: 400, workers: 1, chunk: 10}")
-    process = _start("simulate", "g4.yaml", "--out", "r", cwd=tmp_path)
-    parts = tmp_path / "r" / "truth.h5.parts"
-    deadline = time.monotonic() + 60
-    while not list(parts.glob("part-*.h5")) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
-    assert process.returncode == 130, err
-    assert "interrupted; run the same command again to resume" in err
-    assert not (tmp_path / "r" / "truth.h5").exists()
-    _, err = _facsim("simulate", "--out", "r", cwd=tmp_path)
+def test_interrupted_simulation_goes_on(in_tmp: Path) -> None:
+    (in_tmp / "g4.yaml").write_text("simulate: {detector: pbwo4, energy: 0.5, events: 320, workers: 1, chunk: 10}")
+    parts, truth = in_tmp / "r" / "truth.h5.parts", in_tmp / "r" / "truth.h5"
+    with _started("simulate", "g4.yaml", "--out", "r") as process:
+        _interrupt(process, lambda: any(parts.glob("part-*.h5")))
+    assert not truth.exists()
+    _, err = _here("simulate", "--out", "r")
     assert "showers were there already" in err
-    with h5py.File(tmp_path / "r" / "truth.h5") as handle:
-        assert len(handle["showers"]) == 400
+    with h5py.File(truth) as handle:
+        assert len(handle["showers"]) == 320
 
 
-def test_second_command_in_one_directory_is_kept_out(tmp_path: Path) -> None:
-    config = _config(tmp_path, train={"steps": 100000, "device": "cpu"})
-    _facsim("prepare", config, "--out", "r", cwd=tmp_path)
-    process = _start("train", "--out", "r", cwd=tmp_path)
-    try:
-        deadline = time.monotonic() + 60
-        while not (tmp_path / "r" / "models" / "surrogate" / "metrics.jsonl").is_file() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        _, err = _facsim("prepare", "--out", "r", cwd=tmp_path, status=1)
+def test_second_command_in_one_directory_is_kept_out(in_tmp: Path) -> None:
+    _here("prepare", _config(in_tmp, train={"steps": 100000, "device": "cpu"}), "--out", "r")
+    metrics = in_tmp / "r" / "models" / "surrogate" / "metrics.jsonl"
+    with _started("train", "--out", "r") as process:
+        while not metrics.is_file() and process.poll() is None:
+            time.sleep(0.02)
+        _, err = _here("prepare", "--out", "r", status=1)
         assert "another facsim process is working in 'r'" in err
-    finally:
-        process.kill()
-        process.communicate()
-    _facsim("prepare", "--out", "r", cwd=tmp_path)
+    _here("prepare", "--out", "r")
 
 
-def test_broken_truth_is_told_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    broken = tmp_path / "broken.h5"
-    broken.write_bytes(sample_path().read_bytes()[:100_000])
-    config = _config(tmp_path, data={"files": ["broken.h5"]})
-    _, err = _facsim("prepare", config, "--out", "r", cwd=tmp_path, status=1)
+def test_broken_truth_is_told_and_leaves_nothing_behind(in_tmp: Path) -> None:
+    (in_tmp / "broken.h5").write_bytes(sample_path().read_bytes()[:100_000])
+    _, err = _here("prepare", _config(in_tmp, data={"files": ["broken.h5"]}), "--out", "r", status=1)
     assert "broken.h5" in err
-    assert not (tmp_path / "r" / "data.json").exists()
+    assert not (in_tmp / "r" / "data.json").exists()
+
+
+def test_score_of_two_files_needs_no_configuration(in_tmp: Path) -> None:
+    with h5py.File(sample_path()) as source:
+        for name, part in (("truth", slice(0, 120)), ("other", slice(120, 180))):
+            with h5py.File(f"{name}.h5", "w") as target:
+                for key in ("incident_energies", "showers"):
+                    target[key] = source[key][part]
+    _, err = _here("score", "truth.h5", "other.h5", status=1)
+    assert "--geometry" in err or "geometry" in err
+    out, _ = _here("score", "truth.h5", "other.h5", "--geometry", "ds2-electrons", "--out", "s", "--json")
+    card = json.loads(out)
+    assert card["n"] == {"reference": 60, "generated": 60, "null": 60}
+    assert (in_tmp / "s" / "report" / "index.html").is_file()
+    assert json.loads((in_tmp / "s" / "scores" / "other.json").read_text()) == card
