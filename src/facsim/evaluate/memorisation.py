@@ -169,7 +169,7 @@ def _scores(seen: Nearest, unseen: Nearest, among: list[Nearest], seed: int, res
     ]
 
 
-def _tail(name: str, mine: FloatArray, truth: FloatArray, sizes: dict[str, Any]) -> Score:
+def _tail(name: str, mine: NDArray[Any], truth: NDArray[Any], sizes: dict[str, Any]) -> Score:
     """Fraction of `mine` below truth's 1 % quantile; the null's error is that of a quantile of `truth`."""
     value = float(np.mean(mine < np.quantile(truth, QUANTILE)))
     return Score(name, PROTOCOL, value, _binomial(value, len(mine)), QUANTILE, _binomial(QUANTILE, len(truth)), **sizes)

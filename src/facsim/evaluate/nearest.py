@@ -67,13 +67,15 @@ class PatternMaker:
     @staticmethod
     def spectrum(amplitudes: FloatArray) -> NDArray[np.complex64]:
         """Fourier coefficients over the rotations, (n, rotations // 2 + 1, M)."""
-        return np.fft.rfft(amplitudes, axis=1).astype(np.complex64)
+        # NumPy returns the transformed axis innermost, which would make every later gather a copy of the whole array.
+        return np.ascontiguousarray(np.fft.rfft(amplitudes, axis=1), dtype=np.complex64)
 
     def distance(self, a: NDArray[np.complex64], b: NDArray[np.complex64]) -> FloatArray:
         """Distances of the pairs of spectra `a`, conjugate(`b`) (P, H, M), the smallest over rotations, (P,)."""
         product = np.einsum("phm,phm->ph", a, b)
         overlap = np.fft.irfft(product, n=self.steps, axis=1).max(axis=1)
-        return np.clip(1.0 - overlap, 0.0, 1.0).astype(np.float32)
+        found: FloatArray = np.clip(1.0 - overlap, 0.0, 1.0).astype(np.float32)
+        return found
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ class NearestSearch:
                 amplitudes = self._maker.amplitudes(batch.cells)
                 rings.append(self._maker.rings(amplitudes))
                 spectrum.append(self._maker.spectrum(amplitudes))
-        self._rings, self._spectrum = np.concatenate(rings), np.concatenate(spectrum)
+        self._rings, self._spectrum = np.concatenate(rings), np.ascontiguousarray(np.concatenate(spectrum))
         self._candidates = candidates
 
     def search(self, source: EventSource, own: IntArray | None = None) -> Nearest:
