@@ -17,7 +17,6 @@ from facsim.core.geometry import regular_cylinder
 from facsim.core.schema import Feature, Schema, calorimeter_schema
 from facsim.core.showerfile import (
     append_showers,
-    chunk_rows,
     extra_names,
     is_shower_file,
     open_showers,
@@ -126,11 +125,6 @@ def test_file_from_elsewhere(tmp_path: Path) -> None:
     assert back.event_id.tolist() == back.group_id.tolist() == [2, 3, 4]
     assert (back.x.dtype, back.cond.dtype) == (np.float32, np.float64)
     np.testing.assert_array_equal(back.x, events.x[2:])
-
-
-@pytest.mark.parametrize(("cells", "rows"), [(368, 256), (533, 256), (6480, 128), (40500, 64), (10**6, 64), (1, 256)])
-def test_chunk_rows(cells: int, rows: int) -> None:
-    assert chunk_rows(cells) == rows
 
 
 def test_each_chunk_is_written_once_however_small_the_pieces(tmp_path: Path) -> None:

@@ -11,13 +11,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import h5py
 import numpy as np
 
 from facsim.core.errors import FacsimError
 from facsim.core.events import Array, Events, Labels
+from facsim.core.growing import GrowingFile, chunk_rows
 from facsim.core.schema import Schema, parse_schema
 from facsim.core.store import atomic_path
 
@@ -26,68 +27,56 @@ ENERGIES = "incident_energies"
 SHOWERS = "showers"
 GROUP = "facsim"
 INCIDENT = "incident_energy"
-CACHE_BYTES = 64 * 2**20
+SMALL_CHUNK = 4096
 
 
-def chunk_rows(n_cells: int) -> int:
-    """Showers per compressed chunk: 256, 128 or 64, about 4 MB where the readout allows it."""
-    return int(np.clip(2 ** int(np.log2(4e6 / (4 * n_cells))), 64, 256))
+class ShowerFile(GrowingFile):
+    """A shower file open for writing, best by `append_showers`."""
+
+    last_schema: Schema | None = None
 
 
-class ShowerFile(h5py.File):  # type: ignore[misc]
-    """A shower file that keeps its data sets open.
-
-    HDF5 holds unfinished chunks in a cache that it empties when a data set is closed; kept open, each chunk is
-    compressed and written once, however small the pieces in which showers arrive.
-    """
-
-    def __init__(self, path: Path, mode: str) -> None:
-        super().__init__(path, mode, rdcc_nbytes=CACHE_BYTES)
-        self.kept: dict[str, Any] = {}
-        self.last_schema: Schema | None = None
-
-
-def open_showers(path: Path, mode: str) -> ShowerFile:
-    """Open a shower file for writing: `mode` is "w" for a new file, "a" to append."""
+def open_showers(path: Path, mode: Literal["w", "a"]) -> ShowerFile:
+    """Open a shower file for writing: `mode` is "w" for a new file, "a" to append to one that may exist."""
     return ShowerFile(path, mode)
 
 
-def append_showers(handle: h5py.File, events: Events, **extra: Array) -> None:
+def append_showers(handle: ShowerFile, events: Events, **extra: Array) -> None:
     """Append `events` to the shower file `handle` (open for writing), creating the data sets on first use.
 
     Args:
-        handle: an open file, best from `open_showers`, which makes many small pieces cheap.
+        handle: a file from `open_showers`.
         events: grid events, (N, V, 1) in MeV, with a condition `incident_energy` in MeV.
         extra: further arrays of one entry per event, kept in the group `facsim`, e.g. `cpu_ms` (N,).
 
     Raises:
         FacsimError: no condition `incident_energy`, another geometry, conditions or extra arrays than the file has,
             or an extra array of the wrong length.
+        OSError: the disk is full; inside `core.store.atomic_path` this becomes a sentence.
     """
     _agree(handle, events.schema)
     rows = _per_event(events, extra)
     present = set(handle[GROUP]) if SHOWERS in handle else set(rows)
     if set(rows) != present:
-        raise FacsimError(f"'{handle.filename}' keeps {sorted(present)} per event, not {sorted(rows)}.")
+        raise FacsimError(f"'{handle.disk.path}' keeps {sorted(present)} per event, not {sorted(rows)}.")
     energies = events.condition(INCIDENT).astype(np.float64)[:, None]
-    _append(handle, ENERGIES, energies, 4096)
-    _append(handle, SHOWERS, events.cells.astype(np.float32, copy=False), chunk_rows(events.cells.shape[1]))
+    handle.append(ENERGIES, energies, SMALL_CHUNK)
+    handle.append(SHOWERS, events.cells.astype(np.float32, copy=False), chunk_rows(4 * events.cells.shape[1], 256))
     for name, values in rows.items():
-        _append(handle, f"{GROUP}/{name}", values, 4096)
+        handle.append(f"{GROUP}/{name}", values, SMALL_CHUNK)
 
 
-def _agree(handle: h5py.File, schema: Schema) -> None:
+def _agree(handle: ShowerFile, schema: Schema) -> None:
     """Store the schema in a new file; refuse another one than an old file has."""
-    if isinstance(handle, ShowerFile) and handle.last_schema is schema:
+    if handle.last_schema is schema:
         return
     group = handle.require_group(GROUP)
     if "schema" not in group.attrs:
         group.attrs["format"] = FORMAT
         group.attrs["schema"] = json.dumps(schema.to_dict())
     elif read_schema(handle) != schema:
-        raise FacsimError(f"the showers to append to '{handle.filename}' have another geometry or other conditions.")
-    if isinstance(handle, ShowerFile):
-        handle.last_schema = schema
+        raise FacsimError(f"the showers to append to '{handle.disk.path}' have another geometry or other conditions.")
+    handle.last_schema = schema
 
 
 def _per_event(events: Events, extra: dict[str, Array]) -> dict[str, Array]:
@@ -100,26 +89,6 @@ def _per_event(events: Events, extra: dict[str, Array]) -> dict[str, Array]:
         if len(values) != len(events):
             raise FacsimError(f"'{name}' has {len(values)} entries for {len(events)} showers.")
     return rows | {name: np.asarray(values) for name, values in extra.items()}
-
-
-def _append(handle: h5py.File, name: str, rows: Array, chunk: int) -> None:
-    kept = handle.kept if isinstance(handle, ShowerFile) else {}
-    if name not in handle:
-        kept[name] = handle.create_dataset(
-            name,
-            data=rows,
-            maxshape=(None, *rows.shape[1:]),
-            chunks=(chunk, *rows.shape[1:]),
-            compression="gzip",
-            compression_opts=4,
-        )
-        return
-    if name not in kept:
-        kept[name] = handle[name]
-    data = kept[name]
-    first = len(data)
-    data.resize(first + len(rows), axis=0)
-    data[first:] = rows
 
 
 def write_showers(path: Path, batches: Iterable[Events]) -> int:

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 
 from facsim.core.errors import FacsimError
 from facsim.core.events import Events, Labels
+from facsim.core.growing import GrowingFile
 from facsim.core.schema import Schema, parse_schema
 
 FORMAT = "facsim-events-1"
@@ -99,20 +99,6 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
             raise FacsimError(f"'{path}' is damaged and cannot be read: {error}.") from error
 
 
-def append_rows(handle: h5py.File | h5py.Group, name: str, rows: Any, chunk: int = 256) -> None:
-    """Append `rows` to the growing gzip-compressed data set `name`, created on first use."""
-    rows = np.asarray(rows)
-    if name not in handle:
-        per_chunk = (min(chunk, max(len(rows), 1)), *rows.shape[1:])
-        handle.create_dataset(
-            name, data=rows, maxshape=(None, *rows.shape[1:]), chunks=per_chunk, compression="gzip", compression_opts=1
-        )
-        return
-    data = handle[name]
-    data.resize(len(data) + len(rows), axis=0)
-    data[-len(rows) :] = rows
-
-
 def write_store(path: Path, batches: Iterable[Events]) -> int:
     """Write batches to the native store, atomically; return the number of events.
 
@@ -120,7 +106,7 @@ def write_store(path: Path, batches: Iterable[Events]) -> int:
         FacsimError: no events, or the disk is full.
     """
     total = 0
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as handle:
+    with atomic_path(path) as temporary, GrowingFile(temporary, "w") as handle:
         for batch in batches:
             if total == 0:
                 handle.attrs["format"] = FORMAT
@@ -128,7 +114,7 @@ def write_store(path: Path, batches: Iterable[Events]) -> int:
             for name in ARRAYS:
                 value = getattr(batch, name)
                 if value is not None:
-                    append_rows(handle, name, value)
+                    handle.append(name, value)
             total += len(batch)
         if total == 0:
             raise FacsimError(f"there are no events to write to '{path}'.")
@@ -156,6 +142,7 @@ class StoreReader:
             if len(set(lengths.values())) != 1:
                 raise FacsimError(f"the data sets of '{path}' disagree in length: {lengths}.")
             self._length = lengths["x"]
+            self.block_rows: int = handle["x"].chunks[0] if handle["x"].chunks else 256
 
     @property
     def schema(self) -> Schema:

@@ -63,6 +63,7 @@ def open_events(
 
 
 def _check_geometry(source: EventSource, geometry: GeometryLike | None, path: Path) -> EventSource:
-    if geometry is not None and (wanted := load_geometry(geometry)) != source.schema.geometry:
+    stored = source.schema.geometry
+    if geometry is not None and (wanted := load_geometry(geometry)).layers != (stored.layers if stored else ()):
         raise FacsimError(f"'{path}' says itself what its geometry is, and it is not '{wanted.name}'.")
     return source

@@ -9,12 +9,12 @@ import h5py
 from facsim.core.errors import FacsimError
 from facsim.core.events import Array, Events, Labels
 from facsim.core.geometry import CylinderGeometry
+from facsim.core.growing import chunk_rows
 from facsim.core.schema import Schema, calorimeter_schema
 from facsim.core.showerfile import (
     ENERGIES,
     SHOWERS,
     append_showers,
-    chunk_rows,
     extra_names,
     read_extra,
     read_labels,
@@ -54,7 +54,7 @@ class CaloChallengeReader:
             self._schema = _schema(handle, self.path, n_cells, wanted)
             chunks = handle[SHOWERS].chunks
             self.extra_names = extra_names(handle)
-        self.block_rows: int = min(chunks[0], 4096) if chunks else chunk_rows(n_cells)
+        self.block_rows: int = min(chunks[0], 4096) if chunks else chunk_rows(4 * n_cells, 256)
 
     @property
     def schema(self) -> Schema:
