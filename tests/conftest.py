@@ -8,6 +8,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("facsim", deadline=None, max_examples=50, derandomize=True)
+settings.load_profile("facsim")
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
