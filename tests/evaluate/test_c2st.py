@@ -59,19 +59,19 @@ def test_a_known_shift_reads_near_its_ideal_auc():
 
 
 def test_truth_against_truth_is_one_half_within_errors():
-    found = [classifier_test(*gaussians(0.0, n=200, seed=s), seed=s) for s in range(8)]
+    found = [classifier_test(*gaussians(0.0, n=200, seed=s), seed=s) for s in range(4)]
     pulls = [(r.auc - 0.5) / r.error for r in found]
-    assert abs(np.mean(pulls)) < 4 / np.sqrt(8)
+    assert abs(np.mean(pulls)) < 4 / np.sqrt(4)
     assert max(np.abs(pulls)) < 4.5
 
 
 def test_a_ratio_hidden_between_two_wide_features_is_seen():
     rng = np.random.default_rng(4)
-    energy = rng.uniform(0, 1.7, (2, 800))
-    total = energy + rng.normal(0, 0.02, (2, 800))
+    energy = rng.uniform(0, 1.7, (2, 400))
+    total = energy + rng.normal(0, 0.02, (2, 400))
     total[1] += 0.02
-    a, b = (np.column_stack([energy[k], total[k], rng.normal(size=(800, 30))]) for k in (0, 1))
-    assert classifier_test(a, b, seed=1, conditions=1).auc > 0.70
+    a, b = (np.column_stack([energy[k], total[k], rng.normal(size=(400, 30))]) for k in (0, 1))
+    assert classifier_test(a, b, seed=1, conditions=1).auc > 0.68
 
 
 def test_copies_of_one_event_stay_in_one_fold():

@@ -17,7 +17,6 @@ from facsim.core.rng import generator
 from facsim.core.schema import Schema
 from facsim.core.sources import batch_rows
 from facsim.evaluate.cells import CellFeatures
-from facsim.evaluate.validity import RawChecks
 from facsim.physics.calo import Observations, collect
 
 FloatArray = NDArray[np.float64]
@@ -31,13 +30,11 @@ class ShowerSample:
         observations: as from `physics.calo.collect`.
         picked: positions of the subset that classifiers and kernel metrics see, increasing, (n,).
         cells: low-level features of the subset, (n, F).
-        checks: what the raw cells show.
     """
 
     observations: Observations
     picked: NDArray[np.int64]
     cells: NDArray[np.float32]
-    checks: RawChecks
 
     def __len__(self) -> int:
         return len(self.observations)
@@ -68,7 +65,6 @@ class _Tap:
     source: EventSource
     picked: NDArray[np.int64]
     scale: float
-    checks: RawChecks
     parts: list[NDArray[np.float32]] = field(default_factory=list)
 
     @property
@@ -89,11 +85,10 @@ class _Tap:
         events = self.source.read(start, stop)
         if self.scale != 1.0:
             events = replace(events, x=(events.x * self.scale).astype(events.x.dtype))
-        self.checks.add(events.cells)
         chosen = self.picked[np.searchsorted(self.picked, start) : np.searchsorted(self.picked, stop)] - start
-        if len(chosen):
-            e_inc = events.condition("incident_energy")[chosen]
-            self.parts.append(self._features(events.cells[chosen], e_inc))
+        cells = events.cells[chosen]
+        if len(chosen) and np.isfinite(cells).all():  # whoever reads on refuses the others
+            self.parts.append(self._features(cells, events.condition("incident_energy")[chosen]))
         return events
 
 
@@ -115,11 +110,10 @@ def take_sample(source: EventSource, seed: int, most: int, *, scale: float = 1.0
     picked = np.arange(len(source))
     if len(source) > most:
         picked = np.sort(rng.choice(len(source), most, replace=False))
-    limit = 0.0 if source.schema.geometry is None else source.schema.geometry.threshold
-    tap = _Tap(source, picked.astype(np.int64), scale, RawChecks(limit))
+    tap = _Tap(source, picked.astype(np.int64), scale)
     observations = collect(tap, batch_rows(source, 32.0))
     cells = np.concatenate(tap.parts) if tap.parts else np.zeros((0, 0), dtype=np.float32)
-    return ShowerSample(observations, tap.picked, cells, tap.checks)
+    return ShowerSample(observations, tap.picked, cells)
 
 
 def check_alike(samples: Sequence[tuple[str, EventSource]]) -> None:

@@ -190,7 +190,7 @@ class Judge:
             scores,
             self._curves(measures),
             {f"{key[0]}/{key[2]}": self._control_row(key) for key in self.control},
-            validity(sample.checks, sample.observations, self.reference.observations),
+            validity(generated, self.null_source),
             self._notes(sample, resamples_truth),
         )
         return card, sample_histograms(name, self.reference, self.null, sample, self.regions)
