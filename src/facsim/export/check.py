@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ def open_session(path: Path, threads: int = 1) -> Any:
         MissingExtraError: onnxruntime is not installed.
     """
     try:
-        import onnxruntime
+        onnxruntime = import_module("onnxruntime")
     except ImportError:
         raise MissingExtraError("onnx", "onnxruntime") from None
     options = onnxruntime.SessionOptions()

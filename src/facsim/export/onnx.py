@@ -7,6 +7,7 @@ import io
 import logging
 import warnings
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -49,7 +50,7 @@ def export_onnx(model: EventModel, path: Path, opset: int = 17) -> list[str]:
         MissingExtraError: onnx or onnxscript is not installed.
     """
     try:
-        import onnxscript  # noqa: F401
+        import_module("onnxscript")
     except ImportError:
         raise MissingExtraError("onnx", "onnxscript") from None
     graph = SamplerGraph(model.cpu().eval())

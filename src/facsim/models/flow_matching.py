@@ -48,6 +48,16 @@ class FlowMatching(GenerativeModel):
         return {"flow": NoiseSpec((n, *self.event_shape))}
 
     def losses(self, batch: Batch, phase: str, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+        return self.weighted_losses(batch, None, generator)
+
+    def weighted_losses(
+        self, batch: Batch, importance: Tensor | None, generator: torch.Generator | None
+    ) -> dict[str, Tensor]:
+        """Losses with positive factors per element of x, of mean one.
+
+        The factors may depend on the condition only, which leaves the best velocity as it is and lowers the noise of
+        the gradient where the data are noise themselves.
+        """
         x1 = batch.x
         x0 = self.prior(torch.randn(x1.shape, generator=generator, device=x1.device, dtype=x1.dtype))
         t = torch.rand(len(x1), generator=generator, device=x1.device)
@@ -55,6 +65,8 @@ class FlowMatching(GenerativeModel):
         x_t = torch.cos(angle) * x0 + torch.sin(angle) * x1
         target = torch.cos(angle) * x1 - torch.sin(angle) * x0
         error = (self.net(x_t, t, batch.cond) - target) ** 2
+        if importance is not None:
+            error = error * importance
         return {"flow": weighted_mean(error.flatten(1).mean(1), batch.weight)}
 
     def sample(self, cond: Tensor, noise: Mapping[str, Tensor]) -> Tensor:

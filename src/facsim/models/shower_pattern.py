@@ -77,6 +77,11 @@ class ShowerPattern(nn.Module):
         params: Tensor = self.marginals(context)
         return params[:, :, None]
 
+    @torch.no_grad()
+    def occupancy(self, context: Tensor) -> Tensor:
+        """Probability of a hit, at least 0.02, of every cell: (N, L, 1, R)."""
+        return torch.sigmoid(self._params(context)[..., 0]).clamp(min=0.02)
+
     def _values(self, cells: Tensor) -> Tensor:
         return (cells / self.threshold - 1).clamp(min=1e-3).log()
 

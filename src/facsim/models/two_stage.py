@@ -126,7 +126,10 @@ class TwoStageShower(EventModel):
         if self.conditioning.only_energy_varies:
             cells = _rotate_and_flip(cells, generator)
         z = self._pattern_latents(cells, context, generator)
-        return self.pattern_flow.losses(Batch(z, context, batch.weight), "flow", generator)
+        importance = self.pattern.occupancy(context).expand_as(z)
+        return self.pattern_flow.weighted_losses(
+            Batch(z, context, batch.weight), importance / importance.mean(), generator
+        )
 
     @torch.no_grad()
     def begin_phase(self, phase: str, batch: Batch, generator: torch.Generator) -> None:
