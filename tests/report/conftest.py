@@ -22,6 +22,7 @@ Array = NDArray[Any]
 SMALL = regular_cylinder("toy", "electron", 12, 8, 5, 5.0, 0.02)
 AUC = {"surrogate": 0.7132, "gflash": 0.9391, "library": 0.5512, "bootstrap": 0.5023}
 MEMORY = {"surrogate": (1.02, "ok"), "gflash": (1.31, "ok"), "library": (0.03, "failed"), "bootstrap": (0.0, "failed")}
+MISSING = ("value", "error", "null", "null_error", "z")
 KINDS = {"surrogate": "surrogate", "gflash": "baseline", "library": "baseline", "bootstrap": "baseline"}
 
 
@@ -79,7 +80,8 @@ def histogram_file(name: str, geometry: CylinderGeometry, samples: dict[str, tup
     for key, (_, edges, label, layer) in tables["reference"].items():
         roles = {role: uhi(table[key][0], edges) for role, table in tables.items()}
         logs = {"log_x": key in ("e_layer", "cell"), "log_y": key == "cell"}
-        items.append({"observable": key, "label": label, "unit": "", "layer": layer, "region": "all", **logs, **roles})
+        item = {"observable": key, "label": label, "unit": "", "layer": layer, "region": "all", **logs, **roles}
+        items += [item, {**item, "region": "E1"}] if key == "e_ratio" else [item]
     profiles = []
     rings = geometry.layers[0].n_r
     kinds = (("longitudinal", geometry.layer_index, geometry.n_layers), ("radial", geometry.ring_index, rings))
@@ -119,7 +121,10 @@ def scorecard_file(name: str, bins: list[float]) -> dict[str, Any]:
         score_row("separation/e_ratio", 0.0123 * (auc - 0.49), 0.0019, 0.0007, protocol="calochallenge-2022"),
         score_row("separation/width_r", 0.0456 * (auc - 0.49), 0.0014, 0.0006),
         score_row("w1/e_ratio", 0.8 * (auc - 0.49), 0.02, 0.01),
+        score_row("auc_high", auc + 0.05, 0.52, 0.02, region="worst", **test),
+        score_row("kpd", 0.0, 0.0, 1.0, protocol="jetnet-0.2.5", status="not computed") | dict.fromkeys(MISSING),
         score_row("memorisation", memory, 1.0, 0.05, status=status, better="null", protocol="facsim-memory-1"),
+        score_row("memorisation/copies", 1.0 if status == "failed" else 0.012, 0.01, 0.004, protocol="facsim-memory-1"),
     ]
     for k in range(len(bins) - 1):
         scores.append(score_row("auc_high", auc - 0.02 * k, 0.5, 0.02, region=f"E{k + 1}", **test))
@@ -132,9 +137,15 @@ def scorecard_file(name: str, bins: list[float]) -> dict[str, Any]:
         "n": size,
         "energy_bins_MeV": bins,
         "scores": scores,
-        "curves": {},
+        "curves": {
+            "layer_separation": {
+                "e_layer": {"layer": [0, 1, 2], "value": [0.01, 0.02, 0.05], "null": [0.01, 0.01, None]},
+                "ring_share": {"ring": [0, 1], "value": [0.01, 0.03], "null": [0.01, 0.02]},
+            }
+        },
+        "controls": {"auc_high/all": {"distortion": "cells x 1.02", "value": 0.561, "error": 0.009, "seen": True}},
         "notes": ["a note of the evaluation"],
-        "validity": {},
+        "validity": {"negative_cells": 0, "exact_duplicates": 7, "ok": False},
     }
 
 

@@ -10,7 +10,7 @@ import pytest
 from matplotlib import rcParams
 from matplotlib.figure import Figure
 
-from facsim.report.figures_curves import observable_figure, profile_figure
+from facsim.report.figures_curves import layer_curves_figure, observable_figure, profile_figure
 from facsim.report.figures_maps import depth_radius_figure, layers_figure, matrices_figure
 from facsim.report.figures_scores import distance_figure, energy_bins_figure, memorisation_figure
 from facsim.report.figures_single import space_figure
@@ -92,6 +92,14 @@ def test_profiles_have_labels(run: RunData) -> None:
         )
 
 
+def test_layer_curves_show_every_observable_and_name_rings(run: RunData) -> None:
+    figure = layer_curves_figure(run.samples, run.looks, run.labels)
+    assert isinstance(figure, Figure)
+    assert [axes.get_title() for axes in figure.axes] == ["Energy in a layer", "Share of the energy in a ring, rings"]
+    assert figure.axes[-1].get_xlabel() == "ring"
+    assert layer_curves_figure([], {}, run.labels) is None
+
+
 def test_maps_have_labels_and_a_column_a_sample(run: RunData) -> None:
     gallery = shower_gallery(run)
     assert gallery is not None
@@ -135,7 +143,7 @@ def test_distance_and_memorisation_name_every_line(run: RunData) -> None:
     memory = memorisation_figure(run.samples, run.looks)
     assert memory is not None
     assert [tick.get_text() for tick in memory.axes[0].get_yticklabels()][-1] == "surrogate"
-    assert memorisation_figure(run.samples, run.looks, "not measured") is None
+    assert memorisation_figure([], run.looks) is None
 
 
 def test_quality_against_time_shows_everything() -> None:

@@ -113,6 +113,12 @@ def test_resampling_baselines_are_explained(full_page: str) -> None:
     assert "? underpowered" in full_page
 
 
+def test_controls_and_validity_are_reported(full_page: str) -> None:
+    assert "0.5610\u00a0\u00b1\u00a00.0090 for cells x 1.02, which the test sees" in full_page
+    assert "showers equal to an earlier one, cell by cell" in full_page
+    assert "In its worst bin of incident energy it is" in full_page
+
+
 def test_texts_of_the_files_are_escaped(full_page: str) -> None:
     assert "A processor &lt;with&gt; 2 cores" in full_page
     assert "<with>" not in full_page

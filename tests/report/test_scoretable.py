@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 from facsim.report.rundata import load_run
-from facsim.report.scoretable import by_family, regions_table, score_cell, score_rows, scorecard_table, verdict
+from facsim.report.scoretable import (
+    by_family,
+    observables_table,
+    regions_table,
+    score_cell,
+    score_rows,
+    scorecard_table,
+    validity_table,
+    verdict,
+)
 from facsim.report.text import plus_minus
 
 
@@ -54,14 +63,32 @@ def test_families_keep_every_score_once(full_run: Path) -> None:
 
 def test_table_holds_every_number_of_the_scorecards(full_run: Path) -> None:
     run = load_run(full_run)
-    table = scorecard_table(run)
-    texts = {cell.text for _, rows in table.parts for row in rows for cell in row}
+    table, single = scorecard_table(run), observables_table(run)
+    assert single is not None
+    texts = {cell.text for part in (table, single) for _, rows in part.parts for row in rows for cell in row}
     for sample in run.samples:
         for row in json.loads((full_run / "scores" / f"{sample.name}.json").read_text())["scores"]:
-            if row["region"] == "all":
+            if row["region"] in ("all", "worst"):
                 assert plus_minus(row["value"], row["error"]) in texts
                 assert plus_minus(row["null"], row["null_error"]) in texts
     assert all(len(row) == len(table.columns) for _, rows in table.parts for row in rows)
+
+
+def test_scores_of_single_observables_stand_in_a_table_of_their_own(full_run: Path) -> None:
+    run = load_run(full_run)
+    main = {row[0].text for _, rows in scorecard_table(run).parts for row in rows}
+    assert "AUC on high-level observables, worst energy bin" in main
+    assert "width in radius" not in main
+
+
+def test_validity_counts(full_run: Path) -> None:
+    table = validity_table(load_run(full_run))
+    assert table is not None
+    ((_, rows),) = table.parts
+    assert [(row[0].text, row[1].text, row[1].mark) for row in rows] == [
+        ("cells with negative energy", "0", "good"),
+        ("showers equal to an earlier one, cell by cell", "7", ""),
+    ]
 
 
 def test_energy_bins_have_one_row_each(full_run: Path) -> None:

@@ -21,12 +21,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Figures side by side, as many as fit; `columns` on a wide screen."""
+    """Figures side by side, `columns` of them on a wide screen; a folded one opens by its heading."""
 
     pictures: Sequence[Picture]
     columns: int = 3
     heading: str = ""
     lead: str = ""
+    folded: bool = False
     kind: str = "gallery"
 
 
@@ -55,7 +56,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Note:
-    """A paragraph; `tone` is `plain`, `aside` or `warning`."""
+    """A paragraph; `tone` is `plain`, `small`, `aside` or `warning`."""
 
     text: str
     tone: str = "plain"

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import SubFigure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from facsim.report.histograms import FloatArray, Histogram, occupied_range, ratio, relative_error
 from facsim.report.observables import Observable, Profile
+from facsim.report.rundata import Sample
 from facsim.report.style import GRID, INK, NULL, AnyFigure, Look, log_axis, new_figure
+from facsim.report.text import describe
 
 SIZE = (4.3, 3.95)
 _RATIO_SPANS = (0.1, 0.2, 0.5, 1.0)
@@ -93,6 +96,55 @@ def profile_figure(
     bottom.set_xlabel(item.label)
     _legend(figure, looks, labels, item.null is not None, list(item.generated))
     return figure
+
+
+def layer_curves_figure(
+    samples: Sequence[Sample], looks: dict[str, Look], labels: dict[str, str], kind: str = "layer_separation"
+) -> Figure | None:
+    """A score of every layer for each observable, small multiples on one scale; None when there are no curves."""
+    curves = {s.name: ((s.scorecard or {}).get("curves") or {}).get(kind) or {} for s in samples}
+    observables = list(dict.fromkeys(name for found in curves.values() for name in found))
+    if not observables:
+        return None
+    columns = min(5, len(observables))
+    rows = -(-len(observables) // columns)
+    height = 1.85 * rows + 0.75
+    figure = new_figure(11.0, height)
+    grid = figure.add_gridspec(
+        rows, columns, left=0.06, right=0.995, bottom=0.4 / height, top=1 - 0.62 / height, wspace=0.07, hspace=0.42
+    )
+    lowest, highest = np.inf, 0.0
+    for place, name in enumerate(observables):
+        axes = figure.add_subplot(grid[place // columns, place % columns])
+        for sample in reversed(samples):
+            curve = curves[sample.name].get(name)
+            if curve is None:
+                continue
+            x, values = curve.get("layer", curve.get("ring")), np.array(curve["value"], dtype=np.float64)
+            if sample is samples[0] and curve.get("null"):
+                null = np.array(curve["null"], dtype=np.float64)
+                axes.plot(x, null, color=NULL, lw=3.0, alpha=0.6, zorder=2)
+                lowest = min(lowest, float(np.nanquantile(null, 0.1)))
+            axes.plot(x, values, **_line_style(looks[sample.name]))
+            highest = max(highest, float(np.nanmax(values)))
+        words = describe(name)[0]
+        axes.set_title(f"{words}, rings" if "ring" in (curves[samples[0].name].get(name) or {}) else words, fontsize=9)
+    _share_scale(figure, columns, max(0.5 * lowest, 1e-5) if np.isfinite(lowest) else 1e-4, 1.5 * highest)
+    _legend(figure, looks, labels, True, [s.name for s in samples], truth=False)
+    return figure
+
+
+def _share_scale(figure: Figure, columns: int, low: float, high: float) -> None:
+    """One logarithmic scale for all panels, numbers on the left ones."""
+    for place, axes in enumerate(figure.axes):
+        axes.set_yscale("log")
+        axes.set_ylim(low, max(high, 10 * low))
+        log_axis(axes.yaxis)
+        axes.tick_params(labelleft=place % columns == 0)
+        axes.grid(axis="y", color=GRID, lw=0.5)
+        if place % columns == 0:
+            axes.set_ylabel("separation")
+    figure.axes[-1].set_xlabel("layer" if "rings" not in figure.axes[-1].get_title() else "ring")
 
 
 def _panels(place: SubFigure | None) -> tuple[AnyFigure, Axes, Axes]:
@@ -182,9 +234,17 @@ def _line_style(look: Look | None) -> dict[str, Any]:
     return {"color": look.colour, "ls": look.dash, "lw": look.width, "zorder": 5}
 
 
-def _legend(figure: AnyFigure, looks: dict[str, Look], labels: dict[str, str], null: bool, names: list[str]) -> None:
+def _legend(
+    figure: AnyFigure,
+    looks: dict[str, Look],
+    labels: dict[str, str],
+    null: bool,
+    names: list[str],
+    truth: bool = True,
+) -> None:
     """Two rows above the panels, in every figure, so that one figure can be shown alone."""
-    handles: list[Any] = [Patch(facecolor=INK + "22", edgecolor=INK, lw=1.4, label=labels["reference"])]
+    patch = Patch(facecolor=INK + "22", edgecolor=INK, lw=1.4, label=labels["reference"])
+    handles: list[Any] = [patch] if truth else []
     if null:
         handles.append(Line2D([], [], color=NULL, lw=1.0, label=labels["null"]))
     for name in names:
@@ -193,8 +253,8 @@ def _legend(figure: AnyFigure, looks: dict[str, Look], labels: dict[str, str], n
     figure.legend(
         handles=handles,
         loc="upper left",
-        bbox_to_anchor=(0.135, 1.0),
-        ncols=min(4, (len(handles) + 1) // 2),
+        bbox_to_anchor=(0.135 if truth else 0.05, 1.0),
+        ncols=min(4, (len(handles) + 1) // 2) if truth else len(handles),
         labelcolor=INK,
         handletextpad=0.5,
         labelspacing=0.25,

@@ -113,29 +113,46 @@ def _lowest(rows: Sequence[tuple[str, Mapping[str, Json]]]) -> float:
     return min((r["z"] for _, f in rows for r in f.values() if r.get("z") is not None), default=-2.0)
 
 
-def memorisation_figure(
-    samples: Sequence[Sample], looks: Mapping[str, Look], name: str = "memorisation"
-) -> Figure | None:
-    """Distance to the nearest training shower relative to truth's, sample by sample; None when it was not measured."""
-    rows = [(sample, row) for sample in samples if (row := sample.score(name)) and row.get("value") is not None]
-    if not rows:
+def memorisation_figure(samples: Sequence[Sample], looks: Mapping[str, Look]) -> Figure | None:
+    """Nearness to the training sample, and the share of copies where it was measured; None without the check."""
+    parts = [
+        ("memorisation", "distance to the nearest\ntraining shower, relative to truth"),
+        ("memorisation/copies", "share of copies\nof training showers"),
+    ]
+    drawn = [(name, label) for name, label in parts if any(_measured(sample, name) for sample in samples)]
+    shown = [sample for sample in samples if any(_measured(sample, name) for name, _ in drawn)]
+    if not drawn:
         return None
-    height = 0.42 * len(rows) + 0.85
+    height = 0.4 * len(shown) + 1.35
     figure = new_figure(5.6, height)
-    axes = figure.add_axes((0.22, 0.5 / height, 0.74, 1 - 0.62 / height))
-    null, null_error = rows[0][1].get("null"), rows[0][1].get("null_error") or 0.0
-    if null is not None:
-        axes.axvspan(null - 2 * null_error, null + 2 * null_error, color=NULL, alpha=0.25, lw=0)
-        axes.axvline(null, color=INK, lw=1.0)
-    for y, (sample, row) in enumerate(reversed(rows)):
-        look = looks[sample.name]
-        axes.errorbar(
-            row["value"], y, xerr=row.get("error") or 0, fmt=look.marker, ms=7, color=look.colour, capsize=2.5
-        )
-    axes.set_yticks(range(len(rows)), [sample.label for sample, _ in reversed(rows)])
-    axes.tick_params(axis="y", length=0)
-    axes.set_ylim(-0.6, len(rows) - 0.4)
-    axes.margins(x=0.08)
-    axes.set_xlabel("distance to the nearest training shower, relative to truth")
-    axes.grid(axis="x", color=GRID, lw=0.5)
+    grid = figure.add_gridspec(
+        1, len(drawn), left=0.2, right=0.97, bottom=0.68 / height, top=1 - 0.12 / height, wspace=0.1
+    )
+    for column, (name, label) in enumerate(drawn):
+        axes = figure.add_subplot(grid[column])
+        _memory_panel(axes, shown, looks, name)
+        axes.set_yticks(range(len(shown)), [sample.label if column == 0 else "" for sample in reversed(shown)])
+        axes.tick_params(axis="y", length=0)
+        axes.set_ylim(-0.6, len(shown) - 0.4)
+        axes.set_xlabel(label, loc="center")
+        axes.grid(axis="x", color=GRID, lw=0.5)
     return figure
+
+
+def _measured(sample: Sample, name: str) -> bool:
+    return (sample.score(name) or {}).get("value") is not None
+
+
+def _memory_panel(axes: Axes, samples: Sequence[Sample], looks: Mapping[str, Look], name: str) -> None:
+    """One number of the memorisation check, a line a sample, with truth's own value."""
+    truth = next((row for sample in samples if (row := sample.score(name)) and row.get("null") is not None), None)
+    if truth:
+        error = truth.get("null_error") or 0.0
+        axes.axvspan(truth["null"] - 2 * error, truth["null"] + 2 * error, color=NULL, alpha=0.28, lw=0)
+        axes.axvline(truth["null"], color=INK, lw=0.8)
+    for y, sample in enumerate(reversed(samples)):
+        row, look = sample.score(name), looks[sample.name]
+        if row is None or row.get("value") is None:
+            continue
+        axes.errorbar(row["value"], y, xerr=row.get("error") or 0, fmt=look.marker, ms=7, color=look.colour, capsize=2)
+    axes.margins(x=0.1)

@@ -68,7 +68,9 @@ def _auc_tile(run: RunData, sample: Sample | None) -> Tile | None:
         if other.kind == "baseline" and (value := _value(other.score("auc_high"))) is not None
     ]
     null = f"Truth itself {significant(row['null'])}" if row.get("null") is not None else ""
-    detail = "; ".join(part for part in (null, ", ".join(others)) if part)
+    worst = _value(sample.score("auc_high", "worst")) if sample else None
+    bin_text = f"Worst energy bin {significant(worst)}" if worst is not None else ""
+    detail = "; ".join(part for part in (null, ", ".join(others), bin_text) if part)
     z = row.get("z")
     mark = "" if z is None else ("good" if z < 2 else "fair" if row["value"] < 0.85 else "poor")
     number, _, error = plus_minus(row["value"], row.get("error")).partition(PM)
@@ -124,6 +126,9 @@ def _quality(run: RunData, sample: Sample) -> str:
         text += f"; truth against truth gives {plus_minus(row['null'], row.get('null_error'))}"
     if row.get("status") == "underpowered":
         text += " (the test missed its own positive control, so the number proves nothing)"
+    worst = sample.score("auc_high", "worst")
+    if worst is not None and worst.get("value") is not None:
+        text += f". In its worst bin of incident energy it is {plus_minus(worst['value'], worst.get('error'))}"
     rival = [
         f"{other.label} with {significant(value)}"
         for other in run.with_scores

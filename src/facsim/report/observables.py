@@ -26,11 +26,13 @@ class Observable:
     reference: Histogram
     null: Histogram | None
     generated: dict[str, Histogram] = field(default_factory=dict)
+    region: str = "all"
 
     @property
     def key(self) -> str:
         """Unique within a report."""
-        return self.name if self.layer is None else f"{self.name}-{self.layer}"
+        parts = [self.name, *([] if self.layer is None else [str(self.layer)])]
+        return "-".join([*parts, *([] if self.region == "all" else [self.region])])
 
     @property
     def axis_label(self) -> str:
@@ -79,6 +81,7 @@ def _add(found: dict[tuple[str, int | None], Observable], name: str, item: Json)
             bool(item.get("log_y", False)),
             read_uhi(item["reference"]),
             read_uhi(item["null"]) if item.get("null") else None,
+            region=str(item.get("region", "all")),
         )
     generated = read_uhi(item["generated"])
     if np.array_equal(generated.edges, found[key].reference.edges):

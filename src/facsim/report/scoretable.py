@@ -6,15 +6,26 @@ from collections.abc import Mapping, Sequence
 
 from facsim.report.blocks import Cell, Table
 from facsim.report.rundata import Json, RunData, Sample
-from facsim.report.text import DASH, MINUS, SIGMA, energy, plus_minus, score_label, significant
+from facsim.report.text import DASH, MINUS, SIGMA, count, energy, plus_minus, score_label, significant
 
 FAMILIES = (
     ("Classifier two-sample tests: 0.5 cannot be told from truth, 1 always can", ("auc",)),
     ("Distances between distributions of high-level features", ("fpd", "kpd", "frechet", "mmd")),
-    ("Separation power of single observables: 0 same, 1 disjoint", ("separation",)),
-    ("Wasserstein distance of single observables", ("w1", "wasserstein")),
-    ("Memory and coverage", ("memor", "duplicate", "coverage", "recall", "precision", "density", "nearest")),
+    ("Correlations", ("correlation",)),
+    ("Memory and coverage", ("memor", "duplicate", "coverage", "recall", "precision", "density")),
+    ("Separation power of single observables, mean over layers: 0 same, 1 disjoint", ("separation",)),
+    ("Wasserstein distance of single observables, mean over layers", ("w1",)),
 )
+SINGLE = ("separation", "w1")
+WORST = "worst"
+_VALIDITY = {
+    "negative_cells": "cells with negative energy",
+    "cells_below_threshold": "cells with energy below the read-out threshold",
+    "empty_showers": "showers without any energy",
+    "exact_duplicates": "showers equal to an earlier one, cell by cell",
+    "response_outside": "showers with a response outside truth's range",
+    "incident_outside": "showers with an incident energy outside truth's range",
+}
 _REST = "Further scores"
 Key = tuple[str, str]
 
@@ -43,18 +54,39 @@ def _family(name: str) -> str:
 
 
 def scorecard_table(run: RunData) -> Table:
-    """All scores over the whole energy range."""
-    rows = score_rows(run.with_scores)
-    columns = ["score", f"{run.truth_name} against itself", *(sample.label for sample in run.with_scores)]
+    """Scores of whole showers over the whole energy range, and of the worst energy bin."""
+    return Table(_columns(run), _parts(run, single=False), "Scorecard", _legend_text())
+
+
+def observables_table(run: RunData) -> Table | None:
+    """Scores of single observables over the whole energy range; None when there are none."""
+    parts = _parts(run, single=True)
+    return Table(_columns(run), parts, "Scores of single observables", folded=True) if parts else None
+
+
+def _columns(run: RunData, first: str = "score") -> list[str]:
+    return [first, f"{run.truth_name} against itself", *(sample.label for sample in run.with_scores)]
+
+
+def _parts(run: RunData, single: bool) -> list[tuple[str, list[list[Cell]]]]:
+    rows, worst = score_rows(run.with_scores), score_rows(run.with_scores, WORST)
     parts = []
     for heading, keys in by_family(rows):
         lines = []
         for key in keys:
-            found = rows[key]
-            label = Cell(score_label(key[0]), small=key[1])
-            lines.append([label, null_cell(found), *(score_cell(found.get(s.name)) for s in run.with_scores)])
-        parts.append((heading, lines))
-    return Table(columns, parts, "Scorecard", _legend_text())
+            if key[0].startswith(SINGLE) is not single:
+                continue
+            lines.append(_line(run, Cell(score_label(key[0]), small=key[1]), rows[key]))
+            if key in worst:
+                label = Cell(f"{score_label(key[0])}, worst energy bin", small=key[1])
+                lines.append(_line(run, label, worst[key]))
+        if lines:
+            parts.append((heading, lines))
+    return parts
+
+
+def _line(run: RunData, label: Cell, found: Mapping[str, Json]) -> list[Cell]:
+    return [label, null_cell(found), *(score_cell(found.get(sample.name)) for sample in run.with_scores)]
 
 
 def regions_table(run: RunData) -> Table | None:
@@ -68,12 +100,38 @@ def regions_table(run: RunData) -> Table | None:
         for k, rows in enumerate(per_bin):
             found = rows.get(key, {})
             span = f"{energy(edges[k])} to {energy(edges[k + 1])}"
-            lines.append([Cell(span), null_cell(found), *(score_cell(found.get(s.name)) for s in samples)])
-        parts.append((f"{score_label(key[0])} ({key[1]})" if key[1] else score_label(key[0]), lines))
+            lines.append(_line(run, Cell(span), found))
+        parts.append((full_label(key), lines))
     if not parts:
         return None
-    columns = ["incident energy", f"{run.truth_name} against itself", *(sample.label for sample in samples)]
-    return Table(columns, parts, "Scores in bins of incident energy", folded=True)
+    return Table(_columns(run, "incident energy"), parts, "Scores in bins of incident energy", folded=True)
+
+
+def full_label(key: Key) -> str:
+    """Family, observable and protocol of a score in one line."""
+    name, protocol = key
+    family = {"separation": "separation, ", "w1": "Wasserstein, "}.get(name.partition("/")[0], "")
+    return f"{family}{score_label(name)} ({protocol})" if protocol else f"{family}{score_label(name)}"
+
+
+def validity_table(run: RunData) -> Table | None:
+    """Counts of impossible or suspicious showers; None when nothing was counted."""
+    samples = [sample for sample in run.with_scores if (sample.scorecard or {}).get("validity")]
+    lines = []
+    for key, words in _VALIDITY.items():
+        counts = [(sample.scorecard or {})["validity"].get(key) for sample in samples]
+        if any(value is not None for value in counts):
+            lines.append([Cell(words), *(_count_cell(value) for value in counts)])
+    if not lines:
+        return None
+    columns = ["count", *(sample.label for sample in samples)]
+    return Table(columns, [("", lines)], "Are the showers possible at all?")
+
+
+def _count_cell(value: int | None) -> Cell:
+    if value is None:
+        return Cell(DASH)
+    return Cell(count(value), mark="" if value else "good", mark_text="" if value else "✓")
 
 
 def null_cell(found: Mapping[str, Json]) -> Cell:

@@ -5,9 +5,18 @@ from __future__ import annotations
 from facsim.report.blocks import Block, Gallery, Note, Picture, Section
 from facsim.report.figures_scores import distance_figure, energy_bins_figure, memorisation_figure
 from facsim.report.render import to_svg
-from facsim.report.rundata import RESAMPLERS, RunData
-from facsim.report.scoretable import by_family, regions_table, score_rows, scorecard_table
-from facsim.report.text import capital, listing, score_label
+from facsim.report.rundata import RESAMPLERS, Json, RunData
+from facsim.report.scoretable import (
+    Key,
+    by_family,
+    full_label,
+    observables_table,
+    regions_table,
+    score_rows,
+    scorecard_table,
+    validity_table,
+)
+from facsim.report.text import capital, count, listing, plus_minus, score_label
 
 MEMORY = "memorisation"
 
@@ -22,7 +31,7 @@ def scores_section(run: RunData) -> Section | None:
     if resampled:
         blocks.append(Note(_resampling_note(resampled), "aside"))
     rows = score_rows(samples)
-    ordered = [(_row_label(key), rows[key]) for _, keys in by_family(rows) for key in keys]
+    ordered = [(full_label(key), rows[key]) for _, keys in by_family(rows) for key in keys if _drawn(key, rows[key])]
     if ordered:
         body = to_svg(distance_figure(ordered, samples, run.looks), "distance", "Distance of every score from truth")
         caption = (
@@ -31,15 +40,12 @@ def scores_section(run: RunData) -> Section | None:
             "Distance grows with sample size; compare samples within a line rather than lines with each other."
         )
         blocks.append(Picture(body, "What each score sees", caption, wide=True))
-    blocks.append(scorecard_table(run))
+    blocks += [scorecard_table(run), *_controls(run)]
     pictures = [picture for picture in (_bins_picture(run), _memory_picture(run)) if picture]
     if pictures:
         blocks.append(Gallery(pictures, 2))
-    regions = regions_table(run)
-    if regions:
-        blocks.append(regions)
-    notes = dict.fromkeys(str(note) for s in samples for note in (s.scorecard or {}).get("notes", []))
-    blocks += [Note(capital(note), "plain") for note in notes]
+    blocks += [table for table in (validity_table(run), observables_table(run), regions_table(run)) if table]
+    blocks += _notes(run)
     lead = (
         f"Truth is divided in disjoint samples. Surrogate and baselines are sampled at the conditions of sample B and "
         f"compared with sample A; “{run.truth_name} against itself” is B compared with A. No score can be better than "
@@ -48,11 +54,36 @@ def scores_section(run: RunData) -> Section | None:
     return Section("scores", "Scores", lead, blocks)
 
 
-def _row_label(key: tuple[str, str]) -> str:
+def _drawn(key: Key, found: dict[str, Json]) -> bool:
+    """Whether a score has a line in the overview: one protocol of each, and only what has a distance from truth."""
     name, protocol = key
-    family = {"separation": "separation, ", "w1": "Wasserstein, "}.get(name.partition("/")[0], "")
-    label = f"{family}{score_label(name)}"
-    return f"{label} ({protocol})" if protocol and family == "separation, " else label
+    return not name.startswith("w1") and "challenge" not in protocol and any(row.get("z") for row in found.values())
+
+
+def _controls(run: RunData) -> list[Note]:
+    """One sentence on the positive control of each classifier test."""
+    card = next((s.scorecard for s in run.with_scores if s.scorecard and s.scorecard.get("controls")), None) or {}
+    parts = []
+    for name, control in card.get("controls", {}).items():
+        test, _, region = str(name).partition("/")
+        if region in ("", "all"):
+            seen = "which the test sees" if control.get("seen") else "which the test does not see"
+            value = plus_minus(control.get("value"), control.get("error"))
+            parts.append(f"{score_label(test)}: {value} for {control.get('distortion', 'the distortion')}, {seen}")
+    return [Note(f"Positive controls, truth distorted on purpose. {'; '.join(parts)}.", "small")] if parts else []
+
+
+def _notes(run: RunData) -> list[Note]:
+    """Notes of the scorecards, each once with the samples it belongs to."""
+    found: dict[str, list[str]] = {}
+    for sample in run.with_scores:
+        for note in (sample.scorecard or {}).get("notes", []):
+            found.setdefault(str(note), []).append(sample.label)
+    every = len(run.with_scores)
+    return [
+        Note(capital(note) if len(labels) == every else f"{capital(listing(labels))}: {note}", "small")
+        for note, labels in found.items()
+    ]
 
 
 def _resampling_note(labels: list[str]) -> str:
@@ -77,20 +108,20 @@ def _bins_picture(run: RunData) -> Picture | None:
 
 
 def _memory_picture(run: RunData) -> Picture | None:
-    figure = memorisation_figure(run.with_scores, run.looks, MEMORY)
+    figure = memorisation_figure(run.with_scores, run.looks)
     if figure is None:
         return None
-    found = [(sample, sample.score(MEMORY)) for sample in run.with_scores]
-    failed = [sample.label for sample, row in found if row and row.get("status") == "failed"]
-    passed = [sample.label for sample, row in found if row and row.get("status") == "ok"]
+    found = [(sample.label, sample.score(MEMORY) or {}) for sample in run.with_scores]
     outcome = []
-    if passed:
-        outcome.append(f"{capital(listing(passed))} {'passes' if len(passed) == 1 else 'pass'}")
-    if failed:
-        outcome.append(f"{listing(failed)} {'fails' if len(failed) == 1 else 'fail'}")
+    for status, words in (("ok", "not caught copying"), ("failed", "caught copying"), ("underpowered", "undecided")):
+        labels = [label for label, row in found if row.get("status") == status]
+        outcome += [f"{words}: {listing(labels)}"] if labels else []
+    sizes = {row["n_generated"] for _, row in found if row.get("n_generated")}
+    number = f"{count(max(sizes))} showers of each sample. " if sizes else ""
     caption = (
-        "Distance of a generated shower to the nearest training shower, the smallest over rotations and energy scale, "
-        "relative to the same distance of unseen truth (line, with the range of chance in grey). Copies fall far to "
-        f"the left. {capital('; '.join(outcome))}{'.' if outcome else ''}"
+        f"{number}Left: distance of a shower to the nearest training shower, the smallest over rotations and energy "
+        "scale, relative to that of unseen truth (grey). Right: share of showers that are much nearer to a training "
+        "shower than to any other, by a standard that 1 % of unseen truth meets; it decides. "
+        f"{capital('; '.join(outcome))}."
     )
     return Picture(to_svg(figure, "memorisation", "Memorisation check"), "Memorisation check", caption)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from facsim.core.geometry import CylinderGeometry
 from facsim.report.blocks import Block, Gallery, Picture, Section
-from facsim.report.figures_curves import observable_figure, profile_figure
+from facsim.report.figures_curves import layer_curves_figure, observable_figure, profile_figure
 from facsim.report.figures_maps import depth_radius_figure, layers_figure, matrices_figure, telling_layers
 from facsim.report.figures_single import space_figure
 from facsim.report.histograms import FloatArray
@@ -21,6 +21,8 @@ from facsim.report.showers import ShowerGallery, run_geometry, shower_gallery
 from facsim.report.text import NARROW, TIMES, capital, count, describe, energy, listing, significant
 
 LAYERS_SHOWN = 3
+ENERGY_BINS = tuple(f"E{k}" for k in range(1, 13))
+FIRST = ("e_layer", "width_r", "sparsity")
 
 
 def showers_section(run: RunData) -> Section | None:
@@ -116,16 +118,19 @@ def observables_section(run: RunData) -> Section | None:
     items = collect_observables(run.with_histograms, run.problems)
     if not items:
         return None
+    binned = [item for name in ENERGY_BINS for item in collect_observables(run.with_histograms, run.problems, name)]
     whole = [item for item in items if item.layer is None]
     layered = spread([item for item in items if item.layer is not None], LAYERS_SHOWN)
     left_out = len(items) - len(whole) - len(layered)
     blocks: list[Block] = []
     if whole:
         blocks.append(Gallery([_observable(run, item) for item in whole], 3, "Whole showers"))
-    if layered:
-        more = f" {left_out} more histograms of other layers are in the run's hists folder." if left_out else ""
-        lead = f"A front, a middle and a back layer of those histogrammed.{more}"
-        blocks.append(Gallery([_observable(run, item) for item in layered], 3, "Layer by layer", lead))
+    if binned:
+        pictures = [_observable(run, item) for item in binned]
+        blocks.append(Gallery(pictures, 4 if len(pictures) % 4 == 0 else 3, "In bins of incident energy"))
+    curves = _curves_picture(run)
+    if layered or curves:
+        blocks += _layer_blocks(run, layered, left_out, curves)
     lead = (
         f"{run.truth_name} is black with its statistical band; the thin grey line is a second, disjoint sample of "
         f"{run.truth_name}, and shows what chance alone does. Bands are one standard deviation; ratios are drawn where "
@@ -134,9 +139,39 @@ def observables_section(run: RunData) -> Section | None:
     return Section("observables", "Observables", lead, blocks)
 
 
+def _layer_blocks(run: RunData, layered: list[Observable], left_out: int, curves: Picture | None) -> list[Block]:
+    """The overview of all layers, histograms of a few layers, and the less telling of them folded away."""
+    blocks: list[Block] = [Gallery([curves] if curves else [], 1, "Layer by layer")]
+    first = [item for item in layered if item.name in FIRST] or layered
+    rest = [item for item in layered if item not in first]
+    more = f" {left_out} more, of other layers, are in the run's hists folder." if left_out else ""
+    if first:
+        lead = f"Histograms of a front, a middle and a back layer.{more}"
+        blocks.append(Gallery([_observable(run, item) for item in first], 3, "", lead))
+    if rest:
+        names = listing(dict.fromkeys(describe(item.name)[0].lower() for item in rest))
+        pictures = [_observable(run, item) for item in rest]
+        blocks.append(Gallery(pictures, 3, f"{len(rest)} more histograms of these layers: {names}", folded=True))
+    return blocks
+
+
+def _curves_picture(run: RunData) -> Picture | None:
+    figure = layer_curves_figure(run.with_scores, run.looks, run.labels)
+    if figure is None:
+        return None
+    caption = (
+        "Separation power (protocol strict) in every layer, or ring where the axis says so: 0 is the same "
+        f"distribution, 1 a disjoint one. Grey is {run.truth_name} against itself, the least that can be expected at "
+        "this sample size. Look for layers in which the surrogate leaves the grey line."
+    )
+    title = "Separation from truth, layer by layer"
+    return Picture(to_svg(figure, "layer-curves", title), title, caption, wide=True)
+
+
 def _observable(run: RunData, item: Observable) -> Picture:
     words, look_for = describe(item.name)
     title = words if item.layer is None else f"{words}, layer {item.layer}"
+    title += f", {_bin_words(run, item.region)}" if item.region != "all" else ""
     body = to_svg(observable_figure(item, run.looks, run.labels), f"o-{item.key}".replace("/", "-"), title)
     parts = [f"{_entries(item)}."]
     separations = [
@@ -144,7 +179,7 @@ def _observable(run: RunData, item: Observable) -> Picture:
         for sample in run.with_scores
         if (row := sample.score(f"separation/{item.name}")) and row.get("value") is not None
     ]
-    if separations and item.layer is None:
+    if separations and item.layer is None and item.region == "all":
         parts.append(f"Separation from truth {TIMES}1000: {', '.join(separations)}.")
     outside = [
         f"{run.labels[name]} {100 * part.outside:.2g}{NARROW}%"
@@ -155,6 +190,13 @@ def _observable(run: RunData, item: Observable) -> Picture:
         parts.append(f"Outside the histogram: {', '.join(outside)}.")
     parts.append(f"{capital(look_for)}.")
     return Picture(body, title, " ".join(parts))
+
+
+def _bin_words(run: RunData, region: str) -> str:
+    """`1 to 2.7 GeV` for the bin `E1`."""
+    edges: list[float] = next((e for s in run.with_scores if (e := (s.scorecard or {}).get("energy_bins_MeV"))), [])
+    place = int(region[1:]) - 1 if region[1:].isdigit() else -1
+    return f"{energy(edges[place])} to {energy(edges[place + 1])}" if 0 <= place < len(edges) - 1 else region
 
 
 def _entries(item: Observable) -> str:

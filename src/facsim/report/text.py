@@ -29,6 +29,17 @@ OBSERVABLES: dict[str, tuple[str, str]] = {
     "sparsity": ("Share of empty cells", "a surrogate that blurs its showers has too few empty cells"),
     "cell": ("Energy of single cells", "the left end is the read-out threshold, the right end the shower core"),
 }
+_SCORES = {
+    "auc_high": "AUC on high-level observables",
+    "auc_cells": "AUC on cells",
+    "fpd": "Fréchet distance (FPD)",
+    "kpd": "kernel distance (KPD)",
+    "correlation/e_layer": "correlations of layer energies",
+    "memorisation": "distance to the nearest training shower",
+    "memorisation/close": "share close to a training shower",
+    "memorisation/copies": "share of copies of training showers",
+    "duplicates": "share with a copy in the sample",
+}
 _ALIASES = {"cells": "cell", "cell_energy": "cell", "spectrum": "cell", "cell_spectrum": "cell"}
 
 
@@ -98,16 +109,8 @@ def capital(sentence: str) -> str:
 
 def score_label(name: str) -> str:
     """Plain words for a score's name, `separation/e_ratio` included."""
-    known = {
-        "auc_high": "AUC on high-level observables",
-        "auc_low": "AUC on cells",
-        "auc_cells": "AUC on cells",
-        "fpd": "Fréchet distance (FPD)",
-        "kpd": "kernel distance (KPD)",
-        "memorisation": "memorisation",
-    }
-    if name in known:
-        return known[name]
+    if name in _SCORES:
+        return _SCORES[name]
     family, _, observable = name.partition("/")
     if not observable:
         return name.replace("_", " ")
