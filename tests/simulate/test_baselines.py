@@ -29,7 +29,7 @@ def truth(geometry: CylinderGeometry, n: int, seed: int, response: float = 0.9) 
 
 @pytest.fixture(scope="module", params=CASES)
 def train(request: pytest.FixtureRequest) -> MemorySource:
-    return truth(GEOMETRIES[request.param], 300, seed=3)
+    return truth(GEOMETRIES[request.param], 150, seed=3)
 
 
 @pytest.fixture(scope="module", params=BASELINES)

@@ -120,6 +120,12 @@ def test_unknown_detector_pions_and_wrong_depths_are_refused() -> None:
         GFlash.calibrated(schema, 1.0, 0.1)
     with pytest.raises(FacsimError, match="'layer_depths' has 1 entries for 5 layers"):
         GFlash.calibrated(schema, 1.0, 0.1, period=[("W", 1.0, True)], layer_depths=[(0.0, 5.0)])
+    with pytest.raises(FacsimError, match=r"as \[\[material, mm, active\], ...\]"):
+        GFlash.calibrated(schema, 1.0, 0.1, period="tungsten", layer_depths=[(0.0, 5.0)] * 5)
+    with pytest.raises(FacsimError, match=r"front >= 0 and a back behind it"):
+        GFlash.calibrated(schema, 1.0, 0.1, period=[("W", 1.0, True)], layer_depths=[(5.0, 5.0)] * 5)
+    with pytest.raises(FacsimError, match="needs events to be a whole number >= 1, not 0"):
+        GFlash(events=0)
     pions = CylinderGeometry("pions", "pion", PAR04.layers)
     assert "electrons and photons, not pions" in (GFlash.unfit(calorimeter_schema(pions)) or "")
 

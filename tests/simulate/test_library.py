@@ -122,5 +122,7 @@ def test_a_smaller_library_holds_less() -> None:
 
 
 def test_impossible_options() -> None:
-    with pytest.raises(FacsimError, match="nearest >= 1"):
+    with pytest.raises(FacsimError, match=r"needs nearest to be a whole number >= 1, not 0"):
         ShowerLibrary(nearest=0)
+    with pytest.raises(FacsimError, match=r"needs events to be a whole number >= 0, not 'all'"):
+        ShowerLibrary.fit(MemorySource(library_events(3)), seed=1, events="all")

@@ -24,6 +24,7 @@ SCALE_ENERGY = 21.2
 """Multiple-scattering energy of the Moliere radius, MeV."""
 MINIMUM_LOG = 0.1
 MAXIMUM_SIGMA = 0.5
+LARGEST_EXPONENT = 20.0
 
 
 @dataclass(frozen=True)
@@ -208,9 +209,9 @@ def radial_parameters(
     ln_e = np.log(np.asarray(energy, np.float64) / 1e3)[:, None]
     c, k, w = constants.core, constants.tail, constants.weight
     core = c[0] + c[1] * ln_e + (c[2] + c[3] * medium.z) * tau
-    steep, flat = np.exp(k[3] * (tau - k[2])), np.exp(np.minimum((k[4] + k[5] * ln_e) * (tau - k[2]), 20.0))
+    steep, flat = (np.exp(np.minimum(slope * (tau - k[2]), LARGEST_EXPONENT)) for slope in (k[3], k[4] + k[5] * ln_e))
     tail = (k[0] + k[1] * medium.z) * (steep + flat)
-    u = (w[2] + w[3] * medium.z - tau) / (w[4] + w[5] * ln_e)
+    u = np.minimum((w[2] + w[3] * medium.z - tau) / np.maximum(w[4] + w[5] * ln_e, 0.1), LARGEST_EXPONENT)
     weight = (w[0] + w[1] * medium.z) * np.exp(u - np.exp(u))
     if medium.is_sampling:
         excess, per_length = 1.0 - medium.e_hat, np.exp(-tau) / medium.sampling_frequency

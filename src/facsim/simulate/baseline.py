@@ -96,6 +96,16 @@ def cylinder(schema: Schema) -> CylinderGeometry:
     return schema.geometry
 
 
+def check_count(baseline: str, option: str, value: object, least: int) -> None:
+    """Refuse an option that is not a whole number of at least `least`.
+
+    Raises:
+        FacsimError: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise FacsimError(f"baseline '{baseline}' needs {option} to be a whole number >= {least}, not {value!r}.")
+
+
 def spread_batches(source: EventSource, events: int) -> Iterator[Events]:
     """About `events` events of `source` in batches from evenly spread places, all of them if there are no more."""
     total = len(source)

@@ -67,7 +67,7 @@ class GFlash(Parametrisation):
         self.response = wanted
         self.resolution = max(stochastic, 0.01) if self._readout.medium.is_sampling else 0.0
         for _ in range(CALIBRATION_ROUNDS):
-            sampled = self._cells(energy, rng).sum(axis=1) / energy
+            sampled = np.concatenate([cells.sum(axis=1) for _, cells in self._parts(energy, rng)]) / energy
             mean = max(float(np.mean(sampled)), 1e-9)
             self.response *= wanted / mean
             if self._readout.medium.is_sampling:

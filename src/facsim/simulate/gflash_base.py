@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from facsim.core.errors import FacsimError
 from facsim.core.schema import Schema
 from facsim.physics.gflash import FloatArray
-from facsim.simulate.baseline import Baseline, Sampled, checked_conditions, cylinder
+from facsim.simulate.baseline import Baseline, Sampled, check_count, checked_conditions, cylinder
 from facsim.simulate.gflash_media import Depths, Period, Readout, readout
 
 ELECTROMAGNETIC = ("electron", "positron", "photon", "gamma", "e-", "e+")
@@ -58,6 +59,9 @@ class Parametrisation(Baseline):
     _schema: Schema = field(init=False, repr=False)
     _readout: Readout = field(init=False, repr=False)
 
+    def __post_init__(self) -> None:
+        check_count(self.name, "events", self.events, 1)
+
     @classmethod
     def unfit(cls, schema: Schema, **options: Any) -> str | None:
         reason = super().unfit(schema, **options)
@@ -83,15 +87,21 @@ class Parametrisation(Baseline):
         energy = cond[:, self._schema.condition_index("incident_energy")]
         return Sampled(self._cells(energy, rng)[..., None])
 
-    def _cells(self, energy: FloatArray, rng: np.random.Generator) -> NDArray[np.float32]:
-        """Cell energies (N, V) MeV, some showers at a time to bound the memory."""
-        n_cells = len(self._readout.cell_ring)
-        step = max(1, CELLS_AT_ONCE // n_cells)
-        cells = np.empty((len(energy), n_cells), np.float32)
+    def _parts(self, energy: FloatArray, rng: np.random.Generator) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        """Cell energies (n, V) MeV, thresholds applied, of some showers at a time, to bound the memory."""
+        step = max(1, CELLS_AT_ONCE // len(self._readout.cell_ring))
+        threshold = cylinder(self._schema).threshold
         for first in range(0, len(energy), step):
-            part = slice(first, first + step)
-            cells[part] = self._shower(energy[part], rng)
-        cells[cells < cylinder(self._schema).threshold] = 0.0
+            part = slice(first, min(first + step, len(energy)))
+            cells = self._shower(energy[part], rng).astype(np.float32, copy=False)
+            cells[cells < threshold] = 0.0
+            yield part, cells
+
+    def _cells(self, energy: FloatArray, rng: np.random.Generator) -> NDArray[np.float32]:
+        """Cell energies of all showers, (N, V) MeV."""
+        cells = np.empty((len(energy), len(self._readout.cell_ring)), np.float32)
+        for part, some in self._parts(energy, rng):
+            cells[part] = some
         return cells
 
     @abstractmethod

@@ -92,18 +92,34 @@ def readout(schema: Schema, period: Period | None = None, layer_depths: Depths |
                 "[[material, mm, active], ...] and 'layer_depths' [[front mm, back mm], ...]."
             )
         period, layer_depths = period or described[0], layer_depths or described[1]
-    if len(layer_depths) != geometry.n_layers:
-        raise FacsimError(f"'layer_depths' has {len(layer_depths)} entries for {geometry.n_layers} layers.")
-    medium = effective_medium([Slab(find_material(n), float(mm), bool(active)) for n, mm, active in period])
+    slabs, depths = _checked(period, layer_depths, geometry.n_layers)
+    medium = effective_medium(slabs)
     n_r = max(layer.n_r for layer in geometry.layers)
     edges = np.array([layer.r_edges + (layer.r_edges[-1],) * (n_r - layer.n_r) for layer in geometry.layers])
     return Readout(
         medium=medium,
-        depths=np.asarray(layer_depths, np.float64) / medium.x0,
+        depths=depths / medium.x0,
         edges=edges / medium.moliere_radius,
         cell_ring=geometry.layer_index * n_r + geometry.ring_index,
         n_alpha=np.array([layer.n_alpha for layer in geometry.layers], np.float64),
     )
+
+
+def _checked(period: Period, layer_depths: Depths, n_layers: int) -> tuple[list[Slab], FloatArray]:
+    """Slabs of the period, and front and back of each layer (L, 2) in mm."""
+    try:
+        slabs = [Slab(find_material(str(name)), float(mm), bool(active)) for name, mm, active in period]
+        depths = np.array([(float(front), float(back)) for front, back in layer_depths])
+    except (TypeError, ValueError):
+        raise FacsimError(
+            "GFlash needs 'period' as [[material, mm, active], ...] and 'layer_depths' as [[front mm, back mm], ...], "
+            f"not {period!r} and {layer_depths!r}."
+        ) from None
+    if len(depths) != n_layers:
+        raise FacsimError(f"'layer_depths' has {len(depths)} entries for {n_layers} layers.")
+    if np.any(depths[:, 0] < 0) or np.any(depths[:, 1] <= depths[:, 0]):
+        raise FacsimError("every entry of 'layer_depths' needs a front >= 0 and a back behind it (mm).")
+    return slabs, depths
 
 
 def _from_provenance(provenance: Mapping[str, Any], geometry: CylinderGeometry) -> tuple[Period, Depths] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,14 +36,15 @@ class ShowerSums:
     @classmethod
     def of(cls, batches: Iterable[Events], out: Readout) -> ShowerSums:
         """Sums of showers read in batches; showers without any energy are left out."""
-        energy, rings, hits = [], [], []
-        for batch in batches:
-            one = cls.measure(np.asarray(batch.condition("incident_energy"), np.float64), batch.cells, out)
-            energy.append(one.energy)
-            rings.append(one.rings)
-            hits.append(one.hits * len(one.energy))
-        total = sum(len(part) for part in energy)
-        return cls(np.concatenate(energy), np.concatenate(rings), np.sum(hits, axis=0) / max(total, 1))
+        energies = ((np.asarray(batch.condition("incident_energy"), np.float64), batch.cells) for batch in batches)
+        return cls.joined([cls.measure(energy, cells, out) for energy, cells in energies])
+
+    @classmethod
+    def joined(cls, parts: Sequence[ShowerSums]) -> ShowerSums:
+        """Sums of all the showers of `parts`."""
+        number = np.array([len(part.energy) for part in parts], np.float64)
+        hits = number @ np.array([part.hits for part in parts]) / max(number.sum(), 1.0)
+        return cls(np.concatenate([p.energy for p in parts]), np.concatenate([p.rings for p in parts]), hits)
 
     @classmethod
     def measure(cls, energy: FloatArray, cells: NDArray[np.float32], out: Readout) -> ShowerSums:
@@ -75,6 +76,32 @@ class ShowerSums:
         alpha = np.maximum(mean**2 / variance, MINIMUM_ALPHA)
         t_max = np.maximum((alpha - 1.0) * variance / mean, MINIMUM_T)
         return np.log([t_max, alpha])
+
+    def depth_bins(self, depths: FloatArray, number: int) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """How ln T and ln alpha are distributed in bins of incident energy.
+
+        Returns:
+            Mean ln E (B,); medians (B, 2); half widths of the central 68 % (B, 2); correlations (B,).
+        """
+        parts = self.bins(number)
+        ln_e, values = np.log(self.energy), self.log_depth(depths)
+        medians, widths, correlations = [], [], []
+        for part in parts:
+            inside = values[:, part]
+            if np.ptp(ln_e[part]) > 0:
+                slope = np.polyfit(ln_e[part], inside.T, 1)[0]
+                inside = inside - slope[:, None] * (ln_e[part] - ln_e[part].mean())
+            low, middle, high = np.quantile(inside, [0.16, 0.5, 0.84], axis=1)
+            medians.append(middle)
+            widths.append(np.maximum(0.5 * (high - low), 1e-3))
+            clipped = np.clip((inside - middle[:, None]) / widths[-1][:, None], -3.0, 3.0)
+            correlations.append(np.mean(clipped[0] * clipped[1]) / np.sqrt(np.prod(np.mean(clipped**2, axis=1)) + 1e-9))
+        return (
+            np.array([ln_e[part].mean() for part in parts]),
+            np.array(medians),
+            np.array(widths),
+            np.array(correlations),
+        )
 
     def bins(self, number: int) -> list[NDArray[np.int64]]:
         """The showers in `number` bins of incident energy of about equal size."""

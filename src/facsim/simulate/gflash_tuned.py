@@ -29,19 +29,22 @@ FULL_STEPS = 3
 DAMPING = 0.5
 RADIAL_ROUNDS = (1, 4)
 RADIAL_BINS, RADIAL_DRAWS = 3, 40
-RESPONSE_BINS = 6
-SLOPE_PRIOR = 5.0
+BINS = 6
+SLOPE_PRIOR = 0.05
+RESPONSE_PRIOR = 5.0
 
 
 @dataclass
 class Tuning:
-    """Fitted numbers; each pair is a constant at the pivot energy and a slope in ln E, flat outside the training range.
+    """Fitted numbers; rows of coefficients are polynomials in ln E - pivot, flat outside the training range.
 
     Args:
         pivot, low, high: ln E (MeV) of the pivot and of the training range.
-        depth: (2, 2) added to the paper's mean ln T and ln alpha.
-        spread: (3, 2) added to the variances of ln T and ln alpha and to their covariance.
+        depth: (2, 3) added to the paper's mean ln T and ln alpha.
+        spread: (2, 2) ln of the factors on the paper's spreads of ln T and ln alpha.
+        correlation: added to the paper's correlation.
         response: (L, 2) ln of visible over deposited energy in each layer.
+        scale: (1, 3) ln of a factor on all layers.
         spot_scale: (L,) mean spot energy in each layer over that of `spots`.
         radial: constants of the radial profile.
         spots: spectrum of one spot.
@@ -52,15 +55,28 @@ class Tuning:
     high: float
     depth: FloatArray
     spread: FloatArray
+    correlation: float
     response: FloatArray
+    scale: FloatArray
     spot_scale: FloatArray
     radial: Radial
     spots: SpotSpectrum
 
-    def line(self, pairs: FloatArray, energy: FloatArray) -> FloatArray:
-        """Each of `pairs` (P, 2) at `energy` (N,): (P, N)."""
+    @classmethod
+    def untuned(cls, truth: ShowerSums, spots: SpotSpectrum) -> Tuning:
+        """The paper's shower with the mean response of the training showers."""
+        ln_e, n_layers = np.log(truth.energy), truth.rings.shape[1]
+        response = np.zeros((n_layers, 2))
+        response[:, 0] = np.log(truth.rings.sum() / truth.energy.sum())
+        return cls(
+            float(ln_e.mean()), float(ln_e.min()), float(ln_e.max()), np.zeros((2, 3)), np.zeros((2, 2)), 0.0,
+            response, np.zeros((1, 3)), np.ones(n_layers), gp.GRINDHAMMER_PETERS, spots,
+        )  # fmt: skip
+
+    def at(self, coefficients: FloatArray, energy: FloatArray) -> FloatArray:
+        """Polynomials (P, C) at `energy` (N,): (P, N)."""
         x = np.clip(np.log(energy), self.low, self.high) - self.pivot
-        return np.asarray(pairs[:, :1] + pairs[:, 1:] * x)
+        return np.asarray(coefficients @ np.vander(x, coefficients.shape[1], increasing=True).T)
 
 
 @dataclass(kw_only=True)
@@ -87,60 +103,51 @@ class TunedGFlash(Parametrisation):
                 f"baseline '{self.name}' needs at least {MINIMUM_EVENTS} training showers with energy, not "
                 f"{len(truth.energy)}."
             )
-        ln_e = np.log(truth.energy)
-        spots = measure_spots(spread_batches(train, self.events), out)
-        n_layers, pivot = len(out.depths), float(ln_e.mean())
-        self._tuning = Tuning(
-            pivot, float(ln_e.min()), float(ln_e.max()), np.zeros((2, 2)), np.zeros((3, 2)),
-            np.zeros((n_layers, 2)), np.ones(n_layers), gp.GRINDHAMMER_PETERS, spots,
-        )  # fmt: skip
-        self._tuning.response[:, 0] = np.log(truth.rings.sum() / truth.energy.sum())
+        self._tuning = Tuning.untuned(truth, measure_spots(spread_batches(train, self.events), out))
         for step in range(ROUNDS):
             if step in RADIAL_ROUNDS:
                 self._tuning.radial = self._fit_radial(truth, generator(seed, self.name, "radial"))
             # Common random numbers: the same seed each time, so that rounds differ by the parameters alone.
-            cells = self._cells(truth.energy, generator(seed, self.name, "fit"))
-            self._improve(truth, ShowerSums.measure(truth.energy, cells, out), step)
+            showers = self._parts(truth.energy, generator(seed, self.name, "fit"))
+            own = ShowerSums.joined([ShowerSums.measure(truth.energy[part], cells, out) for part, cells in showers])
+            self._improve(truth, own, step)
 
     def _improve(self, truth: ShowerSums, own: ShowerSums, step: int) -> None:
         """Move the parameters by the difference between training and sampled showers."""
         tuning = self._tuning
         damping = 1.0 if step < FULL_STEPS else DAMPING
-        wanted, found = (self._depth_moments(sums) for sums in (truth, own))
-        tuning.depth += damping * (wanted[0] - found[0])
-        tuning.spread += damping * (wanted[1] - found[1])
-        if step == 0:
-            tuning.response[:, 0] += np.log(truth.rings.sum() / max(own.rings.sum(), 1e-9))
-            return
-        tuning.response += DAMPING * _response_change(truth, own, tuning.pivot)
-        tuning.response = np.clip(tuning.response, -7.0, 3.0)
+        self._improve_depth(truth, own, damping)
+        change = _totals(truth) - _totals(own)
+        x = np.array([np.log(truth.energy[part]).mean() for part in truth.bins(BINS)]) - tuning.pivot
+        tuning.scale += damping * _polynomials(x, change[:, None], 3)
+        if step > 0:
+            tuning.response += DAMPING * _response_change(truth, own, tuning.pivot)
+            tuning.response = np.clip(tuning.response, -7.0, 3.0)
         if step > 1:
             ratio = (own.hits + 1e-3) / (truth.hits + 1e-3)
             tuning.spot_scale = np.clip(tuning.spot_scale * np.clip(ratio, 0.7, 1.4) ** 0.8, 0.05, 20.0)
 
-    def _depth_moments(self, sums: ShowerSums) -> tuple[FloatArray, FloatArray]:
-        """Lines of the means (2, 2) and of the variances and covariance (3, 2) of ln T and ln alpha."""
-        tuning = self._tuning
-        x = np.clip(np.log(sums.energy), tuning.low, tuning.high) - tuning.pivot
-        values = sums.log_depth(self._readout.depths)
-        means = _lines(x, values)
-        first, second = values - (means[:, :1] + means[:, 1:] * x)
-        return means, _lines(x, np.array([first**2, second**2, first * second]))
+    def _improve_depth(self, truth: ShowerSums, own: ShowerSums, damping: float) -> None:
+        tuning, depths = self._tuning, self._readout.depths
+        ln_e, middle, width, correlation = truth.depth_bins(depths, BINS)
+        _, own_middle, own_width, own_correlation = own.depth_bins(depths, BINS)
+        x = ln_e - tuning.pivot
+        tuning.depth += damping * _polynomials(x, middle - own_middle, 3)
+        tuning.spread += damping * _polynomials(x, np.log(width / own_width), 2)
+        tuning.spread = np.clip(tuning.spread, -2.0, 2.0)
+        tuning.correlation += damping * float(np.mean(correlation - own_correlation))
 
     def _longitudinal(self, energy: FloatArray) -> Longitudinal:
         """The paper's distribution of (ln T, ln alpha), moved and widened by the fit."""
         paper, tuning = gp.longitudinal_parameters(energy, self._readout.medium), self._tuning
-        ln_t, ln_alpha = tuning.line(tuning.depth, energy)
-        var_t, var_alpha, covariance = tuning.line(tuning.spread, energy)
-        sigma_t = np.sqrt(np.maximum(paper.sigma_ln_t**2 + var_t, 1e-4))
-        sigma_alpha = np.sqrt(np.maximum(paper.sigma_ln_alpha**2 + var_alpha, 1e-4))
-        rho = (paper.rho * paper.sigma_ln_t * paper.sigma_ln_alpha + covariance) / (sigma_t * sigma_alpha)
+        ln_t, ln_alpha = tuning.at(tuning.depth, energy)
+        wider_t, wider_alpha = np.exp(tuning.at(tuning.spread, energy))
         return Longitudinal(
             paper.mean_ln_t + ln_t,
             np.maximum(paper.mean_ln_alpha + ln_alpha, gp.MINIMUM_LOG),
-            sigma_t,
-            sigma_alpha,
-            np.clip(rho, -0.95, 0.95),
+            np.minimum(paper.sigma_ln_t * wider_t, 1.0),
+            np.minimum(paper.sigma_ln_alpha * wider_alpha, 1.0),
+            np.clip(paper.rho + tuning.correlation, -0.95, 0.95),
         )
 
     def _profile(self, energy: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
@@ -149,7 +156,8 @@ class TunedGFlash(Parametrisation):
         shape = self._longitudinal(energy)
         t_max, alpha = gp.draw_longitudinal(shape, rng.standard_normal((len(energy), 2)))
         start = conversion_depth(len(energy), self.particle, rng)
-        response = np.exp(self._tuning.line(self._tuning.response, energy)).T
+        tuning = self._tuning
+        response = np.exp(tuning.at(tuning.response, energy) + tuning.at(tuning.scale, energy)).T
         visible = energy[:, None] * response * layer_fractions(depths, start, t_max, alpha)
         depth = np.maximum(depths.mean(axis=1) - start[:, None], 0.0)
         return visible, gp.shower_age(depth, t_max, alpha, shape.mean_ln_alpha)
@@ -176,21 +184,28 @@ class TunedGFlash(Parametrisation):
         return cells
 
 
-def _lines(x: FloatArray, values: FloatArray) -> FloatArray:
-    """Constant and slope of each of `values` (P, N) against `x` (N,), whose mean is zero: (P, 2)."""
-    variance = float(np.mean(x**2))
-    slope = (values @ x) / len(x) / variance if variance > 1e-6 else np.zeros(len(values))
-    return np.column_stack([values.mean(axis=1) - slope * x.mean(), slope])
+def _polynomials(x: FloatArray, values: FloatArray, terms: int) -> FloatArray:
+    """Coefficients (P, terms) of polynomials through `values` (B, P) at `x` (B,); a mild prior holds slopes at zero."""
+    design = np.vander(x, terms, increasing=True)
+    prior = np.diag(np.sqrt([0.0] + [SLOPE_PRIOR] * (terms - 1)))
+    padded = np.concatenate([values, np.zeros((terms, values.shape[1]))])
+    return np.asarray(np.linalg.lstsq(np.concatenate([design, prior]), padded, rcond=None)[0].T, dtype=np.float64)
+
+
+def _totals(sums: ShowerSums) -> FloatArray:
+    """ln of the mean E_tot / E_inc in bins of incident energy, (B,)."""
+    ratio = sums.layers.sum(axis=1) / sums.energy
+    return np.log([max(float(ratio[part].mean()), 1e-9) for part in sums.bins(BINS)])
 
 
 def _response_change(truth: ShowerSums, own: ShowerSums, pivot: float) -> FloatArray:
     """Change of ln response and of its slope in each layer (L, 2): weighted lines through bins of incident energy."""
-    parts, own_parts = truth.bins(RESPONSE_BINS), own.bins(RESPONSE_BINS)
+    parts, own_parts = truth.bins(BINS), own.bins(BINS)
     layers, own_layers = truth.layers, own.layers
     floor = 1e-6 * truth.energy.mean()
     n_layers = layers.shape[1]
     normal, right = np.zeros((n_layers, 2, 2)), np.zeros((n_layers, 2))
-    normal[:] = np.diag([1.0, SLOPE_PRIOR])
+    normal[:] = np.diag([1.0, RESPONSE_PRIOR])
     for part, own_part in zip(parts, own_parts, strict=False):
         mean, own_mean = layers[part].mean(axis=0), own_layers[own_part].mean(axis=0)
         relative = layers[part].var(axis=0) / len(part) / np.maximum(mean, floor) ** 2

@@ -1,7 +1,7 @@
 """Frozen shower library: stored truth showers, looked up by incident condition, rescaled and rotated.
 
-As in the fast simulation of ATLAS (frozen showers, ATL-PHYS-PUB-2009-014 family) and of the CMS forward calorimeter:
-real fluctuations, but every shower is a copy, so a library is also the positive control of memorisation checks.
+As in the frozen showers of ATLAS and the shower library of the CMS forward calorimeter: real fluctuations, but every
+shower is a copy, so a library is also the positive control of memorisation checks.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from facsim.core.errors import FacsimError
 from facsim.core.events import EventSource, chunks
 from facsim.core.geometry import CylinderGeometry
 from facsim.core.rng import generator
 from facsim.core.schema import Schema
 from facsim.core.sources import batch_rows
-from facsim.simulate.baseline import Baseline, Sampled, checked_conditions, cylinder
+from facsim.simulate.baseline import Baseline, Sampled, check_count, checked_conditions, cylinder
 
 if TYPE_CHECKING:
     from scipy.spatial import cKDTree
@@ -94,10 +93,8 @@ class ShowerLibrary(Baseline):
     _tree: cKDTree = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.nearest < 1 or self.events < 0:
-            raise FacsimError(
-                f"a library needs nearest >= 1 and events >= 0, not nearest={self.nearest}, events={self.events}."
-            )
+        check_count(self.name, "nearest", self.nearest, 1)
+        check_count(self.name, "events", self.events, 0)
 
     def _fit(self, train: EventSource, seed: int) -> None:
         from scipy.spatial import cKDTree  # noqa: PLC0415 - not needed to import facsim
