@@ -26,7 +26,7 @@ class TwoStageOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    steps: int = Field(4, ge=0, le=64, description="solver steps of the pattern stage; 0 samples the prior alone")
+    steps: int = Field(2, ge=0, le=64, description="solver steps of the pattern stage; 0 samples the prior alone")
     layer_steps: int = Field(8, ge=0, le=64, description="solver steps of the layer stage")
     solver: Literal["euler", "heun", "midpoint"] = "euler"
     width: int = Field(64, ge=8, description="token width of the pattern network")
