@@ -84,10 +84,15 @@ class EvaluateConfig(Section):
 
 
 class TimingConfig(Section):
-    """Which sampling times are measured."""
+    """Which sampling times are measured: each batch size at least `repeats` times and for `seconds`.
 
-    batches: list[Annotated[int, Field(ge=1)]] = [1, 10, 100, 1000]
-    repeats: int = Field(5, ge=1)
+    `threads` left empty means one thread and all of them.
+    """
+
+    batches: list[Annotated[int, Field(ge=1)]] = Field([1, 10, 100, 1000], min_length=1)
+    threads: list[Annotated[int, Field(ge=1)]] = []
+    repeats: int = Field(3, ge=1)
+    seconds: float = Field(1.0, ge=0)
     geant4_events: int = Field(100, ge=1)
 
 

@@ -71,7 +71,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "timing",
         _work("timing"),
-        _section("timing", "baselines"),
+        _section("timing", "baselines", "simulate"),
         lambda run: [run.timing, run.curve],
         ("prepare", "train", "evaluate", "export"),
     ),

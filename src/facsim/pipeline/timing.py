@@ -1,0 +1,116 @@
+"""timing: seconds per shower of surrogate, baselines and Geant4, and the curve of quality against time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facsim.core.rng import integer_seed
+from facsim.core.sources import read_labels
+from facsim.core.store import read_json, write_json
+from facsim.evaluate.timing import TimedSampler, TimingPlan, time_sampler, time_samplers
+from facsim.export.onnx import export_onnx
+from facsim.models.base import GenerativeModel
+from facsim.models.checkpoint import count_parameters, load_model
+from facsim.pipeline.sample import fit_baseline
+from facsim.pipeline.truth import open_splits
+from facsim.run import SURROGATE, Advance, Run
+from facsim.simulate.geant4 import geant4_available
+from facsim.simulate.showers import time_geant4
+
+STEPS_FORMAT = "facsim-steps-1"
+CURVE_BATCHES = (1, 100)
+
+
+def timing(run: Run) -> None:
+    """Write `scores/timing.json` and `scores/steps.json`; Geant4 is timed on the same events where it can run."""
+    splits, settings = open_splits(run), run.config.timing
+    cond = read_labels(splits["null"]).cond
+    plan = TimingPlan(tuple(settings.batches), repeats=settings.repeats, seconds=settings.seconds, seed=run.config.seed)
+    model = load_model(run.model())
+    samplers = _surrogates(run, model)
+    for baseline in run.config.baselines:
+        fitted = fit_baseline(run, baseline.name, splits["train"])
+        samplers.append(TimedSampler(baseline.name, "numpy", baseline=fitted))
+    with run.reporter.progress("timing") as advance:
+        advance(0.0, "Geant4")
+        events = _spread(cond, settings.geant4_events)
+        geant4 = _geant4_ms(run, events)
+        found = time_samplers(
+            samplers,
+            cond,
+            plan=plan,
+            geant4_ms=geant4,
+            geant4_events=0 if geant4 is None else len(events),
+            progress=lambda note: advance(0.4, note),
+        )
+        write_json(run.timing, found)
+        write_json(run.curve, {"format": STEPS_FORMAT, "rows": list(_curve(run, cond, plan, advance))})
+        advance(1.0, "")
+    _summarise(run, found)
+
+
+def _surrogates(run: Run, model: GenerativeModel) -> list[TimedSampler]:
+    """The exported graph, where there is one, and torch."""
+    facts: dict[str, Any] = {"steps": getattr(model.options, "steps", None), "parameters": count_parameters(model)}
+    torch = TimedSampler(SURROGATE, "torch", run.model(), **facts)
+    if run.config.export is None:
+        return [torch]
+    return [TimedSampler(SURROGATE, "onnxruntime", run.onnx, noise=_noise(model), **facts), torch]
+
+
+def _noise(model: GenerativeModel) -> dict[str, str]:
+    return {name: spec.distribution for name, spec in model.noise_spec(1).items()}
+
+
+def _curve(run: Run, cond: NDArray[Any], plan: TimingPlan, advance: Advance) -> Iterator[dict[str, Any]]:
+    """Quality and time at each number of sampler steps, on one thread, by the engine that users have."""
+    batches = tuple(batch for batch in CURVE_BATCHES if batch in plan.batches)
+    short = TimingPlan(batches or plan.batches[:1], (1,), plan.repeats, plan.seconds, plan.seed)
+    for done, steps in enumerate(run.steps):
+        advance(0.7 + 0.3 * done / len(run.steps), f"{steps} steps")
+        with _engine(run, steps) as sampler:
+            for row in time_sampler(sampler, cond, plan=short):
+                yield {**read_json(run.step_scores(steps)), **row}
+
+
+@contextmanager
+def _engine(run: Run, steps: int) -> Iterator[TimedSampler]:
+    """The surrogate with `steps` sampler steps, as a graph where the run exports one."""
+    model = load_model(run.model(), steps=steps)
+    if run.config.export is None:
+        yield TimedSampler(SURROGATE, "torch", run.model(), steps=steps)
+        return
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        export_onnx(model, path, run.config.export.opset)
+        yield TimedSampler(SURROGATE, "onnxruntime", path, steps=steps, noise=_noise(model))
+
+
+def _spread(cond: NDArray[Any], n: int) -> NDArray[Any]:
+    """`n` conditions whose incident energies, the first column, are spread like those of all."""
+    order = np.argsort(cond[:, 0])
+    chosen: NDArray[Any] = cond[order[np.linspace(0, len(cond) - 1, min(n, len(cond))).round().astype(int)]]
+    return chosen
+
+
+def _geant4_ms(run: Run, cond: NDArray[Any]) -> float | None:
+    """Mean processor time of Geant4 per shower, ms; None where the run does not simulate or Geant4 is missing."""
+    settings = run.config.simulate
+    if settings is None or not geant4_available():
+        return None
+    return float(np.mean(time_geant4(settings, cond, integer_seed(run.config.seed, "timing"))))
+
+
+def _summarise(run: Run, found: dict[str, Any]) -> None:
+    truth = found["geant4"]
+    for row in found["rows"]:
+        if row["name"] == SURROGATE and row["threads"] == 1:
+            gain = f", {truth['ms_per_shower'] / row['ms_per_shower']:.0f} x Geant4" if truth else ""
+            run.reporter.say(f"  {row['engine']}, batch {row['batch']}: {row['ms_per_shower']:.3g} ms a shower{gain}")
