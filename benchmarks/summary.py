@@ -62,7 +62,8 @@ def main() -> None:
     steps = sorted((run / "scores" / "steps").glob("*.json"), key=lambda path: int(path.stem))
     print("| steps | auc_high |\n|---|---|")
     for path in steps:
-        print(f"| {path.stem} | {show(pick(read_json(path), 'auc_high'))} |")
+        row = read_json(path)
+        print(f"| {path.stem} | {row['auc_high']:.4g} ± {row['auc_error']:.2g} |")
     if (run / "scores" / "timing.json").is_file():
         print()
         print("\n".join(timing_table(read_json(run / "scores" / "timing.json"))))
