@@ -19,12 +19,12 @@ from facsim.evaluate.validity import validity
 GEOMETRY = regular_cylinder("small", "electron", 3, 4, 2, 5.0, 0.5)
 COUNTS = (
     "cells_not_finite",
-    "cells_negative",
+    "negative_cells",
     "cells_below_threshold",
     "showers_not_finite",
-    "showers_without_energy",
-    "showers_out_of_range",
-    "showers_cell_above_incident",
+    "empty_showers",
+    "response_outside",
+    "cell_above_incident",
     "exact_duplicates",
 )
 
@@ -52,7 +52,7 @@ def broken() -> tuple[np.ndarray, dict[str, Any]]:
     cells[7] *= 0.5
     cells[8, 0] = 1001
     cells[10] = cells[11] = cells[12]
-    expected = dict(zip(COUNTS, (3, 2, 4, 2, 2, 3, 1, 2), strict=True))
+    expected = dict(zip(COUNTS, (3, 1, 4, 2, 2, 3, 1, 2), strict=True))
     return cells, expected
 
 
@@ -72,9 +72,16 @@ def test_sound_showers_have_nothing_to_count() -> None:
     found = validity(source(showers(seed=3)), source(showers(seed=2)))
     assert {found[name] for name in COUNTS} == {0}
     assert found["valid"] is True
-    low, high = found["energy_ratio"]["allowed"]
+    low, high = found["response"]["allowed"]
+    assert found["response"]["range"] == [pytest.approx(0.8, abs=1e-4), pytest.approx(1.0, abs=1e-4)]
     assert (low, high) == (pytest.approx(0.72, abs=1e-3), pytest.approx(1.1, abs=1e-3))
-    assert found["energy_ratio"]["low"] == pytest.approx(0.8, abs=1e-4)
+
+
+def test_incident_energies_that_truth_does_not_have_are_told() -> None:
+    events = source(showers()).read(0, 50)
+    events.cond[:3, 0] = (999, 1001, 5000)
+    events.x[:3] *= events.cond[:3, :, None] / 1e3
+    assert validity(MemorySource(events), source(showers(seed=2)))["incident_outside"] == 3
 
 
 def test_cells_at_the_threshold_are_hits_whatever_the_float() -> None:
@@ -85,8 +92,9 @@ def test_cells_at_the_threshold_are_hits_whatever_the_float() -> None:
 
 def test_a_sample_without_any_energy_is_still_told() -> None:
     found = validity(source(np.zeros((4, GEOMETRY.n_cells), np.float32)), source(showers()))
-    assert found["showers_without_energy"] == 4
+    assert found["empty_showers"] == 4
     assert found["exact_duplicates"] == 0
+    assert found["response"]["range"] is None
     json.dumps(found, allow_nan=False)
 
 
