@@ -132,15 +132,20 @@ def demo(**options: Unpack[RunOptions]) -> RunResult:
 
     Where Geant4 is not installed the recipe runs on the small sample of Geant4 showers that ships with facsim.
     """
-    source = recipe("calorimeter")
-    config = load_config(source, options.get("overrides", ()), options.get("smoke", False), options.get("seed"))
+    reporter = _reporter(options)
+    config = load_config(
+        recipe("calorimeter"), options.get("overrides", ()), options.get("smoke", False), options.get("seed")
+    )
     if config.simulate is not None and not geant4_available():
-        _reporter(options).say(
-            "Geant4 (calzone) is not installed here: the demo uses the 400 Geant4 showers that ship with facsim."
-        )
-        config = config.model_copy(update={"simulate": None, "data": DataConfig(files=[str(sample_path())])})
+        reporter.say("Geant4 (calzone) is not installed: the demo uses the 400 Geant4 showers that ship with facsim.")
+        config = on_shipped_sample(config)
     out = options.get("out") or Path("runs") / "demo"
-    return _work("run", config, {"out": out, "force": options.get("force", False), "reporter": _reporter(options)})
+    return _work("run", config, {"out": out, "force": options.get("force", False), "reporter": reporter})
+
+
+def on_shipped_sample(config: RunConfig) -> RunConfig:
+    """`config` with the showers that ship with facsim in place of a simulation."""
+    return config.model_copy(update={"simulate": None, "data": DataConfig(files=[str(sample_path())])})
 
 
 def init(task: str = "calorimeter", path: str | Path | None = None) -> Path:

@@ -73,7 +73,7 @@ def with_error(value: float | None, error: float | None) -> str:
         return ""
     if not error:
         return f"{value:.4g}"
-    decimals = 1 - math.floor(math.log10(error))
+    decimals = 1 - math.floor(math.log10(float(f"{error:.1e}")))
     if decimals > 0:
         return f"{value:.{decimals}f}({round(error * 10**decimals)})"
     return f"{value:.0f}({error:.0f})" if abs(value) < 1e6 else f"{value:.2g}({error:.1g})"
