@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from uhi.io.json import default
 
 from facsim.core.errors import FacsimError
-from facsim.report.histograms import Histogram, occupied_range, ratio, read_uhi, relative_error
+from facsim.report.histograms import Histogram, occupied_range, ratio, read_uhi, readable_factor, relative_error
 
 counts = st.lists(st.integers(0, 50), min_size=3, max_size=12).filter(lambda values: sum(values) > 0)
 
@@ -83,3 +83,25 @@ def test_occupied_range_keeps_every_filled_bin_of_small_samples(values: list[int
 
 def test_occupied_range_of_empty_histograms_is_the_axis() -> None:
     assert occupied_range([make([0, 0, 0])]) == (0.0, 3.0)
+
+
+@given(st.lists(st.integers(0, 50), min_size=12, max_size=12), st.sampled_from([1, 2, 3, 4, 6]))
+def test_merging_keeps_all_entries(values: list[int], factor: int) -> None:
+    merged = make(values, 2, 3).merged(factor)
+    assert merged.total == sum(values) + 5
+    assert len(merged.edges) == len(merged.values) + 1 == 12 // factor + 1
+    assert (merged.edges[0], merged.edges[-1]) == (0.0, 12.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "factor"),
+    [
+        ([100] * 12, 1),
+        ([100, 0] * 6, 2),
+        ([3] * 12, 3),
+        ([0, 0, 5, 400, 380, 390, 410, 5, 0, 0, 0, 0], 1),
+        ([1] * 12, 6),
+    ],
+)
+def test_bins_are_merged_as_little_as_readable(values: list[int], factor: int) -> None:
+    assert readable_factor(make(values)) == factor

@@ -11,6 +11,7 @@ import pytest
 from facsim.report.rundata import load_run
 from facsim.report.scoretable import (
     by_family,
+    not_computed,
     observables_table,
     regions_table,
     score_cell,
@@ -68,7 +69,7 @@ def test_table_holds_every_number_of_the_scorecards(full_run: Path) -> None:
     texts = {cell.text for part in (table, single) for _, rows in part.parts for row in rows for cell in row}
     for sample in run.samples:
         for row in json.loads((full_run / "scores" / f"{sample.name}.json").read_text())["scores"]:
-            if row["region"] in ("all", "worst"):
+            if row["region"] in ("all", "worst") and row["value"] is not None:
                 assert plus_minus(row["value"], row["error"]) in texts
                 assert plus_minus(row["null"], row["null_error"]) in texts
     assert all(len(row) == len(table.columns) for _, rows in table.parts for row in rows)
@@ -81,12 +82,16 @@ def test_scores_of_single_observables_stand_in_a_table_of_their_own(full_run: Pa
     assert "width in radius" not in main
 
 
+def test_what_was_not_computed_is_said_with_its_reason(full_run: Path) -> None:
+    assert not_computed(load_run(full_run)) == "Not computed: kernel distance (KPD) (jetnet-0.2.5): too few showers."
+
+
 def test_validity_counts(full_run: Path) -> None:
     table = validity_table(load_run(full_run))
     assert table is not None
     ((_, rows),) = table.parts
     assert [(row[0].text, row[1].text, row[1].mark) for row in rows] == [
-        ("cells with negative energy", "0", "good"),
+        ("cells with negative energy", "0", ""),
         ("showers equal to an earlier one, cell by cell", "7", ""),
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,12 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from facsim.report.histograms import FloatArray, Histogram, occupied_range, ratio, relative_error
 from facsim.report.observables import Observable, Profile
 from facsim.report.rundata import Sample
-from facsim.report.style import GRID, INK, NULL, AnyFigure, Look, log_axis, new_figure
+from facsim.report.style import GRID, INK, NULL, AnyFigure, Look, decade_label, log_axis, new_figure
 from facsim.report.text import describe
 
 SIZE = (4.3, 3.95)
@@ -35,6 +36,7 @@ def observable_figure(
         labels: name of each sample for the legend, with `reference` and `null`.
         place: part of a larger figure to draw in, by default a new figure.
     """
+    item = item.readable()
     figure, top, bottom = _panels(place)
     low, high = occupied_range([item.reference, *item.generated.values()])
     _truth_histogram(top, item.reference)
@@ -113,7 +115,8 @@ def layer_curves_figure(
     grid = figure.add_gridspec(
         rows, columns, left=0.06, right=0.995, bottom=0.4 / height, top=1 - 0.62 / height, wspace=0.07, hspace=0.42
     )
-    lowest, highest = np.inf, 0.0
+    truth: list[float] = []
+    drawn: list[float] = []
     for place, name in enumerate(observables):
         axes = figure.add_subplot(grid[place // columns, place % columns])
         for sample in reversed(samples):
@@ -124,22 +127,26 @@ def layer_curves_figure(
             if sample is samples[0] and curve.get("null"):
                 null = np.array(curve["null"], dtype=np.float64)
                 axes.plot(x, null, color=NULL, lw=3.0, alpha=0.6, zorder=2)
-                lowest = min(lowest, float(np.nanquantile(null, 0.1)))
+                truth += null.tolist()
             axes.plot(x, values, **_line_style(looks[sample.name]))
-            highest = max(highest, float(np.nanmax(values)))
+            drawn += values.tolist()
         words = describe(name)[0]
         axes.set_title(f"{words}, rings" if "ring" in (curves[samples[0].name].get(name) or {}) else words, fontsize=9)
-    _share_scale(figure, columns, max(0.5 * lowest, 1e-5) if np.isfinite(lowest) else 1e-4, 1.5 * highest)
+    _share_scale(figure, columns, float(np.nanquantile(np.abs(truth or [1e-3]), 0.9)), float(np.nanmax(drawn)))
     _legend(figure, looks, labels, True, [s.name for s in samples], truth=False)
     return figure
 
 
-def _share_scale(figure: Figure, columns: int, low: float, high: float) -> None:
-    """One logarithmic scale for all panels, numbers on the left ones."""
+def _share_scale(figure: Figure, columns: int, chance: float, largest: float) -> None:
+    """One scale for all panels: linear about 0, where truth against truth lies, logarithmic above."""
+    linear = 10.0 ** math.ceil(math.log10(max(chance, 1e-5)))
+    ticks = [0.0, *(linear * 10.0**k for k in range(6) if linear * 10.0**k <= max(1.0, largest))]
     for place, axes in enumerate(figure.axes):
-        axes.set_yscale("log")
-        axes.set_ylim(low, max(high, 10 * low))
-        log_axis(axes.yaxis)
+        axes.set_yscale("symlog", linthresh=linear, linscale=0.6)
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.set_yticks(ticks, [decade_label(tick) for tick in ticks])
+        axes.set_ylim(-linear, 1.6 * max(largest, 3 * linear))
+        axes.axhline(0, color=INK, lw=0.6)
         axes.tick_params(labelleft=place % columns == 0)
         axes.grid(axis="y", color=GRID, lw=0.5)
         if place % columns == 0:

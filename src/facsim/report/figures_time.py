@@ -160,7 +160,8 @@ def training_figure(records: Sequence[Json], part: str) -> Figure:
     lines = [r for r in records if r.get("part") == part]
     time = np.array([r["time_s"] for r in lines], dtype=np.float64)
     loss = np.array([r["loss"] for r in lines], dtype=np.float64)
-    axes.plot(time, loss, color="#b4bac1", lw=0.8, label="training")
+    few = {"marker": "o", "ms": 3.5} if len(loss) < 4 else {}
+    axes.plot(time, loss, color="#b4bac1", lw=0.8, label="training", **few)
     if len(loss) > 20:
         width = max(3, len(loss) // 25)
         smooth = np.convolve(loss, np.ones(width) / width, mode="valid")

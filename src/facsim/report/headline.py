@@ -21,10 +21,11 @@ def subtitle(run: RunData) -> str:
     simulate = run.config.get("simulate") or {}
     schema = run.data.get("schema") or {}
     geometry = schema.get("geometry") or {}
-    particle = str(simulate.get("particle") or geometry.get("particle") or "")
+    particles = simulate.get("particle") or geometry.get("particle") or ""
+    names = [str(name) for name in (particles if isinstance(particles, list) else [particles])]
     number = run.data.get("events") or simulate.get("events")
     words = [count(number)] if isinstance(number, int) else []
-    words += [run.truth_name, _PARTICLES.get(particle, f"{particle} showers".strip())]
+    words += [run.truth_name, listing(_PARTICLES.get(name, f"{name} showers".strip()) for name in names)]
     text = " ".join(words)
     spread = _energy_words(simulate.get("energy"))
     detector = simulate.get("detector") or geometry.get("name")
@@ -100,10 +101,12 @@ def _memory_tile(sample: Sample | None) -> Tile | None:
     row = sample.score("memorisation") if sample else None
     if row is None or row.get("value") is None:
         return None
-    failed = row.get("status") == "failed"
+    result, mark = {"failed": ("failed", "poor"), "ok": ("passed", "good")}.get(
+        str(row.get("status", "ok")), ("undecided", "fair")
+    )
     null = plus_minus(row.get("null"), row.get("null_error"))
     detail = f"Nearest training shower at {plus_minus(row['value'], row.get('error'))}, unseen truth at {null}"
-    return Tile("Memorisation check", "failed" if failed else "passed", "", detail, "poor" if failed else "good")
+    return Tile("Memorisation check", result, "", detail, mark)
 
 
 def verdict(run: RunData) -> str:
@@ -161,5 +164,7 @@ def _memory(run: RunData, sample: Sample) -> str:
         if other.name in RESAMPLERS and (other.score("memorisation") or {}).get("status") == "failed"
     ]
     caught = f", which catches {listing(controls)}" if controls else ""
-    outcome = "fails" if row.get("status") == "failed" else "passes"
+    outcome = {"failed": "fails", "ok": "passes"}.get(str(row.get("status", "ok")))
+    if outcome is None:
+        return "There are too few showers for the memorisation check to decide."
     return f"The surrogate {outcome} the memorisation check{caught}."

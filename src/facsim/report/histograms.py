@@ -39,6 +39,26 @@ class Histogram:
         scale = 1.0 / self.total if self.total > 0 else 0.0
         return self.values * scale, np.sqrt(self.variances) * scale
 
+    def merged(self, factor: int) -> Histogram:
+        """Each `factor` neighbouring bins as one; `factor` divides the number of bins."""
+        values, variances = (part.reshape(-1, factor).sum(axis=1) for part in (self.values, self.variances))
+        return Histogram(self.edges[::factor], values, variances, self.underflow, self.overflow)
+
+
+def readable_factor(histogram: Histogram, entries: float = 8.0) -> int:
+    """How many bins to merge so that the bulk has few empty bins and at least `entries` entries in a typical bin.
+
+    The bulk is the central 96 %; bins finer than a discrete observable's steps leave a comb of empty ones.
+    """
+    factors = [factor for factor in (1, 2, 3, 4, 5, 6, 8, 10) if len(histogram.values) % factor == 0]
+    for factor in factors:
+        values = histogram.merged(factor).values
+        share = np.cumsum(values) / max(values.sum(), 1e-300)
+        bulk = values[np.searchsorted(share, 0.02) : np.searchsorted(share, 0.98) + 1]
+        if len(bulk) and np.mean(bulk == 0) < 0.1 and np.median(bulk) >= entries:
+            return factor
+    return factors[-1]
+
 
 def read_uhi(data: Mapping[str, Any]) -> Histogram:
     """Histogram from UHI JSON (schema 1, one regular or variable axis, any storage with values).

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from facsim.core.errors import FacsimError
-from facsim.report.histograms import FloatArray, Histogram, read_uhi
+from facsim.report.histograms import FloatArray, Histogram, read_uhi, readable_factor
 from facsim.report.rundata import Json, Sample
 
 
@@ -27,6 +27,13 @@ class Observable:
     null: Histogram | None
     generated: dict[str, Histogram] = field(default_factory=dict)
     region: str = "all"
+
+    def readable(self) -> Observable:
+        """The same with bins merged where truth has too few entries, or steps, for them."""
+        factor = readable_factor(self.reference)
+        null = None if self.null is None else self.null.merged(factor)
+        generated = {name: part.merged(factor) for name, part in self.generated.items()}
+        return replace(self, reference=self.reference.merged(factor), null=null, generated=generated)
 
     @property
     def key(self) -> str:

@@ -4,20 +4,36 @@ from __future__ import annotations
 
 import math
 
-from facsim.evaluate.leaderboard import published_rows_for
+from facsim.evaluate.leaderboard import PublishedRow, published_rows_for
 from facsim.report.figures_time import TimePoint
 from facsim.report.rundata import RunData
 from facsim.report.showers import run_geometry
 
+_PARTICLES = {
+    "ds1-photons": ("photon", "gamma"),
+    "ds1-pions": ("pion", "pi+", "pi-"),
+    "ds2": ("electron", "e-"),
+    "ds3": ("electron", "e-"),
+}
+
 
 def published_points(run: RunData, batch: int) -> list[TimePoint]:
-    """AUC-high and CPU time of the submissions on the run's read-out, timed at `batch`; empty on other read-outs."""
+    """AUC-high and CPU time of the submissions for the run's read-out and particle, timed at `batch` (1 or 100).
+
+    Empty for other read-outs, particles and batch sizes.
+    """
     geometry = run_geometry(run)
     if geometry is None or batch not in (1, 100):
         return []
-    points = []
-    for row in published_rows_for(geometry):
-        ms = row.cpu_b1_ms if batch == 1 else row.cpu_b100_ms
-        if not row.is_truth and math.isfinite(ms) and math.isfinite(row.auc_high):
-            points.append(TimePoint(row.model, row.model, "published", ms, row.auc_high))
-    return points
+    fired = (run.config.get("simulate") or {}).get("particle") or geometry.particle
+    particles = set(fired if isinstance(fired, list) else [fired])
+    rows = [row for row in published_rows_for(geometry) if particles <= set(_PARTICLES[row.dataset])]
+    return [
+        TimePoint(row.model, row.model, "published", _time(row, batch), row.auc_high)
+        for row in rows
+        if not row.is_truth and math.isfinite(_time(row, batch)) and math.isfinite(row.auc_high)
+    ]
+
+
+def _time(row: PublishedRow, batch: int) -> float:
+    return row.cpu_b1_ms if batch == 1 else row.cpu_b100_ms

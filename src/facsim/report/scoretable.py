@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from facsim.report.blocks import Cell, Table
 from facsim.report.rundata import Json, RunData, Sample
-from facsim.report.text import DASH, MINUS, SIGMA, count, energy, plus_minus, score_label, significant
+from facsim.report.text import DASH, MINUS, SIGMA, count, energy, listing, plus_minus, score_label, significant
 
 FAMILIES = (
     ("Classifier two-sample tests: 0.5 cannot be told from truth, 1 always can", ("auc",)),
@@ -24,7 +24,6 @@ _VALIDITY = {
     "empty_showers": "showers without any energy",
     "exact_duplicates": "showers equal to an earlier one, cell by cell",
     "response_outside": "showers with a response outside truth's range",
-    "incident_outside": "showers with an incident energy outside truth's range",
 }
 _REST = "Further scores"
 Key = tuple[str, str]
@@ -74,7 +73,7 @@ def _parts(run: RunData, single: bool) -> list[tuple[str, list[list[Cell]]]]:
     for heading, keys in by_family(rows):
         lines = []
         for key in keys:
-            if key[0].startswith(SINGLE) is not single:
+            if key[0].startswith(SINGLE) is not single or not _computed(rows[key]):
                 continue
             lines.append(_line(run, Cell(score_label(key[0]), small=key[1]), rows[key]))
             if key in worst:
@@ -83,6 +82,20 @@ def _parts(run: RunData, single: bool) -> list[tuple[str, list[list[Cell]]]]:
         if lines:
             parts.append((heading, lines))
     return parts
+
+
+def _computed(found: Mapping[str, Json]) -> bool:
+    return any(row.get("value") is not None for row in found.values())
+
+
+def not_computed(run: RunData) -> str:
+    """A sentence on the scores that have no value in any sample; empty when there are none."""
+    reasons: dict[str, list[str]] = {}
+    for key, found in score_rows(run.with_scores).items():
+        if not _computed(found):
+            note = next((str(row["note"]) for row in found.values() if row.get("note")), "no reason is given.")
+            reasons.setdefault(note.rstrip("."), []).append(full_label(key))
+    return " ".join(f"Not computed: {listing(labels)}: {note}." for note, labels in reasons.items())
 
 
 def _line(run: RunData, label: Cell, found: Mapping[str, Json]) -> list[Cell]:
@@ -131,7 +144,7 @@ def validity_table(run: RunData) -> Table | None:
 def _count_cell(value: int | None) -> Cell:
     if value is None:
         return Cell(DASH)
-    return Cell(count(value), mark="" if value else "good", mark_text="" if value else "✓")
+    return Cell(count(value))
 
 
 def null_cell(found: Mapping[str, Json]) -> Cell:

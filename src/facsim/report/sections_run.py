@@ -34,7 +34,9 @@ def training_section(run: RunData) -> Section | None:
 def _training_caption(lines: list[Json]) -> str:
     steps = max(int(r.get("step", 0)) for r in lines)
     spent = float(lines[-1]["time_s"]) - float(lines[0]["time_s"])
-    text = f"{count(steps)} steps in {duration(1000 * spent)}, last loss {significant(float(lines[-1]['loss']), 4)}"
+    text = f"Up to step {count(steps)}"
+    text += f", {duration(1000 * spent)} between the first and the last record" if spent > 0 else ""
+    text += f", last loss {significant(float(lines[-1]['loss']), 4)}"
     checks = [float(r["validation_loss"]) for r in lines if r.get("validation_loss") is not None]
     if checks:
         text += f", last validation loss {significant(checks[-1], 4)}"

@@ -10,6 +10,7 @@ from facsim.report.scoretable import (
     Key,
     by_family,
     full_label,
+    not_computed,
     observables_table,
     regions_table,
     score_rows,
@@ -31,7 +32,9 @@ def scores_section(run: RunData) -> Section | None:
     if resampled:
         blocks.append(Note(_resampling_note(resampled), "aside"))
     rows = score_rows(samples)
-    ordered = [(full_label(key), rows[key]) for _, keys in by_family(rows) for key in keys if _drawn(key, rows[key])]
+    ordered = [
+        (full_label((key[0], "")), rows[key]) for _, keys in by_family(rows) for key in keys if _drawn(key, rows[key])
+    ]
     if ordered:
         body = to_svg(distance_figure(ordered, samples, run.looks), "distance", "Distance of every score from truth")
         caption = (
@@ -40,7 +43,8 @@ def scores_section(run: RunData) -> Section | None:
             "Distance grows with sample size; compare samples within a line rather than lines with each other."
         )
         blocks.append(Picture(body, "What each score sees", caption, wide=True))
-    blocks += [scorecard_table(run), *_controls(run)]
+    missing = not_computed(run)
+    blocks += [scorecard_table(run), *_controls(run), *([Note(missing, "small")] if missing else [])]
     pictures = [picture for picture in (_bins_picture(run), _memory_picture(run)) if picture]
     if pictures:
         blocks.append(Gallery(pictures, 2))
@@ -57,7 +61,8 @@ def scores_section(run: RunData) -> Section | None:
 def _drawn(key: Key, found: dict[str, Json]) -> bool:
     """Whether a score has a line in the overview: one protocol of each, and only what has a distance from truth."""
     name, protocol = key
-    return not name.startswith("w1") and "challenge" not in protocol and any(row.get("z") for row in found.values())
+    community = protocol.startswith(("calochallenge", "jetnet"))
+    return not name.startswith("w1") and not community and any(row.get("z") is not None for row in found.values())
 
 
 def _controls(run: RunData) -> list[Note]:

@@ -173,7 +173,7 @@ def _observable(run: RunData, item: Observable) -> Picture:
     title = words if item.layer is None else f"{words}, layer {item.layer}"
     title += f", {_bin_words(run, item.region)}" if item.region != "all" else ""
     body = to_svg(observable_figure(item, run.looks, run.labels), f"o-{item.key}".replace("/", "-"), title)
-    parts = [f"{_entries(item)}."]
+    parts = [f"{_entries(item, run.labels)}."]
     separations = [
         f"{run.labels[sample.name]} {significant(1e3 * row['value'], 2)}"
         for sample in run.with_scores
@@ -199,13 +199,17 @@ def _bin_words(run: RunData, region: str) -> str:
     return f"{energy(edges[place])} to {energy(edges[place + 1])}" if 0 <= place < len(edges) - 1 else region
 
 
-def _entries(item: Observable) -> str:
+def _entries(item: Observable, labels: dict[str, str]) -> str:
     kind = "cells" if item.name.startswith("cell") else "showers"
     truth = item.reference.total
     generated = [part.total for part in item.generated.values()]
     if all(abs(total - truth) < 0.5 for total in generated):
         return f"{count(truth)} {kind} each"
-    return f"{count(truth)} {kind} of truth, {listing(count(total) for total in generated)} of the samples"
+    if all(abs(total - generated[0]) < 0.5 for total in generated):
+        return f"{count(truth)} {kind} of truth, {count(generated[0])} of each sample"
+    named = [f"{count(part.total)} {labels[name]}" for name, part in item.generated.items()]
+    with_energy = " with energy in this layer" if item.layer is not None else ""
+    return f"{capital(kind)}{with_energy}: {count(truth)} {labels['reference']}, {', '.join(named)}"
 
 
 def profiles_section(run: RunData) -> Section | None:

@@ -10,7 +10,7 @@ from facsim.report.published import published_points
 from facsim.report.render import to_svg
 from facsim.report.rundata import Json, RunData
 from facsim.report.style import AnyFigure
-from facsim.report.text import DASH, TIMES, capital, count, duration, significant, times
+from facsim.report.text import DASH, TIMES, capital, count, duration, listing, significant, times
 from facsim.report.timings import batches, find_timing, timing_rows, truth_ms
 
 SCORE = "auc_high"
@@ -151,11 +151,13 @@ def _time_cell(row: Json | None, slow: float | None) -> Cell:
 
 
 def _check_note(run: RunData) -> Note:
-    passed = run.check.get("passed", run.check.get("ok"))
-    largest = run.check.get("max_difference_MeV", run.check.get("max_difference"))
+    passed, tested = run.check.get("passed"), run.check.get("batches") or []
     text = "Export: the ONNX graph was compared with torch"
+    if tested:
+        text += f" at batch {listing(str(row.get('batch')) for row in tested)}"
     if passed is not None:
         text += " and agrees" if passed else " and does not agree"
-    if largest is not None:
-        text += f", largest difference {significant(float(largest), 2)} MeV in a cell"
+    largest = [row["max_relative_difference_of_cells"] for row in tested if "max_relative_difference_of_cells" in row]
+    if largest:
+        text += f"; the largest relative difference of a cell is {significant(max(largest), 2)}"
     return Note(f"{text}.", "plain" if passed in (True, None) else "warning")
