@@ -92,6 +92,18 @@ def test_cells_are_zero_or_above_threshold(name: str, schema: Schema, batch: Bat
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
+def test_many_showers_are_sampled_in_parts(
+    name: str, schema: Schema, batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sampler = TorchSampler(prepared(name, schema, batch))
+    cond = batch.cond.numpy()[:10]
+    whole = sampler.sample(cond, generator(7))
+    monkeypatch.setattr("facsim.models.sampling.CELLS_AT_ONCE", 3 * 72)
+    np.testing.assert_allclose(sampler.sample(cond, generator(7)), whole, rtol=1e-3, atol=1e-3)
+    assert sampler.sample(cond[:0], generator(7)).shape == (0, 72, 1)
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
 def test_save_and_load_give_the_same_samples(name: str, schema: Schema, batch: Batch, tmp_path: Path) -> None:
     model = prepared(name, schema, batch)
     save_model(model, name, tmp_path)
@@ -107,6 +119,9 @@ def test_unknown_names_and_options_are_refused(schema: Schema, tmp_path: Path) -
         build_model("two-stages", schema, {})
     with pytest.raises(FacsimError, match=r"model.options.widht"):
         build_model("two-stage", schema, {"widht": 3})
+    for options in ({"width": 30}, {"heads": 3}):
+        with pytest.raises(FacsimError, match=r"model.options.heads of 'two-stage': the width .* is not a multiple"):
+            build_model("two-stage", schema, options)
     with pytest.raises(FacsimError, match="holds no trained model"):
         load_model(tmp_path)
 

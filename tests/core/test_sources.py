@@ -131,3 +131,12 @@ def test_batch_rows_follow_the_size_of_an_event() -> None:
     )
     assert batch_rows(grid, megabytes=64) == int(64 * 2**20 / (4 * 40_501))
     assert batch_rows(MemorySource(table(1))) == 10_000
+
+
+def test_files_with_and_without_weights_are_not_joined() -> None:
+    parts = [replace(table(3), weight=weight) for weight in (np.ones(3), None)]
+    source = ConcatSource([MemorySource(part) for part in parts])
+    with pytest.raises(FacsimError, match="some of the files have event weights"):
+        source.labels()
+    with pytest.raises(FacsimError, match="cannot be joined"):
+        source.read(0, 6)

@@ -56,13 +56,14 @@ def test_particles_take_turns_with_every_energy() -> None:
     ("changes", "names"),
     [
         ({}, ["incident_energy"]),
-        ({"angle": {"theta": 0.2, "phi": 1.0}}, ["incident_energy"]),
+        ({"angle": {"theta": 0.0, "phi": 1.0}}, ["incident_energy"]),
+        ({"angle": {"theta": 0.2, "phi": 1.0}}, ["incident_energy", "theta"]),
         ({"angle": {"theta": {"uniform": [0, 0.3]}}}, ["incident_energy", "theta"]),
         ({"position": {"x": {"uniform": [-2, 2]}, "y": {"uniform": [-2, 2]}}}, ["incident_energy", "x", "y"]),
         ({"particle": ["e-", "e+"]}, ["incident_energy", "pdg"]),
     ],
 )
-def test_only_what_varies_is_a_condition(changes: dict[str, Any], names: list[str]) -> None:
+def test_what_varies_or_breaks_the_symmetry_is_a_condition(changes: dict[str, Any], names: list[str]) -> None:
     schema = settings(**changes).shower_schema()
     assert [feature.name for feature in schema.conditions] == names
 

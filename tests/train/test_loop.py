@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from facsim.core.errors import FacsimError
 from facsim.core.events import Events, make_events
@@ -17,10 +21,11 @@ from facsim.core.rng import generator
 from facsim.core.schema import calorimeter_schema
 from facsim.core.sources import MemorySource
 from facsim.data.loader import ShuffledLoader
-from facsim.models.checkpoint import load_model
+from facsim.models.checkpoint import build_model, load_model, save_model
 from facsim.train.ema import EMA
 from facsim.train.loop import Trainer, TrainProgress, one_cycle
 from facsim.train.settings import TrainSettings
+from facsim.train.state import save_state
 
 OPTIONS = {"width": 8, "heads": 2, "depth": 1, "layer_width": 8, "layer_depth": 1}
 
@@ -74,6 +79,57 @@ def test_other_seeds_give_other_weights_and_the_global_generator_is_left_alone(e
     other.run()
     a, b = weights(tmp_path / "a"), weights(tmp_path / "b")
     assert any(not torch.equal(a[name], b[name]) for name in a)
+
+
+def test_a_killed_training_logs_no_step_twice(events: Events, tmp_path: Path) -> None:
+    class Killed(BaseException):
+        pass
+
+    def kill(progress: TrainProgress) -> None:
+        if progress.done == 15:
+            raise Killed
+
+    with pytest.raises(Killed):
+        trainer(events, tmp_path, checkpoint_seconds=1e-9).run(kill)
+    log = tmp_path / "metrics.jsonl"
+    with log.open("a") as handle:
+        handle.write('{"step": 16, "los')
+    trainer(events, tmp_path).run()
+    assert [json.loads(line)["step"] for line in log.read_text().splitlines()] == list(range(1, 25))
+
+
+@pytest.mark.parametrize("content", [b"garbage" * 100, b"\x80\x02junk", b""])
+def test_damaged_state_is_one_sentence(events: Events, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "training.pt").write_bytes(content)
+    with pytest.raises(FacsimError, match=r"training.pt' is damaged \(\w+\): remove it"):
+        trainer(events, tmp_path).run()
+
+
+def refuse(path: Path, content: object) -> int:
+    path.touch()
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_is_one_sentence(events: Events, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = build_model("two-stage", events.schema, OPTIONS)
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    with pytest.raises(FacsimError, match="the disk is full"):
+        save_model(model, "two-stage", tmp_path)
+    with pytest.raises(FacsimError, match="the disk is full"):
+        save_state(tmp_path, {"step": 1})
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_event_weights_are_refused_by_models_that_take_none(events: Events, tmp_path: Path) -> None:
+    with pytest.raises(FacsimError, match="'two-stage' takes no event weights"):
+        trainer(replace(events, weight=np.ones(len(events))), tmp_path)
+
+
+def test_steps_are_not_negative() -> None:
+    for steps in (-1, {"flow": -3}):
+        with pytest.raises(ValidationError, match="cannot be negative"):
+            TrainSettings(steps=steps)
 
 
 def test_steps_must_name_the_phases(events: Events, tmp_path: Path) -> None:

@@ -73,10 +73,16 @@ def make_events(
 
 
 def concatenate(batches: Sequence[Events]) -> Events:
-    """Join batches of one schema."""
+    """Join batches of one schema.
+
+    Raises:
+        FacsimError: there are none, or some have arrays (weights, targets) that others lack.
+    """
     if not batches:
         raise FacsimError("there are no events to join.")
     first = batches[0]
+    if any(b._arrays().keys() != first._arrays().keys() for b in batches):
+        raise FacsimError("events with weights, masks or targets cannot be joined with events that have none.")
     parts: dict[str, Any] = {n: np.concatenate([getattr(b, n) for b in batches]) for n in first._arrays()}
     return replace(first, **parts)
 

@@ -11,6 +11,7 @@ from facsim.core.errors import FacsimError
 from facsim.core.geometry import CylinderGeometry
 
 Representation = Literal["table", "grid", "cloud"]
+AXIAL_CONDITIONS = ("incident_energy", "pdg")
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,12 @@ class Schema:
         if name not in names:
             raise FacsimError(f"the events have no condition '{name}'; they have {names}.")
         return names.index(name)
+
+    @property
+    def is_axial(self) -> bool:
+        """Whether a shower turned about the particle's axis is as likely as before: nothing but energy and particle is
+        known of it. An angle or a position breaks the symmetry."""
+        return all(feature.name in AXIAL_CONDITIONS for feature in self.conditions)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready description; `from_dict` is its inverse."""

@@ -63,6 +63,8 @@ def _labels(events: Events) -> Labels:
 
 def _join_labels(parts: Sequence[Labels]) -> Labels:
     weights = [part.weight for part in parts if part.weight is not None]
+    if weights and len(weights) < len(parts):
+        raise FacsimError("some of the files have event weights and others have none.")
     return Labels(
         np.concatenate([part.cond for part in parts]),
         np.concatenate([part.event_id for part in parts]),

@@ -7,7 +7,7 @@ import numpy as np
 from facsim.core.errors import FacsimError
 from facsim.core.events import Events, EventSource, concatenate
 from facsim.core.rng import generator
-from facsim.core.sources import batch_rows
+from facsim.core.sources import SubsetSource, batch_rows
 
 
 class ShuffledLoader:
@@ -54,10 +54,11 @@ class ShuffledLoader:
                 self._events = self.source.read(0, len(self.source))
             else:
                 rng = generator(self.seed, "buffer", self.buffer)
-                starts = rng.permutation(np.arange(0, len(self.source), self._block))[: self._rows // self._block]
+                starts = rng.permutation(np.arange(0, len(self.source), self._block))[: -(-self._rows // self._block)]
                 stops = np.minimum(starts + self._block, len(self.source))
-                blocks = [self.source.read(int(a), int(b)) for a, b in zip(starts, stops, strict=True)]
-                self._events = concatenate(blocks)
+                chosen = np.concatenate([np.arange(a, b) for a, b in zip(starts, stops, strict=True)])
+                self._events = None  # the old buffer goes before the new one comes
+                self._events = SubsetSource(self.source, np.sort(chosen)).read(0, len(chosen))
             self._loaded = self.buffer
         return self._events
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from facsim.core.errors import FacsimError
 from facsim.core.schema import Schema
@@ -18,8 +18,9 @@ from facsim.models import MODELS, EventModel
 def save_model(model: EventModel, name: str, folder: Path) -> None:
     """Write the weights and description of `model`, registered as `name`, to `folder`, atomically."""
     folder.mkdir(parents=True, exist_ok=True)
+    tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
     with atomic_path(folder / "weights.safetensors") as temporary:
-        save_file({key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}, temporary)
+        temporary.write_bytes(save(tensors))  # save_file tells of a full disk in an error of its own
     description = {"model": name, "options": model.options.model_dump(), "schema": model.schema.to_dict()}
     write_json(folder / "model.json", description)
 
@@ -38,7 +39,8 @@ def build_model(name: str, schema: Schema, options: dict[str, object]) -> EventM
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise FacsimError(f"model.options.{where} of '{name}': {first['msg']} (got {first['input']!r}).") from None
+        what = first["msg"].removeprefix("Value error, ")
+        raise FacsimError(f"model.options.{where} of '{name}': {what} (got {first['input']!r}).") from None
     return kind(schema, checked)
 
 

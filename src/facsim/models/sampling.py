@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from facsim.models.base import EventModel, NoiseSpec
 
+CELLS_AT_ONCE = 1 << 23
+"""Cells that are sampled together at most; the quantile functions hold some hundred bytes for each."""
+
 
 def draw_noise(model: EventModel, n: int, rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
     """The model's noise arrays for `n` events, float32, drawn from `rng` in the order of `noise_spec`."""
@@ -44,8 +47,16 @@ class TorchSampler:
 
     def sample(self, cond: NDArray[Any], rng: np.random.Generator) -> NDArray[np.float32]:
         """Events (N, V, 1), MeV for showers, at the conditions (N, K)."""
-        noise = {k: torch.from_numpy(v).to(self.device) for k, v in draw_noise(self.model, len(cond), rng).items()}
+        noise = draw_noise(self.model, len(cond), rng)
+        geometry = self.model.schema.geometry
+        step = max(1, CELLS_AT_ONCE // (1 if geometry is None else geometry.n_cells))
+        parts = [slice(first, first + step) for first in range(0, max(len(cond), 1), step)]
+        showers = [self._sample(cond[part], {name: values[part] for name, values in noise.items()}) for part in parts]
+        return showers[0] if len(showers) == 1 else np.concatenate(showers)
+
+    def _sample(self, cond: NDArray[Any], noise: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+        there = {name: torch.from_numpy(values).to(self.device) for name, values in noise.items()}
         with torch.inference_mode():
-            x = self.model.sample(torch.as_tensor(cond, dtype=torch.float32, device=self.device), noise)
+            x = self.model.sample(torch.as_tensor(cond, dtype=torch.float32, device=self.device), there)
         out: NDArray[np.float32] = x.float().cpu().numpy()
         return out

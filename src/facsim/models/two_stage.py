@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal, cast
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from torch import Tensor
 
 from facsim.core.errors import FacsimError
@@ -31,9 +31,17 @@ class TwoStageOptions(BaseModel):
     solver: Literal["euler", "heun", "midpoint"] = "euler"
     width: int = Field(64, ge=8, description="token width of the pattern network")
     depth: int = Field(3, ge=1, description="transformer blocks of the pattern network")
-    heads: int = Field(4, ge=1)
+    heads: int = Field(4, ge=1, validate_default=True, description="attention heads; they share the width")
     layer_width: int = Field(192, ge=8, description="width of the layer network")
     layer_depth: int = Field(3, ge=1)
+
+    @field_validator("heads")
+    @classmethod
+    def _share_the_width(cls, heads: int, info: ValidationInfo) -> int:
+        width = info.data.get("width", heads)
+        if width % heads:
+            raise ValueError(f"the width {width} is not a multiple of the number of heads")
+        return heads
 
 
 class TwoStageShower(EventModel):
@@ -49,6 +57,7 @@ class TwoStageShower(EventModel):
     """
 
     phases = ("layer-marginals", "layer-flow", "pattern-marginals", "pattern-flow")
+    weights = "none"
     Options = TwoStageOptions
 
     options: TwoStageOptions
@@ -119,17 +128,15 @@ class TwoStageShower(EventModel):
             return {"nll": self.layers.nll(cells.flatten(2), energy, features, dither)}
         if phase == "layer-flow":
             z = self._layer_latents(cells, energy, features, generator)
-            return self.layer_flow.losses(Batch(z, features, batch.weight), "flow", generator)
+            return self.layer_flow.losses(Batch(z, features), "flow", generator)
         context = self._context(cells, energy, features)
         if phase == "pattern-marginals":
             return {"nll": self.pattern.nll(cells, context)}
-        if self.conditioning.only_energy_varies:
+        if self.schema.is_axial:
             cells = _rotate_and_flip(cells, generator)
         z = self._pattern_latents(cells, context, generator)
         importance = self.pattern.occupancy(context).expand_as(z)
-        return self.pattern_flow.weighted_losses(
-            Batch(z, context, batch.weight), importance / importance.mean(), generator
-        )
+        return self.pattern_flow.weighted_losses(Batch(z, context), importance / importance.mean(), generator)
 
     @torch.no_grad()
     def begin_phase(self, phase: str, batch: Batch, generator: torch.Generator) -> None:

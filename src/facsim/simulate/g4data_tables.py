@@ -21,7 +21,6 @@ BARN_PER_CM2_PER_MOL = 1 / 0.602214076
 MM2_PER_BARN = 1e-22
 SELTZER_BERGER = Path("data") / "bremsstrahlung_seltzer_berger1986.txt"
 XRAYDB = Path("xraydb.sqlite")
-MAX_Z = 98
 
 
 def package_file(package: str, name: Path) -> Path:

@@ -156,7 +156,10 @@ def draw_table(
 
 
 def condition_columns(particles: Sequence[Particle], angle: Angle, position: Position) -> list[int]:
-    """Columns of the table that are conditions of the showers: the energy, and what varies between events."""
+    """Columns of the table that are conditions of the showers: the energy, and what varies between events.
+
+    A polar angle is one even when it is fixed, unless it is zero, because it breaks the symmetry about the axis.
+    """
     spreads = (angle.theta, angle.phi, position.x, position.y)
-    varying = [i for i, spread in enumerate(spreads, start=1) if spread.uniform is not None]
-    return [0, *varying, *([5] if len(set(particles)) > 1 else [])]
+    known = [i for i, spread in enumerate(spreads, start=1) if spread.uniform is not None or (i == 1 and spread.fixed)]
+    return [0, *known, *([5] if len(set(particles)) > 1 else [])]

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from scipy.spatial import cKDTree
 
 IntArray = NDArray[np.int64]
-BREAKS_SYMMETRY = ("theta", "phi", "x", "y")
 # Conditions are jittered by this fraction of their spread so that events at equal conditions are drawn alike.
 JITTER = 1e-3
 
@@ -71,8 +70,9 @@ class ShowerLibrary(Baseline):
     """Truth showers nearest in condition, scaled by the ratio of incident energies, rotated by whole sectors.
 
     For each shower one of the `nearest` stored events closest in ln E (and in the other conditions, each in units of
-    its spread; particle types never mix) is drawn. Showers are not rotated when the conditions contain an angle or a
-    position, which break the symmetry. Cells below the geometry's threshold after scaling are zero.
+    its spread; particle types never mix) is drawn. Showers are not rotated when the conditions contain more than energy
+    and particle: an angle or a position breaks the symmetry. Cells below the geometry's threshold after scaling are
+    zero.
 
     Args:
         nearest: how many neighbours a shower is drawn from.
@@ -137,16 +137,13 @@ class ShowerLibrary(Baseline):
         rows, cell, energy = self._showers.take(source)
         column = self._schema.condition_index("incident_energy")
         scaled = energy * (cond[:, column] / self._cond[source, column])[rows]
-        if self.rotates and not self._breaks_symmetry():
+        if self.rotates and self._schema.is_axial:
             step = rng.integers(0, sector_steps(geometry), len(cond))
             cell = rotate_cells(cell, step[rows], geometry)
         kept = scaled >= geometry.threshold
         x = np.zeros((len(cond), geometry.n_cells, 1), np.float32)
         x[rows[kept], cell[kept], 0] = scaled[kept]
         return Sampled(x, self._ids[source])
-
-    def _breaks_symmetry(self) -> bool:
-        return any(feature.name in BREAKS_SYMMETRY for feature in self._schema.conditions)
 
     @property
     def memory_bytes(self) -> int:

@@ -89,7 +89,7 @@ class ShowerSimulation(Section):
         return condition_columns(self.particle, self.angle, self.position)
 
     def shower_schema(self, provenance: dict[str, Any] | None = None) -> Schema:
-        """Schema of the showers; the conditions are the incident energy and what varies between events."""
+        """Schema of the showers; the conditions are those of `gun.condition_columns`."""
         name = CHALLENGE_NAMES.get(self.particle[0], "muon")
         conditions = tuple(COLUMNS[i] for i in self.condition_columns)
         return calorimeter_schema(self.detector.geometry(name), conditions, provenance)

@@ -15,6 +15,7 @@ import torch
 from facsim.core.errors import FacsimError
 from facsim.core.events import Events, EventSource
 from facsim.core.rng import integer_seed
+from facsim.core.store import atomic_path
 from facsim.data.loader import ShuffledLoader
 from facsim.models.base import Batch, EventModel
 from facsim.models.checkpoint import build_model, save_model
@@ -91,6 +92,7 @@ class Trainer:
             torch.manual_seed(integer_seed(seed, "weights"))
             self.model = build_model(name, train.schema, options).to(self.device)
         _check_steps(self.model, settings)
+        _check_weights(self.model, name, train)
         self.loader = ShuffledLoader(train, settings.batch_size, integer_seed(seed, "batches"), settings.memory)
         n_validation = 0 if validation is None else min(512, len(validation))
         self.validation = validation.read(0, n_validation) if validation is not None and n_validation else None
@@ -117,6 +119,7 @@ class Trainer:
         saved = load_state(self.folder, self.device)
         if saved is not None:
             self._restore(saved)
+            self._forget_rows_after(self.done)
         else:
             (self.folder / "metrics.jsonl").unlink(missing_ok=True)
         while self.phase < len(self.model.phases):
@@ -209,6 +212,14 @@ class Trainer:
         with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as handle:
             handle.write(json.dumps(row) + "\n")
 
+    def _forget_rows_after(self, done: int) -> None:
+        """Drop what a killed training logged after its last checkpoint: those steps are done again."""
+        path = self.folder / "metrics.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
+        kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= done]
+        with atomic_path(path) as temporary:
+            temporary.write_text("".join(kept), encoding="utf-8")
+
     def _state(self, optimiser: torch.optim.Optimizer, ema: EMA) -> dict[str, Any]:
         return {
             "phase": self.phase,
@@ -233,4 +244,12 @@ def _check_steps(model: EventModel, settings: TrainSettings) -> None:
     if isinstance(settings.steps, dict) and set(settings.steps) != set(model.phases):
         raise FacsimError(
             f"train.steps must name the phases {list(model.phases)} of the model, not {sorted(settings.steps)}."
+        )
+
+
+def _check_weights(model: EventModel, name: str, train: EventSource) -> None:
+    if model.weights == "none" and len(train) and train.read(0, 1).weight is not None:
+        raise FacsimError(
+            f"the model '{name}' takes no event weights, but the training events have them: "
+            "leave 'weight' out of the mapping, or resample the events by weight first."
         )

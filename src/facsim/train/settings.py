@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class TrainSettings(BaseModel):
@@ -22,6 +22,13 @@ class TrainSettings(BaseModel):
     checkpoint_seconds: float = Field(30.0, gt=0)
     fit_events: int = Field(4096, ge=16, description="events used for closed-form fits before a phase")
     memory: float = Field(2e9, gt=0, description="bytes of training events kept in memory; more is streamed")
+
+    @field_validator("steps")
+    @classmethod
+    def _not_negative(cls, steps: dict[str, int] | int) -> dict[str, int] | int:
+        if any(count < 0 for count in ([steps] if isinstance(steps, int) else steps.values())):
+            raise ValueError(f"numbers of steps cannot be negative, as in {steps}")
+        return steps
 
     def steps_of(self, phase: str) -> int:
         """Optimiser steps of `phase`."""

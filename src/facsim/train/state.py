@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ def save_state(folder: Path, state: dict[str, Any] | None) -> None:
     if state is None:
         path.unlink(missing_ok=True)
         return
+    buffer = BytesIO()
+    torch.save(state, buffer)
     with atomic_path(path) as temporary:
-        torch.save(state, temporary)
+        temporary.write_bytes(buffer.getbuffer())  # torch tells of a full disk in an error of its own
 
 
 def load_state(folder: Path, device: torch.device) -> dict[str, Any] | None:
@@ -32,6 +35,7 @@ def load_state(folder: Path, device: torch.device) -> dict[str, Any] | None:
         return None
     try:
         state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError) as error:
-        raise FacsimError(f"'{path}' cannot be read ({error}): remove it to train from the start.") from None
+    except Exception as error:  # torch has a different one for every kind of damage
+        kind = type(error).__name__
+        raise FacsimError(f"'{path}' is damaged ({kind}): remove it to train from the start.") from error
     return state

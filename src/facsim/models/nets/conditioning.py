@@ -33,11 +33,6 @@ class Conditioning(nn.Module):
         self.mean.copy_(columns.mean(0))
         self.scale.copy_(torch.where(std > 1e-6 * self.mean.abs() + 1e-9, 1 / std.clamp(min=1e-12), 0.0))
 
-    @property
-    def only_energy_varies(self) -> bool:
-        """True when no condition beside the energy varied in training."""
-        return not bool((self.scale[1:] > 0).any())
-
     def forward(self, cond: Tensor) -> Tensor:
         columns = (self._columns(cond) - self.mean) * self.scale
         x = columns[:, :1]
