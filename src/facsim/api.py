@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from facsim.config import DataConfig, RunConfig, load_config, recipe
 from facsim.core.errors import FacsimError
+from facsim.core.store import atomic_path
 from facsim.info import describe as info
 from facsim.pipeline import Done, check_extras, check_upstream, find_stages, reason, run_stage, stages_of
 from facsim.pipeline.terminal import Terminal
@@ -152,14 +153,14 @@ def init(task: str = "calorimeter", path: str | Path | None = None) -> Path:
     """Write the commented configuration of `task`; by default `<task>.yaml` in the working directory.
 
     Raises:
-        FacsimError: unknown task, or the file exists already.
+        FacsimError: unknown task, the file exists already, or it cannot be written.
     """
     source = recipe(task)
     target = Path(path or f"{task}.yaml")
     if target.exists():
         raise FacsimError(f"'{target}' exists already: choose another name, or remove it first.")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
+    with atomic_path(target) as temporary:
+        shutil.copyfile(source, temporary)
     return target
 
 
@@ -189,19 +190,16 @@ def score(
     """
     from facsim.pipeline.score import score as score_paths  # noqa: PLC0415  heavy
 
-    reporter: Reporter = Terminal()
-    with reporter.progress("judging") as advance:
-        card = score_paths(
-            Path(reference),
-            Path(generated),
-            None if train is None else Path(train),
-            geometry=geometry,
-            mapping=mapping,
-            out=None if out is None else Path(out),
-            seed=seed,
-        )
-        advance(1.0, "")
-    return card
+    return score_paths(
+        Path(reference),
+        Path(generated),
+        None if train is None else Path(train),
+        geometry=geometry,
+        mapping=mapping,
+        out=None if out is None else Path(out),
+        seed=seed,
+        reporter=Terminal(),
+    )
 
 
 def _reporter(options: RunOptions) -> Reporter:

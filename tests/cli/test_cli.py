@@ -49,7 +49,7 @@ def test_help_lists_every_verb_in_full() -> None:
     code, out, _ = _call("--help")
     assert code == 0
     assert all(f"  {verb} " in out for verb in VERBS)
-    assert "..." not in out
+    assert "..." not in out.partition("Commands:")[2]
 
 
 def test_version_is_told() -> None:
@@ -70,6 +70,14 @@ def test_init_writes_the_recipe_and_keeps_what_is_there(in_tmp: Path) -> None:
     assert (code, out) == (1, "")
     assert "exists already" in err
     assert (in_tmp / "calorimeter.yaml").read_text() == text
+
+
+def test_init_says_when_it_cannot_write(in_tmp: Path) -> None:
+    (in_tmp / "a").write_text("not a folder")
+    code, out, err = _call("init", "--out", "a/b.yaml")
+    assert (code, out) == (1, "")
+    assert err.startswith("facsim: cannot write 'a/b.yaml': ")
+    assert err.count("\n") == 1
 
 
 def test_json_of_init(in_tmp: Path) -> None:

@@ -21,7 +21,7 @@ def sentence(error: ValidationError, model: type[BaseModel], above: tuple[str, .
     first, *others = sorted(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
     keys = [str(part) for part in first["loc"]]
     path = ".".join([*above, *keys])
-    more = f" ({len(others)} more problems after this one)" if others else ""
+    more = f" ({len(others)} more problem{'s' * (len(others) > 1)} after this one)" if others else ""
     if first["type"] == "extra_forbidden":
         prefix = ".".join([*above, *keys[:-1], ""]).lstrip(".")
         hint = nearest(keys[-1], _fields(model, keys[:-1]), prefix)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from facsim.core.store import write_json
 from facsim.data import open_events
+from facsim.data.checks import check_events
 from facsim.evaluate.files import score_files
 from facsim.evaluate.scorecard import Scorecard
+from facsim.run import Reporter
 
 OWN_NAMES = ("timing", "steps")
 
@@ -22,8 +24,11 @@ def score(
     mapping: str | Path | None,
     out: Path | None,
     seed: int,
+    reporter: Reporter,
 ) -> Scorecard:
     """Scorecard of the events in `generated` against truth; arguments as for `facsim.score`.
+
+    What looks wrong in a file, such as its units, is said in the card's notes.
 
     Raises:
         FacsimError: files that are broken, of different geometries, or too small.
@@ -32,7 +37,12 @@ def score(
     truth, judged = opened(reference), opened(generated)
     trained = None if train is None else opened(train)
     name = f"{generated.stem}-sample" if generated.stem in OWN_NAMES else generated.stem
-    card, histograms = score_files(truth, judged, seed=seed, name=name, train=trained)
+    files = [(reference, truth), (generated, judged)]
+    warnings = [text for path, source in files for text in check_events(source, str(path)).warnings]
+    with reporter.progress("judging") as advance:
+        card, histograms = score_files(truth, judged, seed=seed, name=name, train=trained)
+        advance(1.0, "")
+    card.notes.extend(f"warning: {text}" for text in warnings)
     if out is not None:
         from facsim.report.page import write_report  # noqa: PLC0415  matplotlib is heavy
 
