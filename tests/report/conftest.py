@@ -146,7 +146,7 @@ def scorecard_file(name: str, bins: list[float]) -> dict[str, Any]:
         },
         "controls": {"auc_high/all": {"distortion": "cells x 1.02", "value": 0.561, "error": 0.009, "seen": True}},
         "notes": ["a note of the evaluation"],
-        "validity": {"negative_cells": 0, "exact_duplicates": 7, "ok": False},
+        "validity": {"negative_cells": 3, "exact_duplicates": 7, "reference": {"negative_cells": 0}},
     }
 
 

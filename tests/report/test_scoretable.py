@@ -90,9 +90,9 @@ def test_validity_counts(full_run: Path) -> None:
     table = validity_table(load_run(full_run))
     assert table is not None
     ((_, rows),) = table.parts
-    assert [(row[0].text, row[1].text, row[1].mark) for row in rows] == [
-        ("cells with negative energy", "0", ""),
-        ("showers equal to an earlier one, cell by cell", "7", ""),
+    assert [(row[0].text, row[1].text, row[2].text, row[2].mark) for row in rows] == [
+        ("cells with negative energy", "0", "3", "poor"),
+        ("showers equal to an earlier one, cell by cell", "\u2013", "7", ""),
     ]
 
 

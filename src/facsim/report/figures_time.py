@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -160,7 +161,7 @@ def training_figure(records: Sequence[Json], part: str) -> Figure:
     lines = [r for r in records if r.get("part") == part]
     time = np.array([r["time_s"] for r in lines], dtype=np.float64)
     loss = np.array([r["loss"] for r in lines], dtype=np.float64)
-    few = {"marker": "o", "ms": 3.5} if len(loss) < 4 else {}
+    few: dict[str, Any] = {"marker": "o", "ms": 3.5} if len(loss) < 4 else {}
     axes.plot(time, loss, color="#b4bac1", lw=0.8, label="training", **few)
     if len(loss) > 20:
         width = max(3, len(loss) // 25)

@@ -19,12 +19,15 @@ FAMILIES = (
 SINGLE = ("separation", "w1")
 WORST = "worst"
 _VALIDITY = {
+    "cells_not_finite": "cells that are not finite",
     "negative_cells": "cells with negative energy",
     "cells_below_threshold": "cells with energy below the read-out threshold",
     "empty_showers": "showers without any energy",
     "exact_duplicates": "showers equal to an earlier one, cell by cell",
+    "cell_above_incident": "showers with a cell above the incident energy",
     "response_outside": "showers with a response outside truth's range",
 }
+_IMPOSSIBLE = ("cells_not_finite", "negative_cells", "cells_below_threshold")
 _REST = "Further scores"
 Key = tuple[str, str]
 
@@ -132,19 +135,20 @@ def validity_table(run: RunData) -> Table | None:
     samples = [sample for sample in run.with_scores if (sample.scorecard or {}).get("validity")]
     lines = []
     for key, words in _VALIDITY.items():
-        counts = [(sample.scorecard or {})["validity"].get(key) for sample in samples]
+        found = [(sample.scorecard or {})["validity"] for sample in samples]
+        counts = [(found[0].get("reference") or {}).get(key) if found else None, *(part.get(key) for part in found)]
         if any(value is not None for value in counts):
-            lines.append([Cell(words), *(_count_cell(value) for value in counts)])
+            lines.append([Cell(words), *(_count_cell(value, key in _IMPOSSIBLE) for value in counts)])
     if not lines:
         return None
-    columns = ["count", *(sample.label for sample in samples)]
+    columns = ["count", run.truth_name, *(sample.label for sample in samples)]
     return Table(columns, [("", lines)], "Are the showers possible at all?")
 
 
-def _count_cell(value: int | None) -> Cell:
+def _count_cell(value: int | None, impossible: bool) -> Cell:
     if value is None:
         return Cell(DASH)
-    return Cell(count(value))
+    return Cell(count(value), mark="poor", mark_text="✕ impossible") if value and impossible else Cell(count(value))
 
 
 def null_cell(found: Mapping[str, Json]) -> Cell:

@@ -25,7 +25,8 @@ def speed_section(run: RunData) -> Section | None:
         blocks.append(Gallery(pictures, 2))
     if rows:
         blocks.append(_timing_table(run, rows))
-        blocks += [Note(capital(str(note))) for note in run.timing.get("notes", [])]
+        notes = [capital(str(note).rstrip(".")) for note in run.timing.get("notes", [])]
+        blocks += [Note(f"{'. '.join(notes)}.", "small")] if notes else []
     if run.check:
         blocks.append(_check_note(run))
     if not blocks:
@@ -74,8 +75,8 @@ def _quality_picture(run: RunData, batch: int) -> Picture | None:
     if published:
         caption += (
             f" Grey: the {len(published)} published CaloChallenge models on this read-out. They were trained and "
-            "judged on other showers (1 GeV to 1 TeV), with another classifier training and timed on other hardware: "
-            "context, not a ranking."
+            "judged on the challenge's own showers, at other energies, by another classifier training, and timed on "
+            "other hardware: context, not a ranking."
         )
     title = f"Quality against time, {'one shower at a time' if batch == 1 else f'{batch} showers at a time'}"
     return Picture(to_svg(figure, f"time-{batch}", title), title, caption)
