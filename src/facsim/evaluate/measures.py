@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,14 +65,18 @@ class Regions:
             yield f"E{k + 1}", low, math.inf if k == last else self.edges[k + 1]
 
 
-def measure(a: ShowerSample, b: ShowerSample, regions: Regions, seed: int) -> Measures:
-    """Everything that is known about sample `b` against the reference `a`."""
+def measure(a: ShowerSample, b: ShowerSample, regions: Regions, seed: int, community: bool = True) -> Measures:
+    """Everything that is known about sample `b` against the reference `a`.
+
+    `community`: whether the batched protocols of FPD and KPD are computed where there are enough showers.
+    """
     found = Measures()
     for name, result in classifiers(a, b, seed).items():
         found.numbers.update(auc_numbers(name, result, a, b, regions))
     _observables(found, a, b, "all")
     _pooled(found, a, b, seed)
     _distances(found, a, b, seed, "all", np.ones(len(a), dtype=bool), np.ones(len(b), dtype=bool))
+    _batched(found, a, b, seed, community)
     for region, low, high in regions.bounds():
         in_a, in_b = a.inside(low, high), b.inside(low, high)
         if min(in_a.sum(), in_b.sum()) < FEWEST_IN_REGION:
@@ -157,29 +161,24 @@ def _distances(
     in_a: NDArray[np.bool_],
     in_b: NDArray[np.bool_],
 ) -> None:
-    """FPD of all showers and KPD of the subsets; the batched protocols only with as many showers as they ask for."""
-    x, y = a.features[in_a], b.features[in_b]
-    counts = (len(x), len(y))
-    found.numbers["fpd", STRICT, region] = Measured(*fpd(x, y, STRICT, seed=seed), counts)
+    """Strict FPD of all showers and strict KPD of the subsets."""
+    x, y = (s.features if chosen.all() else s.features[chosen] for s, chosen in ((a, in_a), (b, in_b)))
+    found.numbers["fpd", STRICT, region] = Measured(*fpd(x, y, STRICT, seed=seed), (len(x), len(y)))
     few_x, few_y = a.features[a.picked][in_a[a.picked]], b.features[b.picked][in_b[b.picked]]
     few = (len(few_x), len(few_y))
     if min(few) >= FEWEST_IN_REGION:
         found.numbers["kpd", STRICT, region] = Measured(*kpd(few_x, few_y, STRICT, seed=seed), few)
-    if region != "all":
-        return
-    found.numbers.update(_batched("fpd", MIN_SAMPLES, counts))
-    found.numbers.update(_batched("kpd", BATCH_SIZE, counts))
-    for name, protocol, _ in [key for key, number in found.numbers.items() if number.status == "computable"]:
-        function = fpd if name == "fpd" else kpd
-        found.numbers[name, protocol, region] = Measured(*function(x, y, protocol, seed=seed), counts)
 
 
-def _batched(name: str, needed: Mapping[str, int], counts: tuple[int, int]) -> dict[Key, Measured]:
-    """Entries of the batched protocols: to be computed, or why not."""
-    found: dict[Key, Measured] = {}
-    for protocol, least in needed.items():
-        enough = min(counts) >= least
-        note = "" if enough else f"this protocol is defined from {least} showers a sample; there are {min(counts)}."
-        status = "computable" if enough else "not computed"
-        found[name, protocol, "all"] = Measured(math.nan, math.nan, counts, status, note)
-    return found
+def _batched(found: Measures, a: ShowerSample, b: ShowerSample, seed: int, community: bool) -> None:
+    """The batched protocols of FPD and KPD, or why they were not computed."""
+    counts = (len(a), len(b))
+    for name, function, needed in (("fpd", fpd, MIN_SAMPLES), ("kpd", kpd, BATCH_SIZE)):
+        for protocol, least in needed.items():
+            number = Measured(math.nan, math.nan, counts, "not computed", "switched off by the option 'community'.")
+            if min(counts) < least:
+                note = f"this protocol is defined from {least} showers a sample; there are {min(counts)}."
+                number = replace(number, note=note)
+            elif community:
+                number = Measured(*function(a.features, b.features, protocol, seed=seed), counts)
+            found.numbers[name, protocol, "all"] = number

@@ -19,8 +19,6 @@ from facsim.core.sources import batch_rows
 from facsim.evaluate.cells import CellFeatures
 from facsim.physics.calo import Observations, collect
 
-FloatArray = NDArray[np.float64]
-
 
 @dataclass(frozen=True)
 class ShowerSample:
@@ -40,9 +38,9 @@ class ShowerSample:
         return len(self.observations)
 
     @cached_property
-    def features(self) -> FloatArray:
-        """High-level features of all showers, (N, D)."""
-        return self.observations.features
+    def features(self) -> NDArray[np.float32]:
+        """High-level features of all showers, (N, D); in float32, as the observables they are made from."""
+        return self.observations.features.astype(np.float32)
 
     @property
     def groups(self) -> NDArray[np.int64]:

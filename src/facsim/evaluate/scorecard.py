@@ -39,11 +39,13 @@ class ScorecardOptions:
         energy_bins: quantile bins of the reference's incident energy.
         most: showers a sample that classifiers and kernel metrics see, at most (a seeded subset).
         most_memory: generated showers in the memorisation check, at most.
+        community: compute the batched protocols of FPD and KPD where there are enough showers (minutes of one core).
     """
 
     energy_bins: int = 4
     most: int = 3000
     most_memory: int = 1000
+    community: bool = True
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ class Judge:
     @cached_property
     def null_measures(self) -> Measures:
         """Truth against truth."""
-        return measure(self.reference, self.null, self.regions, self.seed)
+        return measure(self.reference, self.null, self.regions, self.seed, self.options.community)
 
     @cached_property
     def control(self) -> dict[Key, Measured]:
@@ -170,7 +172,7 @@ class Judge:
         check_alike([("reference", self.reference_source), ("generated", generated)])
         _check_size("generated", generated)
         sample = take_sample(generated, self.seed, self.options.most)
-        measures = measure(self.reference, sample, self.regions, self.seed)
+        measures = measure(self.reference, sample, self.regions, self.seed, self.options.community)
         scores = [self._score(key, number) for key, number in measures.numbers.items()]
         if self.train_source is not None:
             scores += memorisation(
