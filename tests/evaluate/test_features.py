@@ -15,8 +15,9 @@ from facsim.core.sources import MemorySource
 from facsim.evaluate import families
 from facsim.evaluate.cells import CellFeatures
 from facsim.evaluate.histograms import comparison_histograms
-from facsim.evaluate.measures import Regions
+from facsim.evaluate.measures import Measures, Regions, batched_distances
 from facsim.evaluate.sample import take_sample
+from facsim.metrics.kernel import kpd
 from facsim.physics.calo import collect
 from facsim.physics.geometries import GEOMETRIES
 from facsim.physics.observables import OBSERVABLES
@@ -108,6 +109,17 @@ def test_an_observable_that_never_varies_has_no_distance(toy_showers):
     a = collect(toy_showers(60, 1))
     a.obs["e_ratio"][:] = 1.0
     assert families.wasserstein(OBSERVABLES["e_ratio"], a, a) is None
+
+
+def test_batched_protocols_run_from_the_size_they_are_defined_at(toy_showers):
+    a, b = (take_sample(toy_showers(5000, seed), 1, 50) for seed in (1, 2))
+    found = Measures()
+    batched_distances(found, a, b, 1, community=True)
+    number = found.numbers["kpd", "jetnet-0.2.5", "all"]
+    assert (number.value, number.error) == kpd(a.features, b.features, "jetnet-0.2.5", seed=1)
+    assert "10000 showers" in found.numbers["kpd", "calochallenge-2022", "all"].note
+    batched_distances(found, a, b, 1, community=False)
+    assert "switched off" in found.numbers["kpd", "jetnet-0.2.5", "all"].note
 
 
 def test_regions_are_quantiles_and_cover_everything():

@@ -76,7 +76,7 @@ def measure(a: ShowerSample, b: ShowerSample, regions: Regions, seed: int, commu
     _observables(found, a, b, "all")
     _pooled(found, a, b, seed)
     _distances(found, a, b, seed, "all", np.ones(len(a), dtype=bool), np.ones(len(b), dtype=bool))
-    _batched(found, a, b, seed, community)
+    batched_distances(found, a, b, seed, community)
     for region, low, high in regions.bounds():
         in_a, in_b = a.inside(low, high), b.inside(low, high)
         if min(in_a.sum(), in_b.sum()) < FEWEST_IN_REGION:
@@ -170,7 +170,7 @@ def _distances(
         found.numbers["kpd", STRICT, region] = Measured(*kpd(few_x, few_y, STRICT, seed=seed), few)
 
 
-def _batched(found: Measures, a: ShowerSample, b: ShowerSample, seed: int, community: bool) -> None:
+def batched_distances(found: Measures, a: ShowerSample, b: ShowerSample, seed: int, community: bool) -> None:
     """The batched protocols of FPD and KPD, or why they were not computed."""
     counts = (len(a), len(b))
     for name, function, needed in (("fpd", fpd, MIN_SAMPLES), ("kpd", kpd, BATCH_SIZE)):
