@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, StepPatch
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from facsim.report.histograms import FloatArray, Histogram, occupied_range, ratio, relative_error
@@ -41,11 +41,11 @@ def observable_figure(
     low, high = occupied_range([item.reference, *item.generated.values()])
     _truth_histogram(top, item.reference)
     if item.null is not None:
-        top.stairs(item.null.fractions()[0], item.null.edges, color=NULL, lw=1.0, zorder=3)
+        _stairs(top, item.null.fractions()[0], item.null.edges, color=NULL, lw=1.0, zorder=3)
     for name, histogram in reversed(item.generated.items()):
         look = looks[name]
         values, errors = histogram.fractions()
-        top.stairs(values, histogram.edges, color=look.colour, ls=look.dash, lw=look.width, zorder=5)
+        _stairs(top, values, histogram.edges, color=look.colour, ls=look.dash, lw=look.width, zorder=5)
         if look.width > 1.5:
             _band(top, histogram.edges, values - errors, values + errors, look.colour, 0.22)
     _ratios(bottom, item, looks)
@@ -72,16 +72,16 @@ def profile_figure(
     shown = values > 0
     safe = np.where(shown, values, np.nan)
     edges = _edges_around(item.centres)
-    top.stairs(values, edges, fill=True, color=INK, alpha=0.08, lw=0)
-    top.stairs(values, edges, color=INK, lw=1.5, zorder=4)
+    _stairs(top, values, edges, fill=True, color=INK, alpha=0.08, lw=0)
+    _stairs(top, values, edges, color=INK, lw=1.5, zorder=4)
     _band(bottom, edges, 1 - errors / safe, 1 + errors / safe, INK, 0.13)
     curves: list[tuple[Any, Look | None]] = [] if item.null is None else [(item.null, None)]
     curves += [(pair, looks[name]) for name, pair in reversed(item.generated.items())]
     ratios = []
     for (mean, error), look in curves:
         style = _line_style(look)
-        top.stairs(np.where(mean > 0, mean, np.nan), edges, baseline=None, **style)
-        bottom.stairs(mean / safe, edges, baseline=None, **style)
+        _stairs(top, np.where(mean > 0, mean, np.nan), edges, baseline=None, **style)
+        _stairs(bottom, mean / safe, edges, baseline=None, **style)
         if look is None or look.width > 1.5:
             _band(bottom, edges, (mean - error) / safe, (mean + error) / safe, style["color"], 0.2)
             ratios.append(mean / safe)
@@ -172,8 +172,8 @@ def _panels(place: SubFigure | None) -> tuple[AnyFigure, Axes, Axes]:
 
 def _truth_histogram(axes: Axes, histogram: Histogram) -> None:
     values, errors = histogram.fractions()
-    axes.stairs(values, histogram.edges, fill=True, color=INK, alpha=0.08, lw=0)
-    axes.stairs(values, histogram.edges, color=INK, lw=1.5, zorder=4)
+    _stairs(axes, values, histogram.edges, fill=True, color=INK, alpha=0.08, lw=0)
+    _stairs(axes, values, histogram.edges, color=INK, lw=1.5, zorder=4)
     _band(axes, histogram.edges, values - errors, values + errors, INK, 0.2)
 
 
@@ -185,12 +185,12 @@ def _ratios(axes: Axes, item: Observable, looks: dict[str, Look]) -> None:
     focus = []
     if item.null is not None:
         value, _ = ratio(item.null, item.reference)
-        axes.stairs(np.where(known, value, np.nan), item.null.edges, baseline=None, color=NULL, lw=0.9, zorder=3)
+        _stairs(axes, np.where(known, value, np.nan), item.null.edges, baseline=None, color=NULL, lw=0.9, zorder=3)
     for name, histogram in reversed(item.generated.items()):
         look = looks[name]
         value, spread = ratio(histogram, item.reference)
         value[~known] = np.nan
-        axes.stairs(value, histogram.edges, baseline=None, color=look.colour, ls=look.dash, lw=look.width, zorder=5)
+        _stairs(axes, value, histogram.edges, baseline=None, color=look.colour, ls=look.dash, lw=look.width, zorder=5)
         if look.width > 1.5:
             _band(axes, histogram.edges, value - spread, value + spread, look.colour, 0.22)
             focus.append(value)
@@ -221,11 +221,17 @@ def _limits(axes: Axes, item: Observable) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(5, prune="lower"))
 
 
-def _band(axes: Axes, edges: FloatArray, low: FloatArray, high: FloatArray, colour: str, alpha: float) -> None:
-    def double(values: FloatArray) -> FloatArray:
-        return np.repeat(values, 2)
+def _stairs(axes: Axes, values: FloatArray, edges: FloatArray, **style: Any) -> None:
+    """Steps as one patch, left out of the automatic limits: those take longer than the drawing and are set anyway."""
+    style.setdefault("fill", False)
+    style.setdefault("baseline", 0)
+    axes.add_artist(StepPatch(values, edges, **style))
 
-    axes.fill_between(np.repeat(edges, 2)[1:-1], double(low), double(high), color=colour, alpha=alpha, lw=0, zorder=1.5)
+
+def _band(axes: Axes, edges: FloatArray, low: FloatArray, high: FloatArray, colour: str, alpha: float) -> None:
+    known = np.isfinite(low) & np.isfinite(high)
+    low, high = np.where(known, low, np.nan), np.where(known, high, np.nan)
+    _stairs(axes, high, edges, baseline=low, fill=True, color=colour, alpha=alpha, lw=0, zorder=1.5)
 
 
 def _edges_around(centres: FloatArray) -> FloatArray:

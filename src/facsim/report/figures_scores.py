@@ -61,7 +61,7 @@ def _null_box(axes: Axes, low: float, high: float, row: Json) -> None:
 
 def _auc_limits(axes: Axes) -> tuple[float, float]:
     low, high = axes.get_ylim()
-    return min(low, 0.47), max(min(high, 1.02), 0.6)
+    return min(low, 0.47), max(min(high, 1.04), 0.6)
 
 
 def distance_figure(

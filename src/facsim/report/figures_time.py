@@ -79,21 +79,22 @@ def quality_time_figure(
         axes.errorbar(point.ms, point.auc, point.error, fmt=look.marker, ms=big, color=look.colour, zorder=5)
     if truth_ms is not None:
         axes.axvline(truth_ms, color=INK, lw=1.3, ls=(0, (4, 2)))
-    axes.set_ylim(0.46, 1.03)
+    axes.set_ylim(min(0.44, *(p.auc - 0.04 for p in [*points, *curve])), 1.035)
     axes.set_xlim(*_time_limits([*points, *curve], truth_ms))
     log_axis(axes.xaxis)
     axes.set_xlabel(f"ms per shower, one CPU thread, batch {batch}")
     axes.set_ylabel("AUC, high-level observables")
     axes.grid(axis="y", color=GRID, lw=0.5)
-    _name_points(axes, points, curve, looks)
+    _name_points(axes, points, curve, looks, truth_ms)
     if truth_ms is not None:
         axes.annotate(
             truth_name,
-            (truth_ms, 1.018),
-            xytext=(-4, 0),
+            (truth_ms, 0.13),
+            xycoords=("data", "axes fraction"),
+            xytext=(-3, 0),
             textcoords="offset points",
             ha="right",
-            va="top",
+            va="bottom",
             rotation=90,
             fontsize=8.5,
         )
@@ -115,43 +116,73 @@ def _time_limits(points: Sequence[TimePoint], truth_ms: float | None) -> tuple[f
     return 0.45 * min(times, default=0.1), 3.2 * max(times, default=100.0)
 
 
+class _Labels:
+    """Names beside points, placed in pixels where they meet neither one another nor a point."""
+
+    def __init__(self, axes: Axes) -> None:
+        self.axes = axes
+        self.scale = axes.figure.dpi / 72
+        self.taken: list[tuple[float, float, float, float]] = []
+
+    def block(self, x: float, y: float, half: float = 4.0) -> None:
+        """Keep the surroundings of a data point free."""
+        across, up = self.axes.transData.transform((x, y))
+        self.taken.append((across - half, up - half, across + half, up + half))
+
+    def place(self, point: TimePoint, colour: str, size: float, must: bool) -> None:
+        """Write the label of `point` in the first free place; without one, only if it must be there."""
+        width, height = 0.56 * size * len(point.label) * self.scale, 1.15 * size * self.scale
+        across, up = self.axes.transData.transform((point.ms, point.auc))
+        frame = self.axes.bbox
+        shifts = (0, 8, -8, 15, -15) if point.kind == "curve" else (0, 8, -8, 15, -15, 23, -23)
+        places = [(side, shift) for shift in shifts for side in (1, -1)]
+        for side, shift in [*places, *([(1, 8)] if must else [])]:
+            left = across + 7 * self.scale if side > 0 else across - 7 * self.scale - width
+            low = up + shift * self.scale - height / 2
+            box = (left, low, left + width, low + height)
+            inside = frame.x0 < box[0] and box[2] < frame.x1 and frame.y0 < box[1] and box[3] < frame.y1
+            last = must and (side, shift) == (1, 8)
+            if (inside and not any(_meet(box, other) for other in self.taken)) or last:
+                self.taken.append(box)
+                self.axes.annotate(
+                    point.label,
+                    (point.ms, point.auc),
+                    xytext=(7 * side, shift),
+                    textcoords="offset points",
+                    ha="left" if side > 0 else "right",
+                    va="center",
+                    color=colour,
+                    fontsize=size,
+                    fontweight="bold" if must else "normal",
+                )
+                return
+
+
+def _meet(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
 def _name_points(
     axes: Axes,
     points: Sequence[TimePoint],
     curve: Sequence[TimePoint],
     looks: Mapping[str, Look],
+    truth_ms: float | None,
 ) -> None:
-    """Names beside the points, placed where they do not run into one another."""
-    taken: list[tuple[float, float]] = []
-    own = [p for p in points if p.kind != "published"]
-    grey = sorted((p for p in points if p.kind == "published"), key=lambda p: p.auc)
-    low, high = np.log10(axes.get_xlim())
-
-    def place(point: TimePoint, text: str, colour: str, size: float, weight: str = "normal", must: bool = True) -> None:
-        for up in (7, -7, 16, -16, 26):
-            at = ((np.log10(point.ms) - low) / (high - low), point.auc + 0.0019 * up)
-            if all(abs(at[0] - x) > 0.2 or abs(at[1] - y) > 0.026 for x, y in taken) or (must and up == 26):
-                right = at[0] > 0.8
-                axes.annotate(
-                    text,
-                    (point.ms, point.auc),
-                    xytext=(-6 if right else 6, up),
-                    textcoords="offset points",
-                    ha="right" if right else "left",
-                    va="center",
-                    color=colour,
-                    fontsize=size,
-                    fontweight=weight,
-                )
-                taken.append(at)
-                return
-
-    for point in own:
-        place(point, point.label, looks[point.name].colour, 9.5, "bold")
+    labels = _Labels(axes)
+    for point in [*points, *curve]:
+        labels.block(point.ms, point.auc)
+    if truth_ms is not None:
+        x, _ = axes.transData.transform((truth_ms, 1.0))
+        labels.taken.append((x - 14 * labels.scale, axes.bbox.y0, x + 2, axes.bbox.y0 + 0.3 * axes.bbox.height))
+    for point in points:
+        if point.kind != "published":
+            labels.place(point, looks[point.name].colour, 9.5, must=True)
     for point in curve:
-        place(point, point.label, looks[point.name].colour, 7.5, must=False)
-    for point in grey:
-        place(point, point.label, MUTED, 7.0, must=False)
+        labels.place(point, looks[point.name].colour, 7.5, must=False)
+    for point in sorted(points, key=lambda p: p.auc):
+        if point.kind == "published":
+            labels.place(point, MUTED, 7.0, must=False)
 
 
 def training_figure(records: Sequence[Json], part: str) -> Figure:

@@ -68,10 +68,10 @@ def _auc_tile(run: RunData, sample: Sample | None) -> Tile | None:
         for other in run.with_scores
         if other.kind == "baseline" and (value := _value(other.score("auc_high"))) is not None
     ]
-    null = f"Truth itself {significant(row['null'])}" if row.get("null") is not None else ""
+    null = f"truth itself {significant(row['null'])}" if row.get("null") is not None else ""
     worst = _value(sample.score("auc_high", "worst")) if sample else None
-    bin_text = f"Worst energy bin {significant(worst)}" if worst is not None else ""
-    detail = "; ".join(part for part in (null, ", ".join(others), bin_text) if part)
+    bin_text = f"worst energy bin {significant(worst)}" if worst is not None else ""
+    detail = capital("; ".join(part for part in (bin_text, null, ", ".join(others)) if part))
     z = row.get("z")
     mark = "" if z is None else ("good" if z < 2 else "fair" if row["value"] < 0.85 else "poor")
     number, _, error = plus_minus(row["value"], row.get("error")).partition(PM)

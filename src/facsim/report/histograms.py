@@ -45,7 +45,7 @@ class Histogram:
         return Histogram(self.edges[::factor], values, variances, self.underflow, self.overflow)
 
 
-def readable_factor(histogram: Histogram, entries: float = 8.0) -> int:
+def readable_factor(histogram: Histogram, entries: float = 12.0) -> int:
     """How many bins to merge so that the bulk has few empty bins and at least `entries` entries in a typical bin.
 
     The bulk is the central 96 %; bins finer than a discrete observable's steps leave a comb of empty ones.

@@ -62,5 +62,5 @@ def _palette_png(data: bytes) -> bytes:
 
     image = Image.open(io.BytesIO(data)).convert("RGB").quantize(256, dither=Image.Dither.NONE)
     out = io.BytesIO()
-    image.save(out, format="PNG", optimize=True)
+    image.save(out, format="PNG", compress_level=7)
     return out.getvalue()

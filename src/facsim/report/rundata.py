@@ -18,7 +18,7 @@ Json = dict[str, Any]
 NOT_SAMPLES = ("timing", "steps")
 _LABELS = {
     "gflash": "GFlash",
-    "gflash-tuned": "GFlash, tuned",
+    "gflash-tuned": "tuned GFlash",
     "library": "shower library",
     "bootstrap": "bootstrap",
     "surrogate": "surrogate",

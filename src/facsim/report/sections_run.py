@@ -27,8 +27,13 @@ def training_section(run: RunData) -> Section | None:
             pictures.append(Picture(body, title, _training_caption(lines)))
     if not pictures:
         return None
-    lead = "Each part of the model has a loss of its own; the two are not comparable with each other."
-    return Section("training", "Training", lead if len(pictures) > 1 else "", [Gallery(pictures, 3)])
+    lead = "Each part of the model has a loss of its own; losses of different parts cannot be compared."
+    return Section(
+        "training",
+        "Training",
+        lead if len(pictures) > 1 else "",
+        [Gallery(pictures, 4 if len(pictures) % 4 == 0 else 3)],
+    )
 
 
 def _training_caption(lines: list[Json]) -> str:

@@ -18,7 +18,7 @@ from facsim.report.observables import (
 from facsim.report.render import to_png, to_svg
 from facsim.report.rundata import RESAMPLERS, RunData
 from facsim.report.showers import ShowerGallery, run_geometry, shower_gallery
-from facsim.report.text import NARROW, TIMES, capital, count, describe, energy, listing, significant
+from facsim.report.text import NARROW, TIMES, capital, count, describe, energy, listing, plus_minus
 
 LAYERS_SHOWN = 3
 ENERGY_BINS = tuple(f"E{k}" for k in range(1, 13))
@@ -175,7 +175,7 @@ def _observable(run: RunData, item: Observable) -> Picture:
     body = to_svg(observable_figure(item, run.looks, run.labels), f"o-{item.key}".replace("/", "-"), title)
     parts = [f"{_entries(item, run.labels)}."]
     separations = [
-        f"{run.labels[sample.name]} {significant(1e3 * row['value'], 2)}"
+        f"{run.labels[sample.name]} {plus_minus(1e3 * row['value'], 1e3 * (row.get('error') or 0))}"
         for sample in run.with_scores
         if (row := sample.score(f"separation/{item.name}")) and row.get("value") is not None
     ]

@@ -14,7 +14,7 @@ from facsim.core.geometry import CylinderGeometry
 from facsim.data import open_events
 from facsim.report.rundata import RunData
 
-VALUES_AT_MOST = 12_000_000  # cells read from each file in search of showers: 50 MB of float32
+VALUES_AT_MOST = 6_000_000  # cells read from each file in search of showers: 24 MB of float32
 
 
 @dataclass(frozen=True)

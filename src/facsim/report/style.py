@@ -39,6 +39,7 @@ DARK_TWIN = {
 }
 _SURROGATES = ("#0072b2", "#56b4e9", "#7a5195")
 _BASELINES = ("#d55e00", "#009e73", "#cc79a7", "#e69f00")
+_PLACES = {"gflash": 0, "library": 1, "bootstrap": 2, "gflash-tuned": 3}  # a baseline looks the same in every run
 _DASHES: tuple[Any, ...] = ("-", (0, (5, 1.6)), (0, (1.4, 1.4)), (0, (5, 1.4, 1.2, 1.4)))
 _MARKERS = ("o", "s", "D", "^", "v", "P")
 
@@ -82,7 +83,7 @@ def looks(kinds: dict[str, str]) -> dict[str, Look]:
     for name, kind in kinds.items():
         family = "baseline" if kind == "baseline" else "surrogate"
         colours = _BASELINES if family == "baseline" else _SURROGATES
-        index = counts[family]
+        index = _PLACES.get(name, counts[family]) if family == "baseline" else counts[family]
         counts[family] += 1
         dash = _DASHES[(index + 1) % len(_DASHES)] if family == "baseline" else _DASHES[index // len(colours)]
         marker = _MARKERS[(index + (1 if family == "baseline" else 0)) % len(_MARKERS)]
@@ -107,6 +108,7 @@ def facsim_style(**overrides: Any) -> Iterator[None]:
         "axes.titlecolor": INK,
         "text.color": INK,
         "axes.autolimit_mode": "data",
+        "axes.axisbelow": True,
         "axes.formatter.use_mathtext": False,
         "axes.formatter.limits": "-4, 5",
         "xtick.minor.visible": False,
