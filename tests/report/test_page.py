@@ -181,6 +181,7 @@ def test_no_directory_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_no_half_written_page_is_left(full_run: Path) -> None:
+    write_report(full_run)
     assert {path.suffix for path in (full_run / "report").iterdir()} <= {".html", ".png"}
 
 
