@@ -74,7 +74,7 @@ def distance_figure(
     """
     height = 0.25 * len(rows) + 0.9
     figure = new_figure(11.0, height)
-    axes = figure.add_axes((0.27, 0.45 / height, 0.715, 1 - 0.8 / height))
+    axes = figure.add_axes((0.245, 0.45 / height, 0.74, 1 - 0.8 / height))
     axes.axvspan(-2, 2, color=NULL, alpha=0.22, lw=0)
     axes.axvline(0, color=INK, lw=0.8)
     offsets = np.linspace(0.22, -0.22, max(len(samples), 2))

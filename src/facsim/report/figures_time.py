@@ -79,7 +79,8 @@ def quality_time_figure(
         axes.errorbar(point.ms, point.auc, point.error, fmt=look.marker, ms=big, color=look.colour, zorder=5)
     if truth_ms is not None:
         axes.axvline(truth_ms, color=INK, lw=1.3, ls=(0, (4, 2)))
-    axes.set_ylim(min(0.44, *(p.auc - 0.04 for p in [*points, *curve])), 1.035)
+    lowest = min([0.5 if null is None else null[0] - 0.02, *(p.auc for p in [*points, *curve])])
+    axes.set_ylim(min(0.44, lowest - 0.04), 1.035)
     axes.set_xlim(*_time_limits([*points, *curve], truth_ms))
     log_axis(axes.xaxis)
     axes.set_xlabel(f"ms per shower, one CPU thread, batch {batch}")
