@@ -9,11 +9,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from facsim.config import DataConfig, RunConfig, load_config, recipe
+from facsim.config import DataConfig, ModelConfig, RunConfig, load_config, recipe
+from facsim.core import plugins
 from facsim.core.errors import FacsimError
 from facsim.core.store import atomic_path
 from facsim.info import describe as info
-from facsim.pipeline import Done, check_extras, check_upstream, find_stages, reason, run_stage, stages_of
+from facsim.pipeline import Done, check_extras, check_plan, check_upstream, find_stages, reason, run_stage, stages_of
 from facsim.pipeline.terminal import Terminal
 from facsim.run import Reporter, Run, saved_config
 from facsim.simulate.geant4 import geant4_available
@@ -51,6 +52,8 @@ class RunOptions(TypedDict, total=False):
         seed: replaces the configuration's seed.
         smoke: apply the configuration's `smoke` section.
         force: run even what is up to date.
+        model: a model class of one's own, a subclass of `facsim.models.EventModel`, in place of the configuration's.
+            It is known in this process only, by the name of the class: name it in a plug-in file to use it elsewhere.
         reporter: who is told of the progress; by default the terminal (standard error).
     """
 
@@ -59,6 +62,7 @@ class RunOptions(TypedDict, total=False):
     seed: int | None
     smoke: bool
     force: bool
+    model: type | None
     reporter: Reporter | None
 
 
@@ -121,6 +125,7 @@ def run(config: ConfigLike = None, **options: Unpack[RunOptions]) -> RunResult:
 
     Example:
         >>> facsim.run("config.yaml", out="runs/first", smoke=True).report
+        >>> facsim.run("config.yaml", out="runs/mine", model=MyModel, overrides=["model.width=32"])
 
     Raises:
         FacsimError: anything that keeps a stage from its result, in one sentence.
@@ -141,7 +146,7 @@ def demo(**options: Unpack[RunOptions]) -> RunResult:
         reporter.say("Geant4 (calzone) is not installed: the demo uses the 400 Geant4 showers that ship with facsim.")
         config = on_shipped_sample(config)
     out = options.get("out") or Path("runs") / "demo"
-    return _work("run", config, {"out": out, "force": options.get("force", False), "reporter": reporter})
+    return _work("run", config, {**options, "out": out, "reporter": reporter})
 
 
 def on_shipped_sample(config: RunConfig) -> RunConfig:
@@ -208,15 +213,17 @@ def _reporter(options: RunOptions) -> Reporter:
 
 def _open(config: ConfigLike, options: RunOptions) -> Run:
     """The run that `config` and `options` describe."""
-    out = options.get("out")
+    out, model = options.get("out"), options.get("model")
+    name = None if model is None else plugins.give("models", model)
+    named = [] if name is None else [f"model.name={name}"]
     if isinstance(config, RunConfig):
-        resolved: RunConfig = config
+        resolved = config if name is None else config.model_copy(update={"model": ModelConfig(name=name)})
     else:
         if config is None:
             if out is None:
                 raise FacsimError("give a configuration file, or with --out a run directory that holds one.")
             config = saved_config(Path(out))
-        arguments = (options.get("overrides", ()), options.get("smoke", False), options.get("seed"))
+        arguments = ([*named, *options.get("overrides", ())], options.get("smoke", False), options.get("seed"))
         resolved = load_config(config, *arguments)
     if out is None:
         if not isinstance(config, str | Path):
@@ -232,6 +239,7 @@ def _work(verb: str, config: ConfigLike, options: RunOptions) -> RunResult:
     with run.lock():
         if verb == "run":
             check_extras(run.config, simulates=reason(stages[0], run) is not None)
+            check_plan(run.config)
         else:
             check_upstream(stages[0], stages_of(run.config), run)
         run.save(sys.argv)

@@ -141,14 +141,14 @@ def test_few_showers_are_called_underpowered_and_empty_showers_are_no_copies() -
     few[5, 0], few[6, 1] = np.nan, -1
     result = measure_memory(source(few), source(TRAIN), source(NULL), seed=1)
     assert result.scores[0].status == "underpowered"
-    assert np.all(result.generated[:5] == 1)
-    assert np.all(np.isfinite(result.generated))
+    assert np.all(result.generated.seen[:5] == 1)
+    assert np.all(np.isfinite(result.generated.seen))
 
 
 def test_max_events_limits_what_is_judged_reproducibly() -> None:
     runs = [measure_memory(source(FRESH), source(TRAIN), source(NULL), seed=7, max_events=50) for _ in range(2)]
-    assert len(runs[0].generated) == len(runs[0].truth) == 50
-    np.testing.assert_array_equal(runs[0].generated, runs[1].generated)
+    assert len(runs[0].generated.seen) == len(runs[0].truth.seen) == 50
+    np.testing.assert_array_equal(runs[0].generated.seen, runs[1].generated.seen)
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def test_start_recovers_a_linear_dependence_on_the_context() -> None:
     context = torch.randn(5000, 1, 2, generator=rng)
     w = 3.0 + 2.0 * context[..., :1] - context[..., 1:] + 0.1 * torch.randn(5000, 1, 1, generator=rng)
     net = ConditionalMarginals(1, 1, 2, hidden=8)
-    net.fit_start(context, torch.ones_like(w), w, w**2)
+    net.fit_start(context, torch.ones_like(w), w, w**2, 1)
     assert float(net.intercept) == pytest.approx(3.0, abs=0.02)
     np.testing.assert_allclose(net.slope[0, 0], [2.0, -1.0], atol=0.02)
     assert float(torch.exp(net.log_scale)) * np.pi / np.sqrt(3) == pytest.approx(0.1, abs=0.03)

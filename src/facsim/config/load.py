@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from facsim.config.complaints import nearest, sentence
 from facsim.config.sections import RunConfig
+from facsim.core import plugins
 from facsim.core.errors import FacsimError
 from facsim.core.store import atomic_path
 
@@ -98,7 +99,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _anchored(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Make the relative paths of the section `data` start at `folder`."""
+    """Make the relative paths of the section `data` and of `plugins` start at `folder`."""
+    if isinstance(tree.get("plugins"), list):
+        tree = {**tree, "plugins": [str((folder / str(name)).absolute()) for name in tree["plugins"]]}
     data = tree.get("data")
     if not isinstance(data, dict):
         return tree
@@ -142,24 +145,27 @@ def _validated(tree: Mapping[str, Any], where: str) -> RunConfig:
 
 
 def _check_names(config: RunConfig, where: str) -> None:
-    """Check the model's and the baselines' names and options where they are defined."""
-    from facsim.models import MODELS  # noqa: PLC0415  torch is heavy
-    from facsim.simulate.baselines import BASELINES  # noqa: PLC0415
+    """Load the plug-ins, then check the model's and the baselines' names and options where they are defined."""
+    from facsim.models import MODELS, find_model  # noqa: PLC0415  torch is heavy
+    from facsim.simulate.baselines import BASELINES, find_baseline  # noqa: PLC0415
 
-    _known(config.model.name, MODELS, "model.name", where)
+    for path in config.plugins:
+        plugins.load_plugin(path)
+    _known(config.model.name, plugins.names("models", MODELS), "model.name", where)
+    options_of = find_model(config.model.name).Options
     try:
-        MODELS[config.model.name].Options.model_validate(config.model.options)
+        options_of.model_validate(config.model.options)
     except ValidationError as error:
-        raise FacsimError(sentence(error, MODELS[config.model.name].Options, ("model",), where)) from None
+        raise FacsimError(sentence(error, options_of, ("model",), where)) from None
     for index, baseline in enumerate(config.baselines):
-        _known(baseline.name, BASELINES, f"baselines.{index}", where)
-        options = [option.name for option in fields(BASELINES[baseline.name]) if option.init]
+        _known(baseline.name, plugins.names("baselines", BASELINES), f"baselines.{index}", where)
+        options = [option.name for option in fields(find_baseline(baseline.name)) if option.init]
         for key in baseline.options.keys() - set(options):
             prefix = f"baselines.{index}."
             raise FacsimError(f"unknown key '{prefix}{key}' in {where}{nearest(key, options, prefix) or '.'}")
 
 
-def _known(name: str, table: Mapping[str, Any], path: str, where: str) -> None:
+def _known(name: str, table: list[str], path: str, where: str) -> None:
     if name not in table:
-        hint = nearest(name, table) or f": expected one of {sorted(table)}."
+        hint = nearest(name, table) or f": expected one of {table}."
         raise FacsimError(f"unknown name '{name}' at '{path}' in {where}{hint}")

@@ -36,7 +36,7 @@ class Named(BaseModel):
 
 
 class ModelConfig(Named):
-    """The surrogate: a name in `facsim.models.MODELS`, all other keys are the model's options."""
+    """The surrogate: a name in `facsim.models.MODELS` or of a plug-in, all other keys are the model's options."""
 
     name: str = "two-stage"
 
@@ -110,10 +110,15 @@ class ExportConfig(Section):
 
 
 class RunConfig(Section):
-    """Everything that determines a run. Either `simulate` or `data` says where truth comes from."""
+    """Everything that determines a run. Either `simulate` or `data` says where truth comes from.
+
+    `plugins` are Python files that define models or baselines of one's own (see `core.plugins`); relative paths start
+    at the configuration file.
+    """
 
     task: Literal["calorimeter"] = "calorimeter"
     seed: int = Field(1, ge=0)
+    plugins: list[str] = []
     simulate: ShowerSimulation | None = None
     data: DataConfig | None = None
     prepare: PrepareConfig = PrepareConfig()

@@ -6,12 +6,19 @@ import hashlib
 
 import numpy as np
 
+from facsim.core.errors import FacsimError
+
 
 def seed_sequence(seed: int, *path: str | int) -> np.random.SeedSequence:
     """Seed sequence of the branch `path` below the run's `seed`.
 
     The same seed and path give the same stream on every machine and for any number of workers.
+
+    Raises:
+        FacsimError: a negative seed.
     """
+    if seed < 0:
+        raise FacsimError(f"a seed must not be negative, and {seed} is.")
     words = [int.from_bytes(hashlib.sha256(repr(part).encode()).digest()[:8], "little") for part in path]
     return np.random.SeedSequence([seed, *words])
 

@@ -35,6 +35,13 @@ def batch_rows(source: EventSource, megabytes: float = 64.0) -> int:
     return int(np.clip(megabytes * 2**20 / (4 * max(values, 1)), 1, 10_000))
 
 
+def held(source: EventSource, megabytes: float = 100.0) -> EventSource:
+    """`source` read into memory where its events take no more than about `megabytes` as float32, else itself."""
+    if isinstance(source, MemorySource) or len(source) > batch_rows(source, megabytes):
+        return source
+    return MemorySource(source.read(0, len(source)))
+
+
 def check_range(start: int, stop: int, length: int) -> None:
     """Refuse a range outside the source.
 

@@ -61,7 +61,8 @@ def check_events(
         first += len(batch)
         if progress is not None:
             progress(first)
-    return _report(name, first, np.concatenate(energies), np.concatenate(totals))
+    particle = source.schema.geometry.particle if source.schema.geometry is not None else ""
+    return _report(name, first, np.concatenate(energies), np.concatenate(totals), particle)
 
 
 def _check_batch(batch: Events, name: str, first: int) -> tuple[FloatArray, FloatArray]:
@@ -103,7 +104,7 @@ def _incident(batch: Events, name: str, first: int) -> FloatArray:
     return energy
 
 
-def _report(name: str, n: int, energies: FloatArray, totals: FloatArray) -> CheckReport:
+def _report(name: str, n: int, energies: FloatArray, totals: FloatArray, particle: str) -> CheckReport:
     warnings: list[str] = []
     span = (float(energies.min()), float(energies.max())) if len(energies) else None
     empty = int((totals == 0).sum())
@@ -113,7 +114,7 @@ def _report(name: str, n: int, energies: FloatArray, totals: FloatArray) -> Chec
     if len(energies) and len(totals) and empty < n:
         filled = totals > 0
         ratio = float(np.median(totals[filled] / energies[filled]))
-        if not PLAUSIBLE_RATIO[0] <= ratio <= PLAUSIBLE_RATIO[1]:
+        if not PLAUSIBLE_RATIO[0] <= ratio <= PLAUSIBLE_RATIO[1] and particle != "muon":
             warnings.append(_unit_warning(name, ratio))
     return CheckReport(name, n, span, ratio, empty, warnings)
 
@@ -131,17 +132,22 @@ def check_alike(a: Schema, b: Schema, name_a: str, name_b: str) -> None:
     """Refuse to compare samples of different detectors.
 
     Raises:
-        FacsimError: another representation, other features, or a read-out with other layers or cells.
+        FacsimError: another representation, other features, or a read-out with other cells.
     """
     if a.representation != b.representation:
         raise FacsimError(f"'{name_a}' holds a {a.representation}, '{name_b}' a {b.representation}: not comparable.")
     if a.features != b.features:
         names = [[feature.name for feature in schema.features] for schema in (a, b)]
         raise FacsimError(f"'{name_a}' has the columns {names[0]}, '{name_b}' has {names[1]}.")
-    if a.geometry is not None and b.geometry is not None and a.geometry.layers != b.geometry.layers:
+    if a.geometry is not None and b.geometry is not None and _cells(a.geometry) != _cells(b.geometry):
         raise FacsimError(
             f"'{name_a}' and '{name_b}' have different geometries: {_difference(a.geometry, b.geometry)}."
         )
+
+
+def _cells(geometry: CylinderGeometry) -> list[tuple[int, tuple[float, ...]]]:
+    """What two read-outs must share; depths and names differ between formats."""
+    return [(layer.n_alpha, layer.r_edges) for layer in geometry.layers]
 
 
 def _difference(a: CylinderGeometry, b: CylinderGeometry) -> str:
@@ -150,7 +156,7 @@ def _difference(a: CylinderGeometry, b: CylinderGeometry) -> str:
     if a.n_layers != b.n_layers:
         return f"{a.n_layers} layers ({a.name}) and {b.n_layers} layers ({b.name})"
     for one, other in zip(a.layers, b.layers, strict=True):
-        if one != other:
+        if (one.n_alpha, one.r_edges) != (other.n_alpha, other.r_edges):
             shapes = [f"{la.n_alpha} sectors, rings at {list(la.r_edges)} mm" for la in (one, other)]
             return f"layer {one.id} ({shapes[0]}) and layer {other.id} ({shapes[1]})"
     return "none"

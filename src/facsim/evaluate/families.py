@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facsim.metrics.separation import STRICT, discrimination, separation_power
+from facsim.metrics.separation import STRICT, discrimination, separation_of_counts
 from facsim.metrics.wasserstein import wasserstein_1d
 from facsim.physics.calo import Observations
 from facsim.physics.observables import Observable, strict_bins
@@ -54,10 +54,10 @@ def separation(observable: Observable, a: Observations, b: Observations, protoco
             edges = observable.challenge_bins(a.geometry, index, x)
         if edges is None:
             continue
-        value = separation_power(x, y, edges, protocol, empty_a=no_x, empty_b=no_y, n_bootstrap=2)[0]
+        inner = slice(None) if protocol == STRICT else slice(1, len(edges))
+        counts = [_block_counts(v, no, edges, protocol == STRICT)[:, inner] for v, no in ((x, no_x), (y, no_y))]
+        value = separation_of_counts(counts[0].sum(axis=0), counts[1].sum(axis=0), protocol)
         if np.isfinite(value):
-            inner = slice(None) if protocol == STRICT else slice(1, len(edges))
-            counts = [_block_counts(v, no, edges, protocol == STRICT)[:, inner] for v, no in ((x, no_x), (y, no_y))]
             found.append((-1 if index is None else index, value, _left_out(counts, discrimination)))
     return _family(found)
 
@@ -75,7 +75,8 @@ def wasserstein(observable: Observable, a: Observations, b: Observations) -> Fam
         value = wasserstein_1d(x, y, normalise=True)[0]
         if not np.isfinite(value):
             continue
-        edges = np.unique(np.quantile(np.concatenate([x, y]), np.linspace(0, 1, WASSERSTEIN_BINS + 1)))
+        pooled = np.sort(np.concatenate([x, y]))
+        edges = np.unique(pooled[np.linspace(0, len(pooled) - 1, WASSERSTEIN_BINS + 1).round().astype(int)])
         if len(edges) < 2:
             continue
         counts = [_block_counts(v, np.zeros(len(v), dtype=bool), edges, False)[:, 1 : len(edges)] for v in (x, y)]

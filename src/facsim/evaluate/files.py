@@ -10,7 +10,7 @@ from facsim.core.errors import FacsimError
 from facsim.core.events import EventSource
 from facsim.core.rng import generator
 from facsim.core.sources import SubsetSource
-from facsim.evaluate.sample import check_alike
+from facsim.data.checks import check_alike
 from facsim.evaluate.scorecard import FEWEST_SHOWERS, Judge, Scorecard, ScorecardOptions
 
 
@@ -38,7 +38,7 @@ def score_files(
     Raises:
         FacsimError: fewer than 100 truth or 50 generated showers, different read-outs, broken events.
     """
-    check_alike([("reference", reference), ("generated", generated)])
+    check_alike(reference.schema, generated.schema, "reference", "generated")
     if len(reference) < 2 * FEWEST_SHOWERS:
         raise FacsimError(
             f"the reference sample has {len(reference)} showers; it is divided in two halves of at least "

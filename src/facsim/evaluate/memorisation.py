@@ -29,7 +29,7 @@ from facsim.core.events import EventSource
 from facsim.core.geometry import CylinderGeometry
 from facsim.core.rng import generator
 from facsim.core.sources import SubsetSource
-from facsim.evaluate.nearest import Nearest, NearestSearch
+from facsim.evaluate.nearest import NearestSearch
 from facsim.metrics.score import Score
 
 PROTOCOL = "facsim-memory-1"
@@ -45,14 +45,26 @@ IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
+class Distances:
+    """Distances of showers to the nearest one of the training sample, of unseen truth, and of their own kind, (n,)."""
+
+    seen: FloatArray
+    unseen: FloatArray
+    among: FloatArray
+
+    @property
+    def ratio(self) -> NDArray[Any]:
+        """Distance to the training sample over that to unseen truth, (n,)."""
+        return np.asarray((self.seen + FLOOR) / (np.minimum(self.unseen, 1.0) + FLOOR))
+
+
+@dataclass(frozen=True)
 class Memorisation:
-    """Scores, and the distances behind them: to the training sample and to unseen truth, each (n,)."""
+    """Scores, and the distances behind them: of the generated showers and of unseen truth."""
 
     scores: list[Score]
-    generated: FloatArray
-    truth: FloatArray
-    generated_unseen: FloatArray
-    truth_unseen: FloatArray
+    generated: Distances
+    truth: Distances
 
     @property
     def passed(self) -> bool:
@@ -63,7 +75,7 @@ class Memorisation:
         """JSON-ready: scores and histograms of log10 distance to the nearest training shower."""
         low = np.log10(FLOOR)
         edges = np.linspace(low, 0.0, 61)
-        pairs = {"generated": self.generated, "truth": self.truth}
+        pairs = {"generated": self.generated.seen, "truth": self.truth.seen}
         counts = {k: np.histogram(np.log10(np.maximum(d, FLOOR)), edges)[0].tolist() for k, d in pairs.items()}
         return {
             "format": "facsim-memorisation-1",
@@ -82,10 +94,11 @@ def memorisation(
     seed: int,
     resamples_truth: bool = False,
     max_events: int = 1000,
+    truth: Distances | None = None,
 ) -> list[Score]:
     """The scores of `measure_memory`; the first, `memorisation`, has status `ok`, `failed` or `underpowered`."""
     return measure_memory(
-        generated, train, null, seed=seed, resamples_truth=resamples_truth, max_events=max_events
+        generated, train, null, seed=seed, resamples_truth=resamples_truth, max_events=max_events, truth=truth
     ).scores
 
 
@@ -97,6 +110,7 @@ def measure_memory(
     seed: int,
     resamples_truth: bool = False,
     max_events: int = 1000,
+    truth: Distances | None = None,
 ) -> Memorisation:
     """Compare distances of generated showers to training showers with those of unseen truth.
 
@@ -107,20 +121,29 @@ def measure_memory(
         seed: of the subsets and of the bootstrap errors.
         resamples_truth: whether the generator hands out truth showers: then failing is what the check must do.
         max_events: at most so many generated and null showers are judged, the same positions if there are as many.
+        truth: `distances` of `null` itself with the same seed and limit, where they are known already.
 
     Raises:
         FacsimError: a sample is empty, not on a cylinder, or on another geometry.
     """
-    geometry = _common_geometry({"generated": generated, "training": train, "null": null})
+    _common_geometry({"generated": generated, "training": train, "null": null})
+    mine = distances(generated, train, null, seed=seed, max_events=max_events)
+    truth = truth or distances(null, train, null, seed=seed, max_events=max_events)
+    return Memorisation(_scores(mine, truth, seed, resamples_truth), mine, truth)
+
+
+def distances(
+    showers: EventSource, train: EventSource, null: EventSource, *, seed: int, max_events: int = 1000
+) -> Distances:
+    """Distances of at most `max_events` of `showers`; those of `null` itself pass over the shower they start from."""
+    geometry = _common_geometry({"training": train, "null": null})
     limit = max(1, min(max_events, QUERY_BYTES // (16 * geometry.n_cells)))
-    mine, truth = (SubsetSource(source, _pick(len(source), seed, limit)) for source in (generated, null))
-    n = len(mine)
-    search = NearestSearch(geometry, [mine, truth])
-    seen = search.search(train)
-    unseen = search.search(null, np.concatenate([np.full(n, -1), truth.indices]))
-    among = [NearestSearch(geometry, [part]).search(part, np.arange(len(part))) for part in (mine, truth)]
-    scores = _scores(seen, unseen, among, seed, resamples_truth)
-    return Memorisation(scores, seen.distance[:n], seen.distance[n:], unseen.distance[:n], unseen.distance[n:])
+    part = SubsetSource(showers, _pick(len(showers), seed, limit))
+    search = NearestSearch(geometry, [part])
+    unseen = search.search(null, part.indices if showers is null else None)
+    return Distances(
+        search.search(train).distance, unseen.distance, search.search(part, np.arange(len(part))).distance
+    )
 
 
 def _common_geometry(sources: Mapping[str, EventSource]) -> CylinderGeometry:
@@ -148,17 +171,15 @@ def _pick(total: int, seed: int, limit: int) -> IntArray:
     return np.sort(generator(seed, "memorisation", "events").choice(total, limit, replace=False))
 
 
-def _scores(seen: Nearest, unseen: Nearest, among: list[Nearest], seed: int, resamples_truth: bool) -> list[Score]:
-    n, m = (len(found.distance) for found in among)
-    mine, truth = seen.distance[:n], seen.distance[n:]
-    ratio = (seen.distance + FLOOR) / (np.minimum(unseen.distance, 1.0) + FLOOR)
+def _scores(mine: Distances, truth: Distances, seed: int, resamples_truth: bool) -> list[Score]:
+    n, m = len(mine.seen), len(truth.seen)
     sizes: dict[str, Any] = {"n_reference": m, "n_generated": n, "seed": seed}
-    copies = _tail("memorisation/copies", ratio[:n], ratio[n:], sizes)
-    close = _tail("memorisation/close", mine, truth, sizes)
+    copies = _tail("memorisation/copies", mine.ratio, truth.ratio, sizes)
+    close = _tail("memorisation/close", mine.seen, truth.seen, sizes)
     status = "failed" if copies.z > SIGMAS else "underpowered" if min(n, m) < FEW_EVENTS else "ok"
-    median, error, null_error = _median_ratio(mine, truth, generator(seed, "memorisation", "bootstrap"))
+    median, error, null_error = _median_ratio(mine.seen, truth.seen, generator(seed, "memorisation", "bootstrap"))
     note = _note(status, copies, resamples_truth)
-    again, again_null = (float(np.mean(found.distance < DUPLICATE)) for found in among)
+    again, again_null = (float(np.mean(part.among < DUPLICATE)) for part in (mine, truth))
     return [
         Score(
             "memorisation", PROTOCOL, median, error, 1.0, null_error, **sizes, status=status, better="null", note=note

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,25 +110,3 @@ def take_sample(source: EventSource, seed: int, most: int, *, scale: float = 1.0
     observations = collect(tap, batch_rows(source, 32.0))
     cells = np.concatenate(tap.parts) if tap.parts else np.zeros((0, 0), dtype=np.float32)
     return ShowerSample(observations, tap.picked, cells)
-
-
-def check_alike(samples: Sequence[tuple[str, EventSource]]) -> None:
-    """Refuse samples on different read-outs.
-
-    Raises:
-        FacsimError: a sample has another representation or other cells than the first.
-    """
-    first_name, first = samples[0]
-    for name, source in samples:
-        if source.schema.representation != "grid" or source.schema.geometry is None:
-            raise FacsimError(f"the {name} sample is not a sample of showers on a cylinder of cells.")
-        mine, other = source.schema.geometry, first.schema.geometry
-        if other is not None and _cells(mine) != _cells(other):
-            raise FacsimError(
-                f"the {name} sample has the geometry '{mine.name}' with {mine.n_cells} cells, the {first_name} sample "
-                f"'{other.name}' with {other.n_cells}: only showers on one read-out can be compared."
-            )
-
-
-def _cells(geometry: CylinderGeometry) -> list[Any]:
-    return [(layer.n_alpha, layer.r_edges) for layer in geometry.layers]

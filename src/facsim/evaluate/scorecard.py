@@ -16,10 +16,12 @@ from scipy.stats import ks_2samp
 
 from facsim.core.errors import FacsimError
 from facsim.core.events import EventSource
+from facsim.core.sources import held
+from facsim.data.checks import check_alike
 from facsim.evaluate.histograms import sample_histograms
 from facsim.evaluate.measures import AUCS, Key, Measured, Measures, Regions, auc_numbers, classifiers, measure
-from facsim.evaluate.memorisation import memorisation
-from facsim.evaluate.sample import ShowerSample, check_alike, take_sample
+from facsim.evaluate.memorisation import Distances, distances, memorisation
+from facsim.evaluate.sample import ShowerSample, take_sample
 from facsim.evaluate.validity import validity
 from facsim.metrics.score import Score
 
@@ -115,12 +117,15 @@ class Judge:
         seed: int,
         options: ScorecardOptions | None = None,
     ) -> None:
-        sources = {"reference": reference, "null": null} | ({"training": train} if train is not None else {})
-        check_alike(list(sources.items()))
+        check_alike(reference.schema, null.schema, "reference", "null")
+        if train is not None:
+            check_alike(reference.schema, train.schema, "reference", "training")
         _check_size("reference", reference)
         _check_size("null", null)
         self.seed, self.options = seed, options or ScorecardOptions()
-        self.reference_source, self.null_source, self.train_source = reference, null, train
+        # showers that fit in memory are read once, not once for each generator
+        self.reference_source, self.null_source = held(reference), held(null)
+        self.train_source = None if train is None else held(train)
 
     @cached_property
     def reference(self) -> ShowerSample:
@@ -148,6 +153,13 @@ class Judge:
             found.update(auc_numbers(name, result, self.reference, distorted, self.regions))
         return found
 
+    @cached_property
+    def truth_distances(self) -> Distances:
+        """Distances of sample B for the memorisation check."""
+        assert self.train_source is not None
+        most = self.options.most_memory
+        return distances(self.null_source, self.train_source, self.null_source, seed=self.seed, max_events=most)
+
     def seen(self, key: Key) -> bool:
         """Whether the test sees the positive control: 2 standard errors above truth against truth."""
         if key not in self.control or key not in self.null_measures.numbers:
@@ -169,8 +181,9 @@ class Judge:
         Raises:
             FacsimError: fewer than 50 showers, another read-out, or energies that are not finite.
         """
-        check_alike([("reference", self.reference_source), ("generated", generated)])
+        check_alike(self.reference_source.schema, generated.schema, "reference", "generated")
         _check_size("generated", generated)
+        generated = held(generated)
         sample = take_sample(generated, self.seed, self.options.most)
         measures = measure(self.reference, sample, self.regions, self.seed, self.options.community)
         scores = [self._score(key, number) for key, number in measures.numbers.items()]
@@ -182,6 +195,7 @@ class Judge:
                 seed=self.seed,
                 resamples_truth=resamples_truth,
                 max_events=self.options.most_memory,
+                truth=self.truth_distances,
             )
         card = Scorecard(
             name,
@@ -258,6 +272,8 @@ class Judge:
             notes.append(f"Classifiers and KPD saw a seeded subset of {len(sample.picked)} of {len(sample)} showers.")
         if self.train_source is None:
             notes.append("No training sample was given: there is no memorisation check.")
+        if any(source.read(0, 1).weight is not None for source in (self.reference_source, self.null_source)):
+            notes.append("The events have weights, which these scores do not use.")
         test = ks_2samp(self.null.observations.e_inc, sample.observations.e_inc)
         if test.pvalue < ENERGY_P_VALUE:
             notes.append(

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facsim.core.errors import FacsimError, MissingExtraError
+from facsim.evaluate.timing_worker import make_sample, measure
 from facsim.simulate.baseline import Baseline
 
 FORMAT = "facsim-timing-1"
@@ -42,6 +43,8 @@ class TimedSampler:
         steps: solver steps; with `torch` they override those of the model.
         parameters: trained parameters, for the table.
         noise: distribution of the graph's noise inputs by name, `normal` where not said.
+        plugins: plug-in files that define the model or the baseline.
+        here: time in this process, for a class that only this process knows; peak memory is then the process's.
     """
 
     name: str
@@ -51,6 +54,8 @@ class TimedSampler:
     steps: int | None = None
     parameters: int | None = None
     noise: Mapping[str, str] = field(default_factory=dict)
+    plugins: tuple[str, ...] = ()
+    here: bool = False
 
     def __post_init__(self) -> None:
         if self.engine == "numpy" and self.baseline is None:
@@ -129,7 +134,10 @@ def time_sampler(
     plan, cond = plan or TimingPlan(), np.asarray(cond, np.float64)
     if cond.ndim != 2 or len(cond) == 0:
         raise FacsimError(f"timing needs conditions of shape (N, K), N > 0, not {cond.shape}.")
-    measured = _in_fresh_process((sampler, cond, threads, plan), threads)
+    if sampler.here:
+        measured = measure(make_sample(sampler, threads), cond, plan)
+    else:
+        measured = _in_fresh_process((sampler, cond, threads, plan), threads)
     head = {"name": sampler.name, "engine": sampler.engine, "steps": sampler.steps}
     return [{**head, **row, "threads": threads, "parameters": sampler.parameters} for row in measured]
 
@@ -169,7 +177,11 @@ def _in_fresh_process(job: Any, threads: int) -> list[dict[str, Any]]:
     }
     name = job[0].name
     done = subprocess.run(
-        [sys.executable, "-m", WORKER], input=pickle.dumps(job), capture_output=True, env=environment, check=False
+        [sys.executable, "-m", WORKER],
+        input=pickle.dumps(job[0].plugins) + pickle.dumps(job),
+        capture_output=True,
+        env=environment,
+        check=False,
     )
     lines = done.stdout.decode(errors="replace").splitlines()
     try:

@@ -1,4 +1,4 @@
-"""The process that times one sampler: a pickled job on standard input, one line of JSON on standard output."""
+"""The process that times one sampler: plug-ins and a job, pickled, on standard input, one line of JSON as answer."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facsim.core.errors import FacsimError, MissingExtraError
+from facsim.core.plugins import load_plugin
 from facsim.core.rng import generator
 
 if TYPE_CHECKING:
@@ -23,12 +24,16 @@ if TYPE_CHECKING:
     from facsim.simulate.baseline import Baseline
 
 MOST_REPEATS = 500
+WARM_UP = 100
+"""Showers of the call before the timed ones, at most: larger batches take so long that the first call hardly counts."""
 Sample = Callable[[NDArray[np.float64], np.random.Generator], NDArray[Any]]
 
 
 def main() -> None:
     """Read the job, time it, answer."""
     try:
+        for path in pickle.load(sys.stdin.buffer):
+            load_plugin(path)
         sampler, cond, threads, plan = pickle.load(sys.stdin.buffer)
         answer: dict[str, Any] = {"rows": measure(make_sample(sampler, threads), cond, plan)}
     except MissingExtraError as error:
@@ -52,7 +57,7 @@ def _row(
     sample: Sample, cond: NDArray[np.float64], batch: int, plan: TimingPlan, rng: np.random.Generator
 ) -> dict[str, Any]:
     _reset_peak()
-    _timed(sample, cond, batch, rng)
+    _timed(sample, cond, min(batch, WARM_UP), rng)
     times: list[float] = []
     while len(times) < plan.repeats or (sum(times) < plan.seconds and len(times) < MOST_REPEATS):
         times.append(_timed(sample, cond, batch, rng))

@@ -1,4 +1,4 @@
-"""Block jackknife of functions of the means and covariances of two samples."""
+"""Block jackknife of functions of two samples, with extrapolation to infinite sample size."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from facsim.metrics._samples import FloatArray
 BLOCKS = 20
 
 Moments = tuple[FloatArray, FloatArray]
+BoolArray = NDArray[np.bool_]
 
 
 def extrapolated(
@@ -26,10 +27,8 @@ def extrapolated(
     Raises:
         FacsimError: fewer than four events in a sample.
     """
-    n_blocks = min(BLOCKS, len(x) // 2, len(y) // 2)
-    if n_blocks < 2:
-        raise FacsimError(f"this metric needs four events in each sample, not {len(x)} and {len(y)}.")
-    sums = [_block_sums(sample, rng.permutation(np.arange(len(sample)) % n_blocks), n_blocks) for sample in (x, y)]
+    blocks, n_blocks = _blocks((len(x), len(y)), rng)
+    sums = [_block_sums(sample, block, n_blocks) for sample, block in zip((x, y), blocks, strict=True)]
     whole = [tuple(part.sum(axis=0) for part in sample) for sample in sums]
     full = function(_moments(*whole[0]), _moments(*whole[1]))
     without = np.empty(n_blocks)
@@ -39,6 +38,32 @@ def extrapolated(
             for totals, sample in zip(whole, sums, strict=True)
         ]
         without[k] = function(rest[0], rest[1])
+    return _combined(full, without)
+
+
+def extrapolated_events(
+    n_x: int, n_y: int, function: Callable[[BoolArray, BoolArray], float], rng: np.random.Generator
+) -> tuple[float, float]:
+    """The same for a `function` of which events of either sample are kept (n_x,), (n_y,); same blocks for one `rng`.
+
+    Raises:
+        FacsimError: fewer than four events in a sample.
+    """
+    (block_x, block_y), n_blocks = _blocks((n_x, n_y), rng)
+    full = function(block_x >= 0, block_y >= 0)
+    return _combined(full, np.array([function(block_x != k, block_y != k) for k in range(n_blocks)]))
+
+
+def _blocks(sizes: tuple[int, int], rng: np.random.Generator) -> tuple[list[NDArray[np.int64]], int]:
+    """Block of each event of both samples, and the number of blocks."""
+    n_blocks = min(BLOCKS, *(size // 2 for size in sizes))
+    if n_blocks < 2:
+        raise FacsimError(f"this metric needs four events in each sample, not {sizes[0]} and {sizes[1]}.")
+    return [rng.permutation(np.arange(size) % n_blocks) for size in sizes], n_blocks
+
+
+def _combined(full: float, without: FloatArray) -> tuple[float, float]:
+    n_blocks = len(without)
     variance = (n_blocks - 1) / n_blocks * np.sum((without - without.mean()) ** 2)
     return float(n_blocks * full - (n_blocks - 1) * without.mean()), float(np.sqrt(variance))
 

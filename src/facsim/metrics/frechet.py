@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from scipy.optimize import OptimizeWarning, curve_fit
 
 from facsim.core.errors import FacsimError
 from facsim.core.rng import generator
-from facsim.metrics._jackknife import extrapolated
+from facsim.metrics._jackknife import BoolArray, extrapolated, extrapolated_events
 from facsim.metrics._samples import FloatArray, check_features, scale_by_largest, scale_robustly
 
 JETNET = "jetnet-0.2.5"
@@ -36,6 +37,30 @@ def frechet_distance(mean1: FloatArray, cov1: FloatArray, mean2: FloatArray, cov
     eigenvalues = eigvalsh(0.5 * (product + product.T), check_finite=False)
     trace = np.sqrt(np.clip(eigenvalues, 0.0, None)).sum()
     return float(np.sum((mean1 - mean2) ** 2) + np.trace(cov1) + np.trace(cov2) - 2.0 * trace)
+
+
+def _distance_of_few(x: FloatArray, y: FloatArray) -> Callable[[BoolArray, BoolArray], float]:
+    """`frechet_distance` of the events kept, for samples (N, D), (M, D) with fewer events than features.
+
+    The trace of the root is the sum of the singular values of A B^T, A and B the centred samples over
+    sqrt(N - 1), sqrt(M - 1): a matrix of events, N x M, smaller than the covariances, and made from one product.
+    """
+    x, y = x - x.mean(axis=0), y - x.mean(axis=0)
+    products, square_x, square_y = x @ y.T, np.sum(x**2, axis=1), np.sum(y**2, axis=1)
+
+    def distance(kept_x: BoolArray, kept_y: BoolArray) -> float:
+        n, m = np.count_nonzero(kept_x), np.count_nonzero(kept_y)
+        mean_x, mean_y = kept_x @ x / n, kept_y @ y / m
+        part = products[np.ix_(kept_x, kept_y)]
+        part = part - part.mean(axis=0) - part.mean(axis=1)[:, None] + part.mean()
+        product = part @ part.T if n < m else part.T @ part
+        roots = np.sqrt(np.clip(eigvalsh(product, check_finite=False), 0.0, None)).sum()
+        trace_x = (square_x[kept_x].sum() - n * mean_x @ mean_x) / (n - 1)
+        trace_y = (square_y[kept_y].sum() - m * mean_y @ mean_y) / (m - 1)
+        trace = roots / np.sqrt((n - 1) * (m - 1))
+        return float(np.sum((mean_x - mean_y) ** 2) + trace_x + trace_y - 2.0 * trace)
+
+    return distance
 
 
 def fpd(
@@ -75,7 +100,10 @@ def fpd(
     x, y = check_features(real, gen)
     if protocol == STRICT:
         x, y = scale_robustly(x, y)
-        return extrapolated(x, y, lambda one, two: frechet_distance(*one, *two), generator(seed, "fpd"))
+        rng = generator(seed, "fpd")
+        if min(len(x), len(y)) < x.shape[1]:
+            return extrapolated_events(len(x), len(y), _distance_of_few(x, y), rng)
+        return extrapolated(x, y, lambda one, two: frechet_distance(*one, *two), rng)
     if protocol not in MIN_SAMPLES:
         raise FacsimError(f"unknown protocol '{protocol}' of the FPD: use one of {[*MIN_SAMPLES, STRICT]}.")
     x, y = scale_by_largest(x, y)

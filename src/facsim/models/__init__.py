@@ -1,10 +1,12 @@
 """Generative methods, one file each, and the networks they use.
 
-`MODELS` lists what a configuration can name. A model is built from a schema and its `Options`.
+`MODELS` lists what a configuration can name, beside plug-ins. A model is built from a schema and its `Options`.
 """
 
 from __future__ import annotations
 
+from facsim.core import plugins
+from facsim.core.errors import FacsimError
 from facsim.models.base import EventModel
 from facsim.models.two_stage import TwoStageShower
 
@@ -12,4 +14,18 @@ MODELS: dict[str, type[EventModel]] = {
     "two-stage": TwoStageShower,
 }
 
-__all__ = ["MODELS", "EventModel"]
+__all__ = ["MODELS", "EventModel", "find_model"]
+
+
+def find_model(name: str) -> type[EventModel]:
+    """The model called `name`, of facsim or of a plug-in.
+
+    Raises:
+        FacsimError: there is none, or it is no `EventModel`.
+    """
+    kind = plugins.find("models", MODELS, name)
+    if kind is None:
+        raise FacsimError(f"unknown model '{name}': expected one of {plugins.names('models', MODELS)}.")
+    if not (isinstance(kind, type) and issubclass(kind, EventModel)):
+        raise FacsimError(f"the model '{name}' must be a subclass of facsim.models.EventModel, not {kind!r}.")
+    return kind

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save
 from facsim.core.errors import FacsimError
 from facsim.core.schema import Schema
 from facsim.core.store import atomic_path, read_json, write_json
-from facsim.models import MODELS, EventModel
+from facsim.models import EventModel, find_model
 
 
 def save_model(model: EventModel, name: str, folder: Path) -> None:
@@ -31,9 +31,7 @@ def build_model(name: str, schema: Schema, options: dict[str, object]) -> EventM
     Raises:
         FacsimError: unknown name or options.
     """
-    if name not in MODELS:
-        raise FacsimError(f"unknown model '{name}': known models are {sorted(MODELS)}.")
-    kind = MODELS[name]
+    kind = find_model(name)
     try:
         checked = kind.Options.model_validate(options)
     except ValidationError as error:

@@ -7,13 +7,21 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facsim.models.nets.marginals import ConditionalMarginals, ZeroInflatedQuantiles, encode_zero
+from facsim.models.nets.spectrum import SpectrumMap
+
+SHIFTS = 3
+LARGEST_SHIFT = 2.0
+LEAST_SLOPE = 0.05
+NOWHERE = -1e30
 
 
 class ShowerPattern(nn.Module):
     """Invertible map between cell energies and latents that are standard normal one by one.
 
-    Each cell is zero or w = log(E / threshold - 1); its distribution depends on layer, ring and the layer context.
-    Decoding keeps exactly the given number of hits in each layer and restores its energy above threshold.
+    Each cell is zero or w = log(E / threshold - 1), seen through the spectrum of all cells (`nets.spectrum`); its
+    distribution depends on layer, ring and the layer context. Decoding keeps exactly the given number of hits in each
+    layer and restores its energy: a common shift along the spectrum, so that its peaks stay where they are, then the
+    rest as a factor on the energies above threshold.
 
     Args:
         shape: (n_layers, n_alpha, n_r).
@@ -28,6 +36,7 @@ class ShowerPattern(nn.Module):
         super().__init__()
         self.shape, self.threshold = shape, threshold
         self.n_context = 10 + n_condition
+        self.spectrum = SpectrumMap()
         self.marginals = ConditionalMarginals(shape[0], shape[2], self.n_context)
         self.register_buffer("mean", torch.zeros(shape[0], self.n_context))
         self.register_buffer("std", torch.ones(shape[0], self.n_context))
@@ -53,10 +62,12 @@ class ShowerPattern(nn.Module):
         self.std.copy_(raw.std(0).clamp(min=0.05))
 
     def fit_start(self, cells: Tensor, context: Tensor) -> None:
-        """Start the marginals from a regression on the context; arguments as in `nll`."""
+        """Take the spectrum, and start the marginals from a regression on the context; arguments as in `nll`."""
         hit = cells > 0
+        if hit.sum() > 1:
+            self.spectrum.fit(self._log_excess(cells[hit]))
         values = torch.where(hit, self._values(cells), 0.0)
-        self.marginals.fit_start(context, hit.sum(2), values.sum(2), (values**2).sum(2))
+        self.marginals.fit_start(context, hit.sum(2), values.sum(2), (values**2).sum(2), self.shape[1])
 
     def context(self, energy: Tensor, features: Tensor, layer: Tensor, hits: Tensor) -> Tensor:
         """Normalised context of every layer (N, L, n_context).
@@ -82,8 +93,11 @@ class ShowerPattern(nn.Module):
         """Probability of a hit, at least 0.02, of every cell: (N, L, 1, R)."""
         return torch.sigmoid(self._params(context)[..., 0]).clamp(min=0.02)
 
-    def _values(self, cells: Tensor) -> Tensor:
+    def _log_excess(self, cells: Tensor) -> Tensor:
         return (cells / self.threshold - 1).clamp(min=1e-3).log()
+
+    def _values(self, cells: Tensor) -> Tensor:
+        return self.spectrum.encode(self._log_excess(cells))
 
     def nll(self, cells: Tensor, context: Tensor) -> Tensor:
         """Negative log-likelihood of the marginals per cell: cells (N, L, A, R) in MeV."""
@@ -111,18 +125,36 @@ class ShowerPattern(nn.Module):
         """Cell energies (N, L, A, R) in MeV with exactly `hits` cells and energy `layer` in each layer."""
         marginal = self.distribution(context)
         margin = marginal.margin(z)
-        flat = margin.flatten(2)
-        ranked = torch.cat([flat.sort(dim=-1, descending=True).values, flat.new_full((*flat.shape[:2], 1), -30.0)], -1)
-        index = hits.long()[..., None]
-        last = ranked.gather(-1, (index - 1).clamp(min=0))
-        cut = 0.5 * (last + ranked.gather(-1, index))
-        cut = torch.where(index > 0, cut, 60.0)
-        # a full layer has no next cell: keep its smallest margin positive
-        cut = torch.where(index < flat.shape[-1], cut, last - 1e-3)
-        margin = margin - cut[..., None]
+        margin = margin - _cut(margin.flatten(2), hits)[..., None, None]
         kept = margin > 0
-        value = torch.where(kept, marginal.decode(margin), -1e30)
+        excess = (layer / self.threshold - hits).clamp(min=0)
+        above = self._above(marginal.decode(margin), kept, excess)
         # relative to the layer's largest cell, so that no layer underflows
-        above = torch.exp(value - value.amax((2, 3), keepdim=True)) * kept
-        wanted = (layer - hits * self.threshold).clamp(min=0) / above.sum((2, 3)).clamp(min=1e-9)
+        above = torch.exp(above - above.amax((2, 3), keepdim=True)) * kept
+        wanted = self.threshold * excess / above.sum((2, 3)).clamp(min=1e-9)
         return torch.where(kept, self.threshold + above * wanted[:, :, None, None], 0.0)
+
+    def _above(self, v: Tensor, kept: Tensor, excess: Tensor) -> Tensor:
+        """log(E / threshold - 1) of the cells `kept`, shifted along the spectrum until their sum is nearly `excess`."""
+        target = excess.clamp(min=1e-3).log()[:, :, None, None]
+        for _ in range(SHIFTS):
+            w, slope = self.spectrum.decode(v)
+            share = torch.where(kept, w, NOWHERE).flatten(2).softmax(-1).reshape(v.shape)
+            total = torch.where(kept, w, NOWHERE).logsumexp((2, 3), keepdim=True)
+            step = (target - total) / (share * slope).sum((2, 3), keepdim=True).clamp(min=LEAST_SLOPE)
+            v = v + step.clamp(-LARGEST_SHIFT, LARGEST_SHIFT)
+        return torch.where(kept, self.spectrum.decode(v)[0], NOWHERE)
+
+
+def _cut(margin: Tensor, hits: Tensor) -> Tensor:
+    """What to take from the margins (N, L, C) so that exactly `hits` (N, L) stay positive; 0 where they are already.
+
+    Else the margin of the first cell that must go, so that the gap above it is one between neighbours, as at zero.
+    """
+    ranked = torch.cat([margin.sort(dim=-1, descending=True).values, margin.new_full((*hits.shape, 1), -30.0)], -1)
+    index = hits.long()[..., None]
+    last, following = ranked.gather(-1, (index - 1).clamp(min=0)), ranked.gather(-1, index)
+    cut = torch.where(last > 0, following.clamp(min=0), following)
+    # a full layer has no further cell: keep its smallest margin positive
+    cut = torch.where(index < margin.shape[-1], cut, (last - 1e-3).clamp(max=0))
+    return torch.where(index > 0, cut, 60.0)[..., 0]

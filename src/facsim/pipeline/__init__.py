@@ -1,7 +1,7 @@
 """The lifecycle: its stages in order, and what each depends on."""
 
 from facsim.pipeline.lifecycle import STAGES, find_stages, stages_of
-from facsim.pipeline.preflight import check_extras
+from facsim.pipeline.preflight import check_extras, check_plan
 from facsim.pipeline.stage import Done, Stage, check_upstream, reason, run_stage
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "Done",
     "Stage",
     "check_extras",
+    "check_plan",
     "check_upstream",
     "find_stages",
     "reason",

@@ -41,6 +41,10 @@ def _own_files(run: Run) -> list[Path]:
     return [*truth_files(run), *(path for path in further if path.is_file())]
 
 
+def _plugin_files(run: Run) -> list[Path]:
+    return [Path(name) for name in run.config.plugins]
+
+
 def _sample_files(run: Run) -> list[Path]:
     return [*map(run.samples, run.names), *map(run.step_samples, run.steps)]
 
@@ -58,8 +62,11 @@ STAGES: tuple[Stage, ...] = (
         _section("model", "train"),
         lambda run: [run.model() / "weights.safetensors"],
         ("prepare",),
+        _plugin_files,
     ),
-    Stage("sample", _work("sample"), _section("sample", "baselines"), _sample_files, ("prepare", "train")),
+    Stage(
+        "sample", _work("sample"), _section("sample", "baselines"), _sample_files, ("prepare", "train"), _plugin_files
+    ),
     Stage("evaluate", _work("evaluate"), _section("evaluate", "baselines"), _score_files, ("prepare", "sample")),
     Stage(
         "export",

@@ -1,14 +1,68 @@
-"""What can be known to be missing before a long run begins."""
+"""What can be known to fail before a long run begins."""
 
 from __future__ import annotations
 
 from importlib.util import find_spec
 
 from facsim.config import RunConfig
-from facsim.core.errors import MissingExtraError
+from facsim.config.sections import PrepareConfig
+from facsim.core.errors import FacsimError, MissingExtraError
+from facsim.core.schema import Schema
+from facsim.simulate.baselines import find_baseline
 from facsim.simulate.geant4 import geant4_available
 
 ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+FEWEST_JUDGED = 50
+
+
+def check_plan(config: RunConfig) -> None:
+    """Refuse a simulation whose events could not be divided, or not be described by a baseline.
+
+    Raises:
+        FacsimError: too few events for the splits, or a baseline that does not fit them.
+    """
+    if config.simulate is not None:
+        split_sizes(config.simulate.events, config.prepare)
+        check_baselines(config, config.simulate.shower_schema())
+
+
+def check_baselines(config: RunConfig, schema: Schema) -> None:
+    """Refuse baselines that cannot describe events of `schema`.
+
+    Raises:
+        FacsimError: there is one.
+    """
+    reasons = {b.name: find_baseline(b.name).unfit(schema, **b.options) for b in config.baselines}
+    kept = [name for name, reason in reasons.items() if reason is None]
+    for reason in reasons.values():
+        if reason is not None:
+            raise FacsimError(f"{reason.rstrip('.')}: leave it out with --set baselines=[{','.join(kept)}].")
+
+
+def split_sizes(n: int, settings: PrepareConfig) -> dict[str, int]:
+    """Events of each split of `n`; what validation and the two test samples leave trains.
+
+    Raises:
+        FacsimError: too few to judge by, or none left to train on.
+    """
+
+    def count(share: int | float) -> int:
+        return share if isinstance(share, int) else max(round(share * n), 1)
+
+    test = count(settings.test)
+    judged = {"validation": count(settings.validation), "reference": test, "null": test}
+    train = n - sum(judged.values())
+    if train < 1:
+        raise FacsimError(
+            f"{n} events are too few for the splits {judged} and some to train on: "
+            "take more events, or smaller 'prepare.validation' and 'prepare.test'."
+        )
+    if test < FEWEST_JUDGED:
+        raise FacsimError(
+            f"of {n} events {test} would go to each of the two test samples, and scores need at least "
+            f"{FEWEST_JUDGED}: take more events, or a larger 'prepare.test'."
+        )
+    return {"train": train, **judged}
 
 
 def check_extras(config: RunConfig, simulates: bool) -> None:

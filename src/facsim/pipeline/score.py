@@ -7,7 +7,7 @@ from pathlib import Path
 
 from facsim.core.store import write_json
 from facsim.data import open_events
-from facsim.data.checks import check_events
+from facsim.data.checks import check_alike, check_events, compare_reports
 from facsim.evaluate.files import score_files
 from facsim.evaluate.scorecard import Scorecard
 from facsim.run import Reporter
@@ -37,8 +37,9 @@ def score(
     truth, judged = opened(reference), opened(generated)
     trained = None if train is None else opened(train)
     name = f"{generated.stem}-sample" if generated.stem in OWN_NAMES else generated.stem
-    files = [(reference, truth), (generated, judged)]
-    warnings = [text for path, source in files for text in check_events(source, str(path)).warnings]
+    check_alike(truth.schema, judged.schema, str(reference), str(generated))
+    checks = [check_events(source, str(path)) for path, source in ((reference, truth), (generated, judged))]
+    warnings = [text for check in checks for text in check.warnings] + compare_reports(*checks)
     with reporter.progress("judging") as advance:
         card, histograms = score_files(truth, judged, seed=seed, name=name, train=trained)
         advance(1.0, "")

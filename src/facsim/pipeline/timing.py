@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facsim.core.plugins import is_given
 from facsim.core.rng import integer_seed
 from facsim.core.sources import read_labels
 from facsim.core.store import read_json, write_json
@@ -37,7 +38,7 @@ def timing(run: Run) -> None:
     samplers = _surrogates(run, model)
     for baseline in run.config.baselines:
         fitted = fit_baseline(run, baseline.name, splits["train"])
-        samplers.append(TimedSampler(baseline.name, "numpy", baseline=fitted))
+        samplers.append(TimedSampler(baseline.name, "numpy", baseline=fitted, plugins=tuple(run.config.plugins)))
     with run.reporter.progress("timing") as advance:
         advance(0.0, "Geant4")
         events = _spread(cond, settings.geant4_events)
@@ -59,10 +60,15 @@ def timing(run: Run) -> None:
 def _surrogates(run: Run, model: GenerativeModel) -> list[TimedSampler]:
     """The exported graph, where there is one, and torch."""
     facts: dict[str, Any] = {"steps": getattr(model.options, "steps", None), "parameters": count_parameters(model)}
-    torch = TimedSampler(SURROGATE, "torch", run.model(), **facts)
+    torch = _torch(run, **facts)
     if run.config.export is None:
         return [torch]
     return [TimedSampler(SURROGATE, "onnxruntime", run.onnx, noise=_noise(model), **facts), torch]
+
+
+def _torch(run: Run, **facts: Any) -> TimedSampler:
+    here = is_given("models", run.config.model.name)
+    return TimedSampler(SURROGATE, "torch", run.model(), plugins=tuple(run.config.plugins), here=here, **facts)
 
 
 def _noise(model: GenerativeModel) -> dict[str, str]:
@@ -85,7 +91,7 @@ def _engine(run: Run, steps: int) -> Iterator[TimedSampler]:
     """The surrogate with `steps` sampler steps, as a graph where the run exports one."""
     model = load_model(run.model(), steps=steps)
     if run.config.export is None:
-        yield TimedSampler(SURROGATE, "torch", run.model(), steps=steps)
+        yield _torch(run, steps=steps)
         return
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"

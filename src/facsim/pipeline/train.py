@@ -8,7 +8,7 @@ from typing import Any
 
 from facsim.core.rng import integer_seed
 from facsim.core.store import read_json, write_json
-from facsim.pipeline.truth import open_splits, read_data
+from facsim.pipeline.truth import open_splits, read_data, truth_files
 from facsim.run import Run
 from facsim.stamps import fingerprint
 from facsim.train.loop import Trainer, TrainProgress
@@ -27,6 +27,7 @@ def train(run: Run) -> None:
         "model": config.model.model_dump(mode="json"),
         "train": config.train.model_dump(mode="json"),
         "splits": read_data(run)["splits"],
+        "truth": [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in truth_files(run)],
     }
     if _forget_other(folder / "state", identity):
         run.reporter.say("  going on where the interrupted training stopped")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from facsim.core import plugins
 from facsim.core.errors import FacsimError
 from facsim.simulate.baseline import Baseline, Sampled
 from facsim.simulate.bootstrap import Bootstrap
@@ -20,11 +21,14 @@ BASELINES: dict[str, type[Baseline]] = {
 
 
 def find_baseline(name: str) -> type[Baseline]:
-    """The baseline called `name`.
+    """The baseline called `name`, of facsim or of a plug-in.
 
     Raises:
-        FacsimError: there is none.
+        FacsimError: there is none, or it is no `Baseline`.
     """
-    if name not in BASELINES:
-        raise FacsimError(f"unknown baseline '{name}': expected one of {sorted(BASELINES)}.")
-    return BASELINES[name]
+    kind = plugins.find("baselines", BASELINES, name)
+    if kind is None:
+        raise FacsimError(f"unknown baseline '{name}': expected one of {plugins.names('baselines', BASELINES)}.")
+    if not (isinstance(kind, type) and issubclass(kind, Baseline)):
+        raise FacsimError(f"the baseline '{name}' must be a subclass of facsim.simulate.Baseline, not {kind!r}.")
+    return kind

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from facsim.core.errors import FacsimError
 from facsim.core.events import Events
 from facsim.physics.gflash import FloatArray
 from facsim.simulate.gflash_media import Readout
@@ -135,4 +136,6 @@ def measure_spots(batches: Iterable[Events], out: Readout) -> SpotSpectrum:
         chosen = energy[occupied <= limit]
         if len(chosen) >= ENOUGH_HITS:
             break
+    if not len(chosen):
+        raise FacsimError("no cell outside the innermost ring has any energy: GFlash cannot be fitted to such showers.")
     return SpotSpectrum.of(chosen)

@@ -90,7 +90,8 @@ class ShowerSimulation(Section):
 
     def shower_schema(self, provenance: dict[str, Any] | None = None) -> Schema:
         """Schema of the showers; the conditions are those of `gun.condition_columns`."""
-        name = CHALLENGE_NAMES.get(self.particle[0], "muon")
+        names = sorted({CHALLENGE_NAMES.get(particle, "muon") for particle in self.particle})
+        name = names[0] if len(names) == 1 else "mixed"
         conditions = tuple(COLUMNS[i] for i in self.condition_columns)
         return calorimeter_schema(self.detector.geometry(name), conditions, provenance)
 

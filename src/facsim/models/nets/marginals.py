@@ -22,6 +22,9 @@ _FIRST_KNOT, _BIN_WIDTH, BINS = -6.0, 1.0, 12
 N_PARAMS = 3 + BINS + 1
 _LATENT_MAX = 5.0
 _NEVER_ZERO = 12.0
+_LARGEST_ODDS = 12.0
+_NEWTON_STEPS = 8
+_LARGEST_STEP = 1.0
 
 
 def normal_to_logit(z: Tensor) -> Tensor:
@@ -109,6 +112,28 @@ def _bounded(x: Tensor) -> Tensor:
     return 5 * torch.tanh(x / 5)
 
 
+def _logistic_regression(x: Tensor, share: Tensor, trials: int) -> Tensor:
+    """Coefficients (G, R, C) of the log-odds of `share` (N, G, R) on `x` (N, G, C), whose first column is 1.
+
+    Newton's method with a weak penalty, which keeps the odds of what is always or never there finite.
+    """
+    groups, per_group, columns = x.shape[1], share.shape[2], x.shape[2]
+    mean = (share.sum(0) * trials + 0.5) / (len(x) * trials + 1.0)
+    beta = torch.zeros((groups, per_group, columns), dtype=x.dtype, device=x.device)
+    beta[..., 0] = torch.logit(mean)
+    penalty = torch.full((columns,), 1.0, dtype=x.dtype, device=x.device)
+    penalty[0] = 0.1
+    for _ in range(_NEWTON_STEPS):
+        p = torch.sigmoid(torch.einsum("ngc,grc->ngr", x, beta))
+        slope = trials * torch.einsum("ngr,ngc->grc", share - p, x) - penalty * beta
+        # (C, N) x (N, C) for each variable; the weights p (1 - p) are what differs
+        weight = trials * p * (1 - p)
+        bend = torch.stack([(x[:, g].T[None] * weight[:, g].T[:, None]) @ x[:, g] for g in range(groups)])
+        step = torch.linalg.solve(bend + torch.diag(penalty), slope[..., None])[..., 0]
+        beta = beta + step.clamp(-_LARGEST_STEP, _LARGEST_STEP)
+    return beta
+
+
 def encode_zero(logit_hit: Tensor, dither: Tensor) -> Tensor:
     """Latent of variables that are zero: `dither`, uniform in (0, 1), spreads them over the part below p0."""
     log_u = F.logsigmoid(-logit_hit) + torch.log(dither)
@@ -119,8 +144,10 @@ def encode_zero(logit_hit: Tensor, dither: Tensor) -> Tensor:
 class ConditionalMarginals(nn.Module):
     """Network from a context to the parameters of many variables' zero-inflated quantile functions.
 
-    The variables come in groups that share a context. A linear regression on the context, fitted in closed form,
-    gives each variable its starting median and scale; the network learns the rest in those units.
+    The variables come in groups that share a context. A linear regression on the context gives each variable its
+    starting median and scale, a logistic one its starting odds of being non-zero, both fitted in closed form or nearly
+    so: the inner cells of every energetic shower are lit, and gradient steps alone reach such odds very slowly. The
+    network learns the rest in those units.
 
     Args:
         groups: number of groups G.
@@ -129,6 +156,7 @@ class ConditionalMarginals(nn.Module):
         hidden: width of the two hidden layers.
     """
 
+    odds: Tensor
     intercept: Tensor
     slope: Tensor
     log_scale: Tensor
@@ -143,19 +171,22 @@ class ConditionalMarginals(nn.Module):
         self.out = nn.Linear(hidden, N_PARAMS)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
+        self.register_buffer("odds", torch.zeros(*shape, 1 + n_context))
         self.register_buffer("intercept", torch.zeros(shape))
         self.register_buffer("slope", torch.zeros(*shape, n_context))
         self.register_buffer("log_scale", torch.zeros(shape))
 
     @torch.no_grad()
-    def fit_start(self, context: Tensor, count: Tensor, total: Tensor, square: Tensor) -> None:
-        """Set the starting medians and scales.
+    def fit_start(self, context: Tensor, count: Tensor, total: Tensor, square: Tensor, trials: int) -> None:
+        """Set the starting odds, medians and scales.
 
         Args:
             context: (N, G, C).
             count, total, square: number, sum and sum of squares of the values present, (N, G, R).
+            trials: how many values there could be.
         """
         x = torch.cat([torch.ones_like(context[..., :1]), context], -1).double()
+        self.odds.copy_(_logistic_regression(x, count.double() / trials, trials))
         n = count.double().sum(0)
         gram = torch.einsum("ngr,ngc,ngd->grcd", count.double(), x, x)
         moment = torch.einsum("ngr,ngc->grc", total.double(), x)
@@ -171,10 +202,12 @@ class ConditionalMarginals(nn.Module):
 
     def forward(self, context: Tensor) -> Tensor:
         """Parameters (N, G, R, N_PARAMS) for a context (N, G, C)."""
+        odds = self.odds[..., 0] + torch.einsum("ngc,grc->ngr", context, self.odds[..., 1:])
+        odds = _LARGEST_ODDS * torch.tanh(odds / _LARGEST_ODDS)
         h = F.silu(self.context(context)[:, :, None] + self.embedding)
         h = h + F.silu(self.hidden(h))
         raw = self.out(h) + self.direct
         regression = self.intercept + torch.einsum("ngc,grc->ngr", context, self.slope)
         location = regression + torch.exp(self.log_scale) * raw[..., 1]
         log_scale = self.log_scale + _bounded(raw[..., 2])
-        return torch.cat([raw[..., :1], location[..., None], log_scale[..., None], _bounded(raw[..., 3:])], -1)
+        return torch.cat([raw[..., :1] + odds[..., None], location[..., None], log_scale[..., None], _bounded(raw[..., 3:])], -1)

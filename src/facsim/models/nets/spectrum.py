@@ -1,0 +1,61 @@
+"""One fixed monotone map of a quantity to the log-odds of its distribution, so that sharp peaks are left to no network.
+
+The spectrum of cell energies has structures that are the same everywhere in a detector (the peak of one minimum
+ionising particle, its edge, the peak of two) and far narrower than what depends on depth, radius or energy. Taking the
+quantile transform of all cells first turns them into a smooth variable.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+REACH = 8.0
+PER_UNIT = 16
+KNOTS = int(2 * REACH * PER_UNIT) + 1
+LEAST_RISE = 1e-4
+LOW_SLOPE = 1.0
+
+
+class SpectrumMap(nn.Module):
+    """v = logit of the distribution function of w, linear between knots at equal distances in v.
+
+    Before `fit` it is the identity. Beyond the knots it goes on linearly: below with slope 1, which is a flat density of
+    energy above threshold for w = log(E / threshold - 1), above with the mean slope of the last unit.
+    """
+
+    knots: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("knots", torch.linspace(-REACH, REACH, KNOTS))
+
+    @torch.no_grad()
+    def fit(self, values: Tensor) -> None:
+        """Take the quantiles of `values` (n,), n > 1."""
+        ordered = values.double().sort().values
+        place = torch.sigmoid(torch.linspace(-REACH, REACH, KNOTS, dtype=torch.float64, device=values.device))
+        position = place * (len(ordered) - 1)
+        low = position.long().clamp(max=len(ordered) - 2)
+        found = torch.lerp(ordered[low], ordered[low + 1], position - low)
+        rise = found.diff().clamp(min=LEAST_RISE)
+        self.knots.copy_(found[0] + torch.cat([torch.zeros_like(rise[:1]), rise.cumsum(0)]))
+
+    def encode(self, w: Tensor) -> Tensor:
+        """v at w, any shape."""
+        index = (torch.searchsorted(self.knots, w.contiguous()) - 1).clamp(0, KNOTS - 2)
+        rise = self.knots.diff()
+        inside = (w - self.knots[index]) / rise[index]
+        v = (index + inside.clamp(0, 1)) / PER_UNIT - REACH
+        return v + (w - self.knots[0]).clamp(max=0) / LOW_SLOPE + (w - self.knots[-1]).clamp(min=0) / self._high_slope()
+
+    def decode(self, v: Tensor) -> tuple[Tensor, Tensor]:
+        """w at v, any shape, and the slope dw/dv there."""
+        scaled = ((v + REACH) * PER_UNIT).clamp(0, KNOTS - 1 - 1e-3)
+        index = scaled.long()
+        slope = (self.knots.diff() * PER_UNIT)[index]
+        w = self.knots[index] + slope * (scaled - index) / PER_UNIT
+        return w + LOW_SLOPE * (v + REACH).clamp(max=0) + self._high_slope() * (v - REACH).clamp(min=0), slope
+
+    def _high_slope(self) -> Tensor:
+        return self.knots[-1] - self.knots[-1 - PER_UNIT]
