@@ -115,7 +115,7 @@ def test_save_and_load_give_the_same_samples(name: str, schema: Schema, batch: B
 
 
 def test_unknown_names_and_options_are_refused(schema: Schema, tmp_path: Path) -> None:
-    with pytest.raises(FacsimError, match="unknown model 'two-stages': known models are"):
+    with pytest.raises(FacsimError, match="unknown model 'two-stages': expected one of"):
         build_model("two-stages", schema, {})
     with pytest.raises(FacsimError, match=r"model.options.widht"):
         build_model("two-stage", schema, {"widht": 3})

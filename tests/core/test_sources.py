@@ -13,7 +13,7 @@ from facsim.core.errors import FacsimError
 from facsim.core.events import Events, chunks, make_events
 from facsim.core.geometry import regular_cylinder
 from facsim.core.schema import Feature, Schema, calorimeter_schema
-from facsim.core.sources import ID_STRIDE, ConcatSource, MemorySource, SubsetSource, batch_rows
+from facsim.core.sources import ID_STRIDE, ConcatSource, MemorySource, SubsetSource, batch_rows, held
 
 SCHEMA = Schema("table", (Feature("a"), Feature("b")), (Feature("incident_energy", "MeV"),))
 
@@ -140,3 +140,21 @@ def test_files_with_and_without_weights_are_not_joined() -> None:
         source.labels()
     with pytest.raises(FacsimError, match="cannot be joined"):
         source.read(0, 6)
+
+
+def test_held_reads_once_what_is_small_and_leaves_the_rest_on_disk() -> None:
+    class Counting(MemorySource):
+        reads = 0
+
+        def read(self, start: int, stop: int) -> Events:
+            Counting.reads += 1
+            return super().read(start, stop)
+
+    source = SubsetSource(Counting(table(10)), np.arange(0, 10, 2))
+    kept = held(source)
+    before = Counting.reads
+    np.testing.assert_array_equal(kept.read(1, 3).x, source.read(1, 3).x)
+    assert held(kept) is kept
+    assert held(source, 1e-6) is source
+    kept.read(0, 5)
+    assert Counting.reads == before + 1  # the one of `source` itself

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from facsim.core.errors import FacsimError
 from facsim.core.events import Events, make_events
@@ -78,3 +80,14 @@ def test_card_states_ranges_noise_and_checksum(exported: tuple[EventModel, Path]
     assert card["inputs"]["noise"][1]["shape"] == ["batch", 4, 6, 3]
     assert card["output"]["shape"] == ["batch", 72, 1]
     assert card["output"]["unit"] == "MeV"
+
+
+def test_a_sampler_that_onnx_cannot_say_is_told(exported: tuple[EventModel, Path], tmp_path: Path) -> None:
+    class Odd(type(exported[0])):  # type: ignore[misc]
+        def sample(self, cond: torch.Tensor, noise: Mapping[str, torch.Tensor]) -> torch.Tensor:
+            return torch.linalg.eigvals(super().sample(cond, noise)[:, :4] * torch.eye(4)).real[..., None]
+
+    model = Odd(exported[0].schema, exported[0].options)
+    with pytest.raises(FacsimError, match=r"sampler of Odd cannot be written as an ONNX graph .*--set export=null"):
+        export_onnx(model, tmp_path / "odd.onnx")
+    assert not list(tmp_path.iterdir())

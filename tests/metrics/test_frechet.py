@@ -12,7 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facsim.core.errors import FacsimError
-from facsim.metrics.frechet import _drawn_moments, fpd, frechet_distance
+from facsim.core.rng import generator
+from facsim.metrics._jackknife import extrapolated
+from facsim.metrics._samples import scale_robustly
+from facsim.metrics.frechet import _distance_of_few, _drawn_moments, fpd, frechet_distance
 
 GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "jetnet_0_2_5.json").read_text(encoding="utf-8"))
 
@@ -148,3 +151,22 @@ def test_broken_input_is_refused() -> None:
         fpd(x, x, "jetnet")
     with pytest.raises(FacsimError, match="four events"):
         fpd(x[:3], x)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000), n=st.integers(4, 30), m=st.integers(4, 30))
+def test_few_events_give_what_their_covariances_give(seed: int, n: int, m: int) -> None:
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(3.0, 1.0, (n, 40)), rng.normal(3.2, 2.0, (m, 40))
+    kept_x, kept_y = np.arange(n) % 4 != 1, np.arange(m) % 4 != 2
+    expected = frechet_distance(*moments(x[kept_x]), *moments(y[kept_y]))
+    assert _distance_of_few(x, y)(kept_x, kept_y) == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+def test_strict_protocol_takes_either_way_alike() -> None:
+    rng = np.random.default_rng(6)
+    x, y = rng.normal(size=(60, 61)), rng.normal(0.3, 1.0, size=(64, 61))
+    few = fpd(x, y)
+    scaled = scale_robustly(x, y)
+    whole = extrapolated(*scaled, lambda one, two: frechet_distance(*one, *two), generator(42, "fpd"))
+    assert few == pytest.approx(whole, rel=1e-6)

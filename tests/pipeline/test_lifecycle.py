@@ -13,7 +13,7 @@ import pytest
 from facsim.api import on_shipped_sample
 from facsim.config import RunConfig, load_config, recipe
 from facsim.core.errors import FacsimError, MissingExtraError
-from facsim.pipeline import STAGES, check_extras, find_stages, preflight, stages_of
+from facsim.pipeline import STAGES, check_extras, check_plan, find_stages, preflight, stages_of
 from facsim.pipeline.prepare import prepare
 from facsim.pipeline.truth import open_splits
 from facsim.run import Run
@@ -72,6 +72,21 @@ def test_demo_without_geant4_runs_on_the_shipped_showers(tmp_path: Path) -> None
 def test_too_few_events_for_the_splits_are_told(tmp_path: Path) -> None:
     with pytest.raises(FacsimError, match="400 events are too few for the splits"):
         prepare(Run(tmp_path, _own(prepare={"test": 190})))
+
+
+def test_what_cannot_be_judged_is_told_before_geant4_runs() -> None:
+    simulate: dict[str, Any] = {"detector": "pbwo4", "energy": 10, "events": 300}
+    with pytest.raises(FacsimError, match=r"of 300 events 30 would go to each .* need at least 50"):
+        check_plan(load_config({"simulate": simulate, "prepare": {"test": 0.1}}))
+    with pytest.raises(FacsimError, match="300 events are too few for the splits"):
+        check_plan(load_config({"simulate": simulate, "prepare": {"test": 150}}))
+    pions = load_config({"simulate": {**simulate, "particle": "pi+"}, "baselines": ["gflash", "library", "bootstrap"]})
+    with pytest.raises(FacsimError, match=r"not pion showers: leave it out with --set baselines=\[library,bootstrap\]"):
+        check_plan(pions)
+    mixed = load_config({"simulate": {**simulate, "particle": ["e-", "gamma"]}, "baselines": ["gflash"]})
+    with pytest.raises(FacsimError, match="not mixed showers"):
+        check_plan(mixed)
+    check_plan(load_config({"simulate": simulate, "baselines": ["library"]}))
 
 
 def test_truth_that_grew_since_it_was_prepared_is_refused(tmp_path: Path) -> None:

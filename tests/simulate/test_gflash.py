@@ -127,7 +127,7 @@ def test_unknown_detector_pions_and_wrong_depths_are_refused() -> None:
     with pytest.raises(FacsimError, match="needs events to be a whole number >= 1, not 0"):
         GFlash(events=0)
     pions = CylinderGeometry("pions", "pion", PAR04.layers)
-    assert "electrons and photons, not pions" in (GFlash.unfit(calorimeter_schema(pions)) or "")
+    assert "not pion showers" in (GFlash.unfit(calorimeter_schema(pions)) or "")
 
 
 def test_empty_training_showers_are_refused() -> None:

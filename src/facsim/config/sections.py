@@ -97,9 +97,10 @@ class TimingConfig(Section):
 
 
 class ReportConfig(Section):
-    """The page that shows the run."""
+    """The page that shows the run; `layers` is how many layers get histograms of their own, spread over the depth."""
 
     title: str = "facsim report"
+    layers: int = Field(3, ge=1)
 
 
 class ExportConfig(Section):

@@ -57,12 +57,16 @@ def load_plugin(path: str | Path) -> None:
     name = f"facsim_plugin_{path.stem}_{hashlib.sha256(str(path).encode() + content).hexdigest()[:12]}"
     module = sys.modules.get(name) or _run(path, name)
     tables = {group: getattr(module, table, {}) for group, table in TABLES.items()}
-    if not any(tables.values()) or not all(isinstance(table, Mapping) for table in tables.values()):
+    if not any(tables.values()) or not all(map(_is_table, tables.values())):
         raise FacsimError(
             f"the plug-in '{path}' offers nothing: expected a dictionary MODELS or BASELINES, name to class."
         )
     for group, table in tables.items():
         _added[group].update(table)
+
+
+def _is_table(table: object) -> bool:
+    return isinstance(table, Mapping) and all(isinstance(kind, type) for kind in table.values())
 
 
 def _run(path: Path, name: str) -> ModuleType:

@@ -141,9 +141,7 @@ def distances(
     part = SubsetSource(showers, _pick(len(showers), seed, limit))
     search = NearestSearch(geometry, [part])
     unseen = search.search(null, part.indices if showers is null else None)
-    return Distances(
-        search.search(train).distance, unseen.distance, search.search(part, np.arange(len(part))).distance
-    )
+    return Distances(search.search(train).distance, unseen.distance, search.search(part, np.arange(len(part))).distance)
 
 
 def _common_geometry(sources: Mapping[str, EventSource]) -> CylinderGeometry:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from scipy.stats import ks_2samp
+from threadpoolctl import threadpool_limits
 
 from facsim.core.errors import FacsimError
 from facsim.core.events import EventSource
@@ -183,7 +184,13 @@ class Judge:
         """
         check_alike(self.reference_source.schema, generated.schema, "reference", "generated")
         _check_size("generated", generated)
-        generated = held(generated)
+        # thousands of small matrix products: threads would only get in each other's way
+        with threadpool_limits(1):
+            return self._judge(name, held(generated), kind, resamples_truth)
+
+    def _judge(
+        self, name: str, generated: EventSource, kind: str, resamples_truth: bool
+    ) -> tuple[Scorecard, dict[str, Any]]:
         sample = take_sample(generated, self.seed, self.options.most)
         measures = measure(self.reference, sample, self.regions, self.seed, self.options.community)
         scores = [self._score(key, number) for key, number in measures.numbers.items()]

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.onnx import OnnxExporterError
 
-from facsim.core.errors import MissingExtraError
+from facsim.core.errors import FacsimError, MissingExtraError
 from facsim.core.store import atomic_path
 from facsim.models.base import EventModel, draw_noise
 
@@ -48,6 +49,7 @@ def export_onnx(model: EventModel, path: Path, opset: int = 17) -> list[str]:
 
     Raises:
         MissingExtraError: onnx or onnxscript is not installed.
+        FacsimError: the sampler uses what ONNX cannot say.
     """
     try:
         import_module("onnxscript")
@@ -58,8 +60,15 @@ def export_onnx(model: EventModel, path: Path, opset: int = 17) -> list[str]:
     with atomic_path(path) as temporary, _quiet(), torch.no_grad():
         try:
             _trace(graph, names, temporary, opset)
-        except TypeError:  # a torch without the TorchScript exporter refuses dynamo=False
-            _dynamo(graph, names, temporary, opset)
+        except (TypeError, OnnxExporterError) as first:  # a torch without this exporter raises the former
+            try:
+                _dynamo(graph, names, temporary, opset)
+            except Exception as second:
+                why = " ".join(str(first if isinstance(first, OnnxExporterError) else second).split())[:300]
+                raise FacsimError(
+                    f"the sampler of {type(model).__name__} cannot be written as an ONNX graph ({why}): use other "
+                    "torch functions in it, or switch the export off with --set export=null."
+                ) from second
     return names
 
 

@@ -26,6 +26,6 @@ def find_model(name: str) -> type[EventModel]:
     kind = plugins.find("models", MODELS, name)
     if kind is None:
         raise FacsimError(f"unknown model '{name}': expected one of {plugins.names('models', MODELS)}.")
-    if not (isinstance(kind, type) and issubclass(kind, EventModel)):
+    if not issubclass(kind, EventModel):
         raise FacsimError(f"the model '{name}' must be a subclass of facsim.models.EventModel, not {kind!r}.")
     return kind

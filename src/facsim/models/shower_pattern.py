@@ -9,10 +9,9 @@ from torch.nn import functional as F
 from facsim.models.nets.marginals import ConditionalMarginals, ZeroInflatedQuantiles, encode_zero
 from facsim.models.nets.spectrum import SpectrumMap
 
-SHIFTS = 3
 LARGEST_SHIFT = 2.0
 LEAST_SLOPE = 0.05
-NOWHERE = -1e30
+HIGHEST = 20.0
 
 
 class ShowerPattern(nn.Module):
@@ -20,8 +19,8 @@ class ShowerPattern(nn.Module):
 
     Each cell is zero or w = log(E / threshold - 1), seen through the spectrum of all cells (`nets.spectrum`); its
     distribution depends on layer, ring and the layer context. Decoding keeps exactly the given number of hits in each
-    layer and restores its energy: a common shift along the spectrum, so that its peaks stay where they are, then the
-    rest as a factor on the energies above threshold.
+    layer and restores its energy: a common shift along the spectrum, so that its peaks stay where they are, and what
+    is left to do as a factor on the energies above threshold.
 
     Args:
         shape: (n_layers, n_alpha, n_r).
@@ -126,24 +125,20 @@ class ShowerPattern(nn.Module):
         marginal = self.distribution(context)
         margin = marginal.margin(z)
         margin = margin - _cut(margin.flatten(2), hits)[..., None, None]
-        kept = margin > 0
+        kept = (margin > 0).to(z)
         excess = (layer / self.threshold - hits).clamp(min=0)
         above = self._above(marginal.decode(margin), kept, excess)
-        # relative to the layer's largest cell, so that no layer underflows
-        above = torch.exp(above - above.amax((2, 3), keepdim=True)) * kept
-        wanted = self.threshold * excess / above.sum((2, 3)).clamp(min=1e-9)
-        return torch.where(kept, self.threshold + above * wanted[:, :, None, None], 0.0)
+        wanted = excess / above.sum((2, 3)).clamp(min=1e-9)
+        return self.threshold * (kept + above * wanted[:, :, None, None])
 
     def _above(self, v: Tensor, kept: Tensor, excess: Tensor) -> Tensor:
-        """log(E / threshold - 1) of the cells `kept`, shifted along the spectrum until their sum is nearly `excess`."""
-        target = excess.clamp(min=1e-3).log()[:, :, None, None]
-        for _ in range(SHIFTS):
-            w, slope = self.spectrum.decode(v)
-            share = torch.where(kept, w, NOWHERE).flatten(2).softmax(-1).reshape(v.shape)
-            total = torch.where(kept, w, NOWHERE).logsumexp((2, 3), keepdim=True)
-            step = (target - total) / (share * slope).sum((2, 3), keepdim=True).clamp(min=LEAST_SLOPE)
-            v = v + step.clamp(-LARGEST_SHIFT, LARGEST_SHIFT)
-        return torch.where(kept, self.spectrum.decode(v)[0], NOWHERE)
+        """E / threshold - 1 of the cells `kept`, one Newton step along the spectrum nearer to the sum `excess`."""
+        w, slope = self.spectrum.decode(v)
+        above = torch.exp(w.clamp(-HIGHEST, HIGHEST)) * kept
+        total = above.sum((2, 3)).clamp(min=1e-6)
+        gain = ((above * slope).sum((2, 3)) / total).clamp(min=LEAST_SLOPE)
+        shift = (torch.log(excess.clamp(min=1e-3) / total) / gain).clamp(-LARGEST_SHIFT, LARGEST_SHIFT)
+        return torch.exp(self.spectrum.decode(v + shift[:, :, None, None])[0].clamp(-HIGHEST, HIGHEST)) * kept
 
 
 def _cut(margin: Tensor, hits: Tensor) -> Tensor:

@@ -102,7 +102,7 @@ def spread(items: list[Observable], most: int) -> list[Observable]:
         if item.layer is not None:
             layers.setdefault(item.name, []).append(item.layer)
     chosen = {
-        name: {all_[round(i)] for i in np.linspace(0, len(all_) - 1, min(most, len(all_)))}
+        name: {all_[round((len(all_) - 1) * place)] for place in (np.linspace(0, 1, most) if most > 1 else [0.5])}
         for name, all_ in layers.items()
     }
     return [item for item in items if item.layer is None or item.layer in chosen[item.name]]

@@ -120,7 +120,8 @@ def observables_section(run: RunData) -> Section | None:
         return None
     binned = [item for name in ENERGY_BINS for item in collect_observables(run.with_histograms, run.problems, name)]
     whole = [item for item in items if item.layer is None]
-    layered = spread([item for item in items if item.layer is not None], LAYERS_SHOWN)
+    shown = int((run.config.get("report") or {}).get("layers", LAYERS_SHOWN))
+    layered = spread([item for item in items if item.layer is not None], shown)
     left_out = len(items) - len(whole) - len(layered)
     blocks: list[Block] = []
     if whole:
@@ -130,7 +131,7 @@ def observables_section(run: RunData) -> Section | None:
         blocks.append(Gallery(pictures, 4 if len(pictures) % 4 == 0 else 3, "In bins of incident energy"))
     curves = _curves_picture(run)
     if layered or curves:
-        blocks += _layer_blocks(run, layered, left_out, curves)
+        blocks += _layer_blocks(run, layered, shown, left_out, curves)
     lead = (
         f"{run.truth_name} is black with its statistical band; the thin grey line is a second, disjoint sample of "
         f"{run.truth_name}, and shows what chance alone does. Bands are one standard deviation; ratios are drawn where "
@@ -139,14 +140,17 @@ def observables_section(run: RunData) -> Section | None:
     return Section("observables", "Observables", lead, blocks)
 
 
-def _layer_blocks(run: RunData, layered: list[Observable], left_out: int, curves: Picture | None) -> list[Block]:
+def _layer_blocks(
+    run: RunData, layered: list[Observable], shown: int, left_out: int, curves: Picture | None
+) -> list[Block]:
     """The overview of all layers, histograms of a few layers, and the less telling of them folded away."""
     blocks: list[Block] = [Gallery([curves] if curves else [], 1, "Layer by layer")]
     first = [item for item in layered if item.name in FIRST] or layered
     rest = [item for item in layered if item not in first]
     more = f" {left_out} more, of other layers, are in the run's hists folder." if left_out else ""
     if first:
-        lead = f"Histograms of a front, a middle and a back layer.{more}"
+        which = "a front, a middle and a back layer" if shown == LAYERS_SHOWN else f"{shown} of the layers"
+        lead = f"Histograms of {which}.{more}"
         blocks.append(Gallery([_observable(run, item) for item in first], 3, "", lead))
     if rest:
         names = listing(dict.fromkeys(describe(item.name)[0].lower() for item in rest))

@@ -29,6 +29,6 @@ def find_baseline(name: str) -> type[Baseline]:
     kind = plugins.find("baselines", BASELINES, name)
     if kind is None:
         raise FacsimError(f"unknown baseline '{name}': expected one of {plugins.names('baselines', BASELINES)}.")
-    if not (isinstance(kind, type) and issubclass(kind, Baseline)):
+    if not issubclass(kind, Baseline):
         raise FacsimError(f"the baseline '{name}' must be a subclass of facsim.simulate.Baseline, not {kind!r}.")
     return kind

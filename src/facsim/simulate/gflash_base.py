@@ -68,7 +68,8 @@ class Parametrisation(Baseline):
         if reason is not None:
             return reason
         if cylinder(schema).particle not in ELECTROMAGNETIC:
-            return f"baseline '{cls.name}' describes electrons and photons, not {cylinder(schema).particle}s."
+            particle = cylinder(schema).particle
+            return f"baseline '{cls.name}' describes electron and photon showers, not {particle} showers."
         try:
             readout(schema, options.get("period"), options.get("layer_depths"))
         except FacsimError as error:

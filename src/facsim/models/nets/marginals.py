@@ -210,4 +210,6 @@ class ConditionalMarginals(nn.Module):
         regression = self.intercept + torch.einsum("ngc,grc->ngr", context, self.slope)
         location = regression + torch.exp(self.log_scale) * raw[..., 1]
         log_scale = self.log_scale + _bounded(raw[..., 2])
-        return torch.cat([raw[..., :1] + odds[..., None], location[..., None], log_scale[..., None], _bounded(raw[..., 3:])], -1)
+        return torch.cat(
+            [raw[..., :1] + odds[..., None], location[..., None], log_scale[..., None], _bounded(raw[..., 3:])], -1
+        )

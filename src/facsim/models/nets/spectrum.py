@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 REACH = 8.0
-PER_UNIT = 16
+PER_UNIT = 64
 KNOTS = int(2 * REACH * PER_UNIT) + 1
 LEAST_RISE = 1e-4
 LOW_SLOPE = 1.0
@@ -20,8 +20,8 @@ LOW_SLOPE = 1.0
 class SpectrumMap(nn.Module):
     """v = logit of the distribution function of w, linear between knots at equal distances in v.
 
-    Before `fit` it is the identity. Beyond the knots it goes on linearly: below with slope 1, which is a flat density of
-    energy above threshold for w = log(E / threshold - 1), above with the mean slope of the last unit.
+    Before `fit` it is the identity. Beyond the knots it goes on linearly: below with slope 1, which for
+    w = log(E / threshold - 1) is a flat density of energy above threshold, above with the mean slope of the last unit.
     """
 
     knots: Tensor
@@ -44,8 +44,7 @@ class SpectrumMap(nn.Module):
     def encode(self, w: Tensor) -> Tensor:
         """v at w, any shape."""
         index = (torch.searchsorted(self.knots, w.contiguous()) - 1).clamp(0, KNOTS - 2)
-        rise = self.knots.diff()
-        inside = (w - self.knots[index]) / rise[index]
+        inside = (w - self.knots[index]) / self._rises()[index]
         v = (index + inside.clamp(0, 1)) / PER_UNIT - REACH
         return v + (w - self.knots[0]).clamp(max=0) / LOW_SLOPE + (w - self.knots[-1]).clamp(min=0) / self._high_slope()
 
@@ -53,9 +52,12 @@ class SpectrumMap(nn.Module):
         """w at v, any shape, and the slope dw/dv there."""
         scaled = ((v + REACH) * PER_UNIT).clamp(0, KNOTS - 1 - 1e-3)
         index = scaled.long()
-        slope = (self.knots.diff() * PER_UNIT)[index]
+        slope = (self._rises() * PER_UNIT)[index]
         w = self.knots[index] + slope * (scaled - index) / PER_UNIT
         return w + LOW_SLOPE * (v + REACH).clamp(max=0) + self._high_slope() * (v - REACH).clamp(min=0), slope
+
+    def _rises(self) -> Tensor:
+        return self.knots[1:] - self.knots[:-1]
 
     def _high_slope(self) -> Tensor:
         return self.knots[-1] - self.knots[-1 - PER_UNIT]

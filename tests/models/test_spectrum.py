@@ -1,0 +1,59 @@
+"""The fixed map of a spectrum: invertible, monotone, it flattens a sharp peak, and has an honest slope."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facsim.models.nets.spectrum import KNOTS, PER_UNIT, REACH, SpectrumMap
+
+
+def _peaked(n: int) -> torch.Tensor:
+    rng = np.random.default_rng(1)
+    sharp = rng.normal(5.0, 0.02, n // 2)
+    broad = np.log(rng.exponential(50.0, n - n // 2) + 1e-3)
+    return torch.as_tensor(np.concatenate([sharp, broad]), dtype=torch.float32)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> SpectrumMap:
+    spectrum = SpectrumMap()
+    spectrum.fit(_peaked(200_000))
+    return spectrum
+
+
+def test_identity_before_the_fit() -> None:
+    w = torch.linspace(-REACH, REACH, 33)
+    torch.testing.assert_close(SpectrumMap().encode(w), w, atol=1e-5, rtol=0)
+    torch.testing.assert_close(SpectrumMap().decode(w)[0], w, atol=1e-4, rtol=0)
+
+
+@given(st.lists(st.floats(-14, 14), min_size=1, max_size=20))
+def test_decode_inverts_encode_also_beyond_the_knots(fitted: SpectrumMap, values: list[float]) -> None:
+    w = torch.tensor(values)
+    torch.testing.assert_close(fitted.decode(fitted.encode(w))[0], w, atol=2e-3, rtol=0)
+
+
+def test_values_become_standard_logistic(fitted: SpectrumMap) -> None:
+    u = torch.sigmoid(fitted.encode(_peaked(50_000))).numpy()
+    counts = np.histogram(u, 50, (0, 1))[0]
+    assert np.abs(counts - 1000).max() < 5 * np.sqrt(1000)
+
+
+def test_slope_is_the_derivative(fitted: SpectrumMap) -> None:
+    middle = (torch.arange(KNOTS - 1) + 0.5) / PER_UNIT - REACH
+    quarter = 0.25 / PER_UNIT
+    rise = fitted.decode(middle + quarter)[0] - fitted.decode(middle - quarter)[0]
+    slope = fitted.decode(middle)[1]
+    assert torch.all(slope > 0)
+    torch.testing.assert_close(rise / (2 * quarter), slope, atol=2e-3, rtol=0.01)
+
+
+def test_few_and_equal_values_stay_monotone() -> None:
+    spectrum = SpectrumMap()
+    spectrum.fit(torch.tensor([1.0, 1.0, 1.0]))
+    assert torch.all(spectrum.knots.diff() > 0)
+    assert torch.isfinite(spectrum.decode(torch.linspace(-20, 20, 9))[0]).all()
