@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facsim.models.nets.spectrum import KNOTS, PER_UNIT, REACH, SpectrumMap
+from facsim.models.nets.spectrum import PER_UNIT, REACH, SMOOTH, SpectrumMap
 
 
 def _peaked(n: int) -> torch.Tensor:
@@ -43,13 +43,15 @@ def test_values_become_standard_logistic(fitted: SpectrumMap) -> None:
     assert np.abs(counts - 1000).max() < 5 * np.sqrt(1000)
 
 
-def test_slope_is_the_derivative(fitted: SpectrumMap) -> None:
-    middle = (torch.arange(KNOTS - 1) + 0.5) / PER_UNIT - REACH
-    quarter = 0.25 / PER_UNIT
-    rise = fitted.decode(middle + quarter)[0] - fitted.decode(middle - quarter)[0]
-    slope = fitted.decode(middle)[1]
+def test_slope_is_the_smoothed_derivative_and_continuous(fitted: SpectrumMap) -> None:
+    v = torch.linspace(-7.5, 7.5, 5000, dtype=torch.float64).float()
+    reach = SMOOTH / PER_UNIT
+    mean = (fitted.decode(v + reach)[0] - fitted.decode(v - reach)[0]) / (2 * reach)
+    slope = fitted.decode(v)[1]
     assert torch.all(slope > 0)
-    torch.testing.assert_close(rise / (2 * quarter), slope, atol=2e-3, rtol=0.01)
+    torch.testing.assert_close(slope, mean, atol=2e-3, rtol=0.02)
+    at_knots = torch.arange(40, 100) / PER_UNIT - REACH
+    torch.testing.assert_close(fitted.decode(at_knots - 1e-6)[1], fitted.decode(at_knots + 1e-6)[1], atol=1e-3, rtol=0)
 
 
 def test_few_and_equal_values_stay_monotone() -> None:

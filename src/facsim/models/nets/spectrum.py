@@ -14,6 +14,7 @@ REACH = 8.0
 PER_UNIT = 64
 KNOTS = int(2 * REACH * PER_UNIT) + 1
 LEAST_RISE = 1e-4
+SMOOTH = PER_UNIT // 8
 LOW_SLOPE = 1.0
 
 
@@ -25,10 +26,12 @@ class SpectrumMap(nn.Module):
     """
 
     knots: Tensor
+    slopes: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("knots", torch.linspace(-REACH, REACH, KNOTS))
+        self.register_buffer("slopes", torch.ones(KNOTS))
 
     @torch.no_grad()
     def fit(self, values: Tensor) -> None:
@@ -39,25 +42,31 @@ class SpectrumMap(nn.Module):
         low = position.long().clamp(max=len(ordered) - 2)
         found = torch.lerp(ordered[low], ordered[low + 1], position - low)
         rise = found.diff().clamp(min=LEAST_RISE)
-        self.knots.copy_(found[0] + torch.cat([torch.zeros_like(rise[:1]), rise.cumsum(0)]))
+        knots = found[0] + torch.cat([torch.zeros_like(rise[:1]), rise.cumsum(0)])
+        self.knots.copy_(knots)
+        index = torch.arange(KNOTS, device=knots.device)
+        low, high = (index - SMOOTH).clamp(min=0), (index + SMOOTH).clamp(max=KNOTS - 1)
+        self.slopes.copy_((knots[high] - knots[low]) * PER_UNIT / (high - low))
 
     def encode(self, w: Tensor) -> Tensor:
         """v at w, any shape."""
         index = (torch.searchsorted(self.knots, w.contiguous()) - 1).clamp(0, KNOTS - 2)
-        inside = (w - self.knots[index]) / self._rises()[index]
+        inside = (w - self.knots[index]) / self._steps(self.knots)[index]
         v = (index + inside.clamp(0, 1)) / PER_UNIT - REACH
         return v + (w - self.knots[0]).clamp(max=0) / LOW_SLOPE + (w - self.knots[-1]).clamp(min=0) / self._high_slope()
 
     def decode(self, v: Tensor) -> tuple[Tensor, Tensor]:
-        """w at v, any shape, and the slope dw/dv there."""
+        """w at v, any shape, and the slope dw/dv there, averaged over a quarter of a unit and continuous."""
         scaled = ((v + REACH) * PER_UNIT).clamp(0, KNOTS - 1 - 1e-3)
         index = scaled.long()
-        slope = (self._rises() * PER_UNIT)[index]
-        w = self.knots[index] + slope * (scaled - index) / PER_UNIT
+        inside = scaled - index
+        w = self.knots[index] + inside * self._steps(self.knots)[index]
+        slope = self.slopes[index] + inside * self._steps(self.slopes)[index]
         return w + LOW_SLOPE * (v + REACH).clamp(max=0) + self._high_slope() * (v - REACH).clamp(min=0), slope
 
-    def _rises(self) -> Tensor:
-        return self.knots[1:] - self.knots[:-1]
+    @staticmethod
+    def _steps(table: Tensor) -> Tensor:
+        return table[1:] - table[:-1]
 
     def _high_slope(self) -> Tensor:
         return self.knots[-1] - self.knots[-1 - PER_UNIT]
