@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from facsim.api import demo, evaluate, export, init, prepare, report, run, sample, score, simulate, train
+    from facsim.api import demo, evaluate, export, init, prepare, report, run, sample, score, simulate, study, train
     from facsim.core.errors import FacsimError
     from facsim.data import open_events
     from facsim.info import describe as info
@@ -32,6 +32,7 @@ __all__ = [
     "sample",
     "score",
     "simulate",
+    "study",
     "train",
 ]
 

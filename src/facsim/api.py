@@ -37,6 +37,7 @@ __all__ = [
     "sample",
     "score",
     "simulate",
+    "study",
     "train",
 ]
 
@@ -205,6 +206,37 @@ def score(
         seed=seed,
         reporter=Terminal(),
     )
+
+
+def study(
+    truth: str | Path | None = None,
+    *,
+    geometry: str | None = None,
+    out: str | Path = "study",
+    events: int = 2000,
+    repeats: int = 10,
+    seed: int = 1,
+    reporter: Reporter | None = None,
+) -> dict[str, Any]:
+    """Which metric sees what: significances of known differences, with every metric.
+
+    Args:
+        truth: showers to distort; without it, the Gaussian toy of arXiv 2211.10295.
+        geometry: the read-out where the file does not say it.
+        out: folder for `study.json` and `study.png`.
+        events: toy events a sample (showers are halved). repeats: of truth against truth and of each difference.
+        seed: of every random choice.
+
+    Raises:
+        FacsimError: too few events or repeats, or a file that is broken.
+    """
+    from facsim.evaluate.study import StudySettings  # noqa: PLC0415  heavy
+    from facsim.pipeline.study import study as study_metrics  # noqa: PLC0415
+
+    settings = StudySettings(events, repeats, seed)
+    path = None if truth is None else Path(truth)
+    told = reporter or Terminal()
+    return study_metrics(path, geometry=geometry, out=Path(out), settings=settings, reporter=told)
 
 
 def _reporter(options: RunOptions) -> Reporter:

@@ -155,6 +155,34 @@ def score(
         give(card.to_dict(), show_scorecard)
 
 
+@app.command(epilog="Example: facsim study metrics --out studies/toy; facsim study metrics --truth truth.h5")
+def study(
+    what: Annotated[str, typer.Argument(help="What to study; there is: metrics.")] = "metrics",
+    truth: Annotated[
+        Path | None, typer.Option("--truth", help="Showers to distort; without it, a Gaussian toy.")
+    ] = None,
+    geometry: Geometry = None,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="For study.json and study.png.")] = Path("study"),
+    events: Annotated[int, typer.Option("--events", help="Toy events a sample.")] = 2000,
+    repeats: Annotated[int, typer.Option("--repeats", help="Of truth against truth and of each difference.")] = 10,
+    seed: Seed = None,
+    as_json: Json = False,
+) -> None:
+    """Which metric sees which known difference.
+
+    Gaussian samples of arXiv 2211.10295, with the paper's own significances, or distorted showers of a file.
+    """
+    with _told_plainly(), _result(as_json) as give:
+        from facsim import api  # noqa: PLC0415
+        from facsim.show import show_study  # noqa: PLC0415
+
+        if what != "metrics":
+            raise FacsimError(f"there is no study of '{what}': expected 'metrics'.")
+        number = 1 if seed is None else seed
+        found = api.study(truth, geometry=geometry, out=out, events=events, repeats=repeats, seed=number)
+        give(found, show_study)
+
+
 @app.command(epilog="Example: facsim info --json")
 def info(as_json: Json = False) -> None:
     """What is installed, and on what machine."""

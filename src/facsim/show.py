@@ -51,6 +51,31 @@ def show_scorecard(card: Mapping[str, Any]) -> None:
         console.print(f"note: {note}", soft_wrap=True)
 
 
+def show_study(found: Mapping[str, Any]) -> None:
+    """Significances: one row a metric, one column a difference; the paper's in brackets."""
+    console = Console(highlight=False)
+    console.print(f"{found['title']}: {found['events']} events, {found['repeats']} repeats, seed {found['seed']}")
+    console.print(
+        "standard deviations from truth against truth" + (", the paper's in brackets" if _paper(found) else "")
+    )
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for header in ("metric", *found["alternatives"]):
+        table.add_column(header, justify="left" if header == "metric" else "right")
+    for metric in dict.fromkeys(row["metric"] for row in found["rows"]):
+        rows = [row for row in found["rows"] if row["metric"] == metric]
+        table.add_row(metric, *(_significance(row) for row in rows))
+    console.print(table)
+
+
+def _paper(found: Mapping[str, Any]) -> bool:
+    return any(row["published"] is not None for row in found["rows"])
+
+
+def _significance(row: Mapping[str, Any]) -> str:
+    value = "" if row["significance"] is None else f"{row['significance']:.3g}"
+    return value if row["published"] is None else f"{value} ({row['published']:.3g})"
+
+
 def show_facts(facts: Mapping[str, Any]) -> None:
     """Versions, extras, hardware and cache."""
     console = Console(highlight=False)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from facsim.core.errors import FacsimError
 from facsim.metrics import kernel
 from facsim.metrics._samples import scale_robustly
-from facsim.metrics.kernel import block_sums, kernel_sums, kpd
+from facsim.metrics.kernel import block_sums, kpd
+from facsim.metrics.pairs import pair_sums, quartic_kernel
 
 GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "jetnet_0_2_5.json").read_text(encoding="utf-8"))
 
@@ -70,16 +71,16 @@ def test_linear_time_sums_equal_the_kernel() -> None:
     rng = np.random.default_rng(4)
     x, y = rng.normal(size=(90, 4)), rng.normal(size=(70, 4))
     of_x, of_y = np.arange(90) % 3, np.arange(70) % 3
-    want = kernel_sums(x, np.eye(3)[:, of_x], y, np.eye(3)[:, of_y])
+    want = pair_sums(x, np.eye(3)[:, of_x], y, np.eye(3)[:, of_y], quartic_kernel)
     np.testing.assert_allclose(block_sums(x, y, of_x, of_y), want, rtol=1e-12)
 
 
 def test_blocked_sums_do_not_depend_on_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(5)
     x, y, w = rng.normal(size=(50, 3)), rng.normal(size=(40, 3)), rng.normal(size=(2, 50))
-    whole = kernel_sums(x, w, y, np.ones((1, 40)))
+    whole = pair_sums(x, w, y, np.ones((1, 40)), quartic_kernel)
     monkeypatch.setattr(kernel, "ROWS_AT_ONCE", 7)
-    np.testing.assert_allclose(kernel_sums(x, w, y, np.ones((1, 40))), whole, rtol=1e-12)
+    np.testing.assert_allclose(pair_sums(x, w, y, np.ones((1, 40)), quartic_kernel), whole, rtol=1e-12)
 
 
 def test_null_averages_to_zero_and_error_covers() -> None:

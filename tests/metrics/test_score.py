@@ -55,7 +55,7 @@ def test_every_metric_of_the_table_knows_its_protocols(name: str) -> None:
     else:
         samples = (rng.poisson(20, size=(32, 12)), rng.poisson(np.linspace(5, 60, 12), size=(32, 12)))
     for protocol in metric.protocols:
-        options: dict[str, object] = {} if name in ("w1", "correlation") else {"protocol": protocol}
+        options: dict[str, object] = {"protocol": protocol} if len(metric.protocols) > 1 else {}
         if name == "separation":
             options["bins"] = np.linspace(-3, 3, 20)
         if name in ("fpd", "kpd") and protocol != "strict":

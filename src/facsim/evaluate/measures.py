@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facsim.evaluate import families
-from facsim.evaluate.c2st import FEWEST_EVENTS, PROTOCOL, C2STResult, classifier_test
 from facsim.evaluate.sample import ShowerSample
+from facsim.metrics.classifier import FEWEST_EVENTS, PROTOCOL, C2STResult, classifier_test
 from facsim.metrics.correlation import correlation_distance
 from facsim.metrics.frechet import MIN_SAMPLES, fpd
 from facsim.metrics.kernel import BATCH_SIZE, kpd
-from facsim.metrics.separation import CHALLENGE, STRICT, separation_of_spectra
+from facsim.metrics.triangular import CHALLENGE, STRICT, separation_of_spectra
 from facsim.physics.observables import OBSERVABLES
 
 Key = tuple[str, str, str]

@@ -1,7 +1,12 @@
-"""Pure functions of two samples that return (value, error), and the score they end in.
+"""Metrics of two samples: plain functions of arrays that know no detector.
 
-Explained, with formulas and protocols, in docs/metrics.md. To add one: write a function in a module of this folder
-and add a line to `METRICS`.
+The functions named here take the reference first and return a `Score` (value, error, protocol, seed, and with a second
+truth sample the null). `METRICS` lists the functions behind them, which return (value, error). Explained, with formulas
+and protocols, in docs/metrics.md. To add one: write a function in a module of this folder and add a line to `METRICS`.
+
+Example:
+    >>> from facsim.metrics import fpd
+    >>> fpd(reference, candidate, null=more_truth).z
 """
 
 from __future__ import annotations
@@ -9,10 +14,38 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from facsim.metrics import correlation, frechet, kernel, separation, wasserstein
+from facsim.metrics import correlation, energy, frechet, kernel, triangular, wasserstein
+from facsim.metrics.named import (
+    c2st,
+    chi2,
+    correlations,
+    energy_distance,
+    fpd,
+    kpd,
+    ks,
+    prdc,
+    separation,
+    sliced_w1,
+    w1,
+)
 from facsim.metrics.score import Score
 
-__all__ = ["METRICS", "Metric", "Score"]
+__all__ = [
+    "METRICS",
+    "Metric",
+    "Score",
+    "c2st",
+    "chi2",
+    "correlations",
+    "energy_distance",
+    "fpd",
+    "kpd",
+    "ks",
+    "prdc",
+    "separation",
+    "sliced_w1",
+    "w1",
+]
 
 
 @dataclass(frozen=True)
@@ -38,11 +71,13 @@ _BATCHED = ("strict", "jetnet-0.2.5", "calochallenge-2022")
 METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("separation", separation.separation_power, "values", ("strict", "calochallenge-2022")),
-        Metric("separation_spectrum", separation.separation_of_spectra, "spectrum", ("strict", "calochallenge-2022")),
+        Metric("separation", triangular.separation_power, "values", ("strict", "calochallenge-2022")),
+        Metric("separation_spectrum", triangular.separation_of_spectra, "spectrum", ("strict", "calochallenge-2022")),
         Metric("w1", wasserstein.wasserstein_1d, "values", ("strict",)),
+        Metric("sliced_w1", wasserstein.sliced_wasserstein, "features", ("strict",)),
         Metric("fpd", frechet.fpd, "features", _BATCHED),
         Metric("kpd", kernel.kpd, "features", _BATCHED),
+        Metric("energy", energy.energy_distance, "features", ("strict",)),
         Metric("correlation", correlation.correlation_distance, "features", ("strict",)),
     )
 }

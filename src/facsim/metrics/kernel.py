@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 
 from facsim.core.errors import FacsimError
 from facsim.metrics._samples import FloatArray, check_features, scale_by_largest, scale_robustly
+from facsim.metrics.pairs import ROWS_AT_ONCE, BlockedPairs, assign_blocks, pair_sums, quartic_kernel
 
 JETNET = "jetnet-0.2.5"
 CHALLENGE = "calochallenge-2022"
 STRICT = "strict"
 BATCH_SIZE = {JETNET: 5_000, CHALLENGE: 10_000}
-ROWS_AT_ONCE = 1024
-JACKKNIFE_BLOCKS = 20
 MOST_PRODUCTS = 1000
 
 
@@ -74,30 +73,14 @@ def _batch_values(x: FloatArray, y: FloatArray, batches: int, size: int, seed: i
 def _unbiased(x: FloatArray, times_x: FloatArray, y: FloatArray, times_y: FloatArray) -> FloatArray:
     """Unbiased MMD^2 for each row of multiplicities (batches, N), (batches, M)."""
     n, m = times_x.sum(axis=1), times_y.sum(axis=1)
-    inside_x = np.diag(kernel_sums(x, times_x, x, times_x)) - times_x @ _kernel_of_itself(x)
-    inside_y = np.diag(kernel_sums(y, times_y, y, times_y)) - times_y @ _kernel_of_itself(y)
-    across = np.diag(kernel_sums(x, times_x, y, times_y))
+    inside_x = np.diag(pair_sums(x, times_x, x, times_x, quartic_kernel)) - times_x @ _kernel_of_itself(x)
+    inside_y = np.diag(pair_sums(y, times_y, y, times_y, quartic_kernel)) - times_y @ _kernel_of_itself(y)
+    across = np.diag(pair_sums(x, times_x, y, times_y, quartic_kernel))
     return np.asarray(inside_x / (n * (n - 1)) + inside_y / (m * (m - 1)) - 2 * across / (n * m))
 
 
 def _kernel_of_itself(x: FloatArray) -> FloatArray:
     return np.asarray((np.einsum("ij,ij->i", x, x) / x.shape[1] + 1.0) ** 4)
-
-
-def kernel_sums(x: FloatArray, weights_x: FloatArray, y: FloatArray, weights_y: FloatArray) -> FloatArray:
-    """W_x K(x, y) W_y^T of shape (B, C) with weights (B, N), (C, M); the kernel is never held as a whole."""
-    total = np.zeros((len(weights_x), len(weights_y)))
-    for first in range(0, len(x), ROWS_AT_ONCE):
-        rows = slice(first, first + ROWS_AT_ONCE)
-        for start in range(0, len(y), ROWS_AT_ONCE):
-            columns = slice(start, start + ROWS_AT_ONCE)
-            kernel = x[rows] @ y[columns].T
-            kernel /= x.shape[1]
-            kernel += 1.0
-            kernel *= kernel
-            kernel *= kernel
-            total += weights_x[:, rows] @ kernel @ weights_y[:, columns].T
-    return total
 
 
 def block_sums(x: FloatArray, y: FloatArray, blocks_x: NDArray[np.int64], blocks_y: NDArray[np.int64]) -> FloatArray:
@@ -126,27 +109,14 @@ def _product_moments(x: FloatArray, blocks: NDArray[np.int64]) -> FloatArray:
 
 
 def _strict(x: FloatArray, y: FloatArray, seed: int) -> tuple[float, float]:
-    n_blocks = min(JACKKNIFE_BLOCKS, len(x) // 2, len(y) // 2)
-    if n_blocks < 2:
-        raise FacsimError(f"the strict KPD needs four events in each sample, not {len(x)} and {len(y)}.")
-    rng = np.random.default_rng(seed)
-    of_x, of_y = rng.permutation(np.arange(len(x)) % n_blocks), rng.permutation(np.arange(len(y)) % n_blocks)
-    in_x, in_y = np.eye(n_blocks)[:, of_x], np.eye(n_blocks)[:, of_y]
+    of_x, of_y = assign_blocks(len(x), len(y), np.random.default_rng(seed))
+    in_x, in_y = (np.eye(int(of_x.max()) + 1)[:, of] for of in (of_x, of_y))
     products = (x.shape[1] + 1) * (x.shape[1] + 2) // 2
     if products <= MOST_PRODUCTS and products**2 < (len(x) + len(y)) * (x.shape[1] + 8):
         xx, yy, xy = block_sums(x, x, of_x, of_x), block_sums(y, y, of_y, of_y), block_sums(x, y, of_x, of_y)
     else:
-        xx, yy = kernel_sums(x, in_x, x, in_x), kernel_sums(y, in_y, y, in_y)
-        xy = kernel_sums(x, in_x, y, in_y)
-    xx[np.diag_indices(n_blocks)] -= in_x @ _kernel_of_itself(x)
-    yy[np.diag_indices(n_blocks)] -= in_y @ _kernel_of_itself(y)
-    size_x, size_y = in_x.sum(axis=1), in_y.sum(axis=1)
-
-    def estimate(keep: NDArray[np.bool_]) -> float:
-        n, m = size_x[keep].sum(), size_y[keep].sum()
-        part = np.ix_(keep, keep)
-        return float(xx[part].sum() / (n * (n - 1)) + yy[part].sum() / (m * (m - 1)) - 2 * xy[part].sum() / (n * m))
-
-    without = np.array([estimate(np.arange(n_blocks) != k) for k in range(n_blocks)])
-    variance = (n_blocks - 1) / n_blocks * np.sum((without - without.mean()) ** 2)
-    return estimate(np.ones(n_blocks, dtype=bool)), float(np.sqrt(variance))
+        xx, yy = pair_sums(x, in_x, x, in_x, quartic_kernel), pair_sums(y, in_y, y, in_y, quartic_kernel)
+        xy = pair_sums(x, in_x, y, in_y, quartic_kernel)
+    xx[np.diag_indices(len(xx))] -= in_x @ _kernel_of_itself(x)
+    yy[np.diag_indices(len(yy))] -= in_y @ _kernel_of_itself(y)
+    return BlockedPairs(xx, yy, xy, in_x.sum(axis=1), in_y.sum(axis=1)).mmd()

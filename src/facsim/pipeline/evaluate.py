@@ -7,9 +7,9 @@ from typing import Any
 from facsim.core.events import EventSource
 from facsim.core.store import read_json, write_json
 from facsim.data import open_events
-from facsim.evaluate.c2st import classifier_test
 from facsim.evaluate.sample import take_sample
 from facsim.evaluate.scorecard import Judge, ScorecardOptions
+from facsim.metrics.classifier import classifier_test
 from facsim.pipeline.truth import open_splits
 from facsim.run import SURROGATE, Run
 from facsim.simulate.baselines import find_baseline

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facsim.core.errors import FacsimError
-from facsim.metrics.separation import separation_of_spectra, separation_power
+from facsim.metrics.triangular import separation_of_spectra, separation_power
 
 CHALLENGE, STRICT = "calochallenge-2022", "strict"
 BINS = np.linspace(0.5, 1.5, 101)

@@ -8,8 +8,8 @@ import torch
 from scipy.stats import norm
 
 from facsim.core.errors import FacsimError
-from facsim.evaluate.auc import stratified_auc
-from facsim.evaluate.c2st import classifier_test, uniform_ranks, with_components, without_conditions
+from facsim.metrics.auc import stratified_auc
+from facsim.metrics.classifier import classifier_test, uniform_ranks, with_components, without_conditions
 
 
 def gaussians(shift: float, n: int = 500, d: int = 8, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from facsim.core.errors import FacsimError
 from facsim.core.rng import generator
-from facsim.evaluate.auc import stratified_auc
-from facsim.evaluate.boosting import BoostSettings, out_of_fold_scores
+from facsim.metrics.auc import stratified_auc
+from facsim.metrics.boosting import BoostSettings, out_of_fold_scores
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

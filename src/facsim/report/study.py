@@ -1,0 +1,58 @@
+"""The picture of a study of metrics: how many standard deviations each metric is away from truth against truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.colors import SymLogNorm
+from matplotlib.figure import Figure
+
+from facsim.core.store import atomic_path
+from facsim.report.style import ENERGY, INK, MUTED, PAPER, facsim_style, new_figure
+
+BRIGHTEST = 1000.0
+DARK = 30.0
+
+
+def study_picture(found: dict[str, Any], path: Path) -> None:
+    """Write the table of significances as a PNG; `found` as from `evaluate.study`."""
+    with facsim_style():
+        figure = study_figure(found)
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary, format="png", dpi=150, facecolor="white")
+
+
+def study_figure(found: dict[str, Any]) -> Figure:
+    """One row a metric, one column an alternative; the published significance below, where there is one."""
+    metrics = list(dict.fromkeys(row["metric"] for row in found["rows"]))
+    names = found["alternatives"]
+    cells = {(row["metric"], row["alternative"]): row for row in found["rows"]}
+    values = np.array([[cells[metric, name]["significance"] or 0.0 for name in names] for metric in metrics])
+    figure = new_figure(1.6 + 1.35 * len(names), 1.25 + 0.46 * len(metrics))
+    axes = figure.add_axes((1.5 / figure.get_figwidth(), 0.04, 1 - 1.6 / figure.get_figwidth(), 0.72))
+    axes.imshow(values, cmap=ENERGY, norm=SymLogNorm(3.0, vmin=0, vmax=BRIGHTEST), aspect="auto")
+    for y, metric in enumerate(metrics):
+        for x, name in enumerate(names):
+            ink = PAPER if values[y, x] > DARK else INK
+            paper = cells[metric, name]["published"]
+            shift = 0.0 if paper is None else -0.14
+            axes.text(x, y + shift, _short(values[y, x]), ha="center", va="center", color=ink, fontsize=9)
+            if paper is not None:
+                axes.text(x, y + 0.24, f"paper {_short(paper)}", ha="center", va="center", color=ink, fontsize=6)
+    axes.set_xticks(range(len(names)), [name.replace(" ", "\n", 1) for name in names], fontsize=8)
+    axes.set_yticks(range(len(metrics)), metrics, fontsize=9)
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    title = f"{found['title']}: {found['events']} events, {found['repeats']} repeats, seed {found['seed']}"
+    figure.text(0.01, 0.965, title, fontsize=10, color=INK, va="top")
+    note = "standard deviations between the metric and its value for truth against truth"
+    figure.text(0.01, 0.965 - 0.2 / figure.get_figheight(), note, fontsize=8, color=MUTED, va="top")
+    return figure
+
+
+def _short(value: float) -> str:
+    if value < 10:
+        return f"{value:.1f}"
+    return f"{value:.0f}" if value < 10_000 else f"{value / 1000:.0f}k"
