@@ -35,7 +35,7 @@ def evaluate(run: Run) -> None:
     for name in run.names:
         row = next(row for row in read_json(run.scores(name))["scores"] if row["name"] == HEADLINE)
         null = f"truth against truth {row['null']:.3f} ± {row['null_error']:.3f}"
-        run.reporter.say(f"  {name:<10} AUC {row['value']:.3f} ± {row['error']:.3f}  ({null})")
+        run.reporter.say(f"  {name:<12} AUC {row['value']:.3f} ± {row['error']:.3f}  ({null})")
 
 
 def _judge_sample(run: Run, judge: Judge, name: str) -> None:
