@@ -45,7 +45,7 @@ def test_score_has_a_null_and_sees_a_difference(name: str) -> None:
     function = (FEATURES | VALUES)[name]
     score = function(truth, other, null=null)
     assert score.name == name
-    assert score.z > 3
+    assert score.z > 2.5
     assert (score.n_reference, score.n_generated) == (600, 600)
     assert function(truth, other, null=null) == score
     assert np.isnan(function(truth, other).null)

@@ -60,7 +60,7 @@ def test_sees_lost_modes_and_junk() -> None:
 
 
 def test_too_few_events_are_refused() -> None:
-    with pytest.raises(FacsimError, match="more than k events in a sample, not k = 5, 5, 9"):
+    with pytest.raises(FacsimError, match="more than k events, not k = 5, 5, 9"):
         prdc(np.zeros((5, 2)), np.zeros((9, 2)))
     with pytest.raises(FacsimError, match="not finite"):
         prdc(np.full((9, 2), np.nan), np.zeros((9, 2)))

@@ -30,10 +30,10 @@ Progress = Callable[[float, str], None]
 
 
 def measure_all(x: Features, y: Features, seed: int, conditions: int = 0) -> dict[str, float]:
-    """Every metric of features (N, D) and (M, D) by name; `w1` is that of the last column."""
+    """Every metric of features (N, D) and (M, D) by name; `w1` is the mean over the features, in standard deviations."""
     near = prdc(x, y)
     return {
-        "w1": wasserstein_1d(x[:, -1], y[:, -1])[0],
+        "w1": float(np.nanmean([wasserstein_1d(a, b, normalise=True)[0] for a, b in zip(x.T, y.T, strict=True)])),
         "sliced_w1": sliced_wasserstein(x, y, seed=seed)[0],
         "fpd": fpd(x, y, seed=seed)[0],
         "kpd": kpd(x, y, seed=seed)[0],
@@ -79,7 +79,7 @@ def study_toys(settings: StudySettings, progress: Progress | None = None) -> dic
 
 
 def study_showers(source: EventSource, settings: StudySettings, progress: Progress | None = None) -> dict[str, Any]:
-    """Distorted showers of one truth sample, on the high-level features and the response (last column).
+    """Distorted showers of one truth sample, on the high-level features and the response.
 
     In every repeat the sample is halved at random; one half is compared with the other as it is (the null) and
     distorted. The sample is read into memory.

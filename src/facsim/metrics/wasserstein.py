@@ -11,6 +11,8 @@ from facsim.core.errors import FacsimError
 from facsim.core.rng import generator
 from facsim.metrics._samples import FloatArray, check_features, check_values, scale_robustly
 
+ROUNDING = 1e-12
+
 
 def wasserstein_1d(
     a: NDArray[Any],
@@ -88,6 +90,7 @@ def _distance_and_moves(
     mass = np.concatenate([u, -v])[order]
     steps = np.diff(values[order])
     gap = np.cumsum(mass)[:-1]
+    gap[np.abs(gap) < ROUNDING] = 0.0  # else the sign of rounding errors would move events
     # potential(x) = integral of the sign from the smallest value up to x; an event at x adds minus that, centred.
     potential = np.empty(len(values))
     potential[order] = np.concatenate([[0.0], np.cumsum(np.sign(gap) * steps)])
