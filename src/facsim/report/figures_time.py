@@ -86,6 +86,17 @@ def quality_time_figure(
     axes.set_xlabel(f"ms per shower, one CPU thread, batch {batch}")
     axes.set_ylabel("AUC, high-level observables")
     axes.grid(axis="y", color=GRID, lw=0.5)
+    if null is not None:
+        axes.annotate(
+            "truth against truth",
+            (axes.get_xlim()[1], null[0]),
+            xytext=(-6, -5),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            color=MUTED,
+            fontsize=8,
+        )
     _name_points(axes, points, curve, looks, truth_ms)
     if truth_ms is not None:
         axes.annotate(
@@ -98,16 +109,6 @@ def quality_time_figure(
             va="bottom",
             rotation=90,
             fontsize=8.5,
-        )
-    if null is not None:
-        axes.annotate(
-            "truth against truth",
-            (axes.get_xlim()[0], null[0]),
-            xytext=(6, -5),
-            textcoords="offset points",
-            va="top",
-            color=MUTED,
-            fontsize=8,
         )
     return figure
 
@@ -137,12 +138,12 @@ class _Labels:
         frame = self.axes.bbox
         shifts = (0, 8, -8, 15, -15) if point.kind == "curve" else (0, 8, -8, 15, -15, 23, -23)
         places = [(side, shift) for shift in shifts for side in (1, -1)]
-        for side, shift in [*places, *([(1, 8)] if must else [])]:
+        for number, (side, shift) in enumerate([*places, *([(1, 8)] if must else [])]):
             left = across + 7 * self.scale if side > 0 else across - 7 * self.scale - width
             low = up + shift * self.scale - height / 2
             box = (left, low, left + width, low + height)
             inside = frame.x0 < box[0] and box[2] < frame.x1 and frame.y0 < box[1] and box[3] < frame.y1
-            last = must and (side, shift) == (1, 8)
+            last = number == len(places)
             if (inside and not any(_meet(box, other) for other in self.taken)) or last:
                 self.taken.append(box)
                 self.axes.annotate(
