@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from facsim.config import DataConfig, ModelConfig, RunConfig, load_config, recipe
+from facsim.config import DataConfig, ModelConfig, RunConfig, check_names, load_config, recipe
 from facsim.core import plugins
 from facsim.core.errors import FacsimError
 from facsim.core.store import atomic_path
@@ -140,14 +140,15 @@ def demo(**options: Unpack[RunOptions]) -> RunResult:
     Where Geant4 is not installed the recipe runs on the small sample of Geant4 showers that ships with facsim.
     """
     reporter = _reporter(options)
-    config = load_config(
-        recipe("calorimeter"), options.get("overrides", ()), options.get("smoke", False), options.get("seed")
-    )
+    model = options.get("model")
+    name = None if model is None else plugins.give("models", model)
+    arguments = (options.get("overrides", ()), options.get("smoke", False), options.get("seed"), name)
+    config = load_config(recipe("calorimeter"), *arguments)
     if config.simulate is not None and not geant4_available():
         reporter.say("Geant4 (calzone) is not installed: the demo uses the 400 Geant4 showers that ship with facsim.")
         config = on_shipped_sample(config)
     out = options.get("out") or Path("runs") / "demo"
-    return _work("run", config, {**options, "out": out, "reporter": reporter})
+    return _work("run", config, {"out": out, "force": options.get("force", False), "reporter": reporter})
 
 
 def on_shipped_sample(config: RunConfig) -> RunConfig:
@@ -247,15 +248,15 @@ def _open(config: ConfigLike, options: RunOptions) -> Run:
     """The run that `config` and `options` describe."""
     out, model = options.get("out"), options.get("model")
     name = None if model is None else plugins.give("models", model)
-    named = [] if name is None else [f"model.name={name}"]
     if isinstance(config, RunConfig):
         resolved = config if name is None else config.model_copy(update={"model": ModelConfig(name=name)})
+        check_names(resolved)
     else:
         if config is None:
             if out is None:
                 raise FacsimError("give a configuration file, or with --out a run directory that holds one.")
             config = saved_config(Path(out))
-        arguments = ([*named, *options.get("overrides", ())], options.get("smoke", False), options.get("seed"))
+        arguments = (options.get("overrides", ()), options.get("smoke", False), options.get("seed"), name)
         resolved = load_config(config, *arguments)
     if out is None:
         if not isinstance(config, str | Path):

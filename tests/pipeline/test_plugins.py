@@ -81,8 +81,8 @@ BASELINES = {"empty": Empty}
 @pytest.fixture(autouse=True)
 def _forget(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test starts with no class from outside."""
-    monkeypatch.setattr(plugins, "_added", {"models": {}, "baselines": {}})
-    monkeypatch.setattr(plugins, "_given", set())
+    monkeypatch.setattr(plugins, "_from_files", {})
+    monkeypatch.setattr(plugins, "_given", {})
 
 
 @pytest.fixture
@@ -119,8 +119,10 @@ def test_changed_plugin_file_trains_again(config: dict[str, Any], tmp_path: Path
     facsim.train(config, out=out)
     before = read_stamp(out / "stamps" / "train.json")
     path = tmp_path / "mine.py"
-    path.write_text(PLUGIN.replace("width: int = 4", "width: int = 5"))
+    changed = PLUGIN.replace("width: int = 4", "width: int = 5")
+    path.write_text(changed)  # in the same second and of the same size
     assert not facsim.train(config, out=out).stages[0].skipped
+    assert facsim.train(config, out=out).stages[0].skipped
     assert read_stamp(out / "stamps" / "train.json") != before
     assert find_model("mean-shower").Options().width == 5
 
@@ -163,6 +165,14 @@ def test_class_given_in_python_does_all_stages(config: dict[str, Any], tmp_path:
         ("x = 1", "mine.py' offers nothing: expected a dictionary MODELS or BASELINES"),
         ("MODELS = {'mean-shower': dict}", "the model 'mean-shower' must be a subclass of facsim.models.EventModel"),
         ("MODELS = {'other': dict}", "unknown name 'mean-shower' at 'model.name'"),
+        ("MODELS = {3: dict}", "offers nothing"),
+        ("MODELS = {'timing': dict}", r"uses the name 'timing': expected letters, .* and none of"),
+        ("MODELS = {'../x': dict}", r"uses the name '\.\./x'"),
+        ("raise ValueError('a\\nb')", r"cannot be loaded: ValueError: a b in line 1\.$"),
+        ("\nraise SystemExit(3)", r"cannot be loaded: SystemExit: 3 in line 2\.$"),
+        (PLUGIN.replace("    def noise_spec", "    def other"), r"'mean-shower' must define \['noise_spec'\]"),
+        (PLUGIN.replace("    Options = Options\n", "    Options = dict\n"), "needs a class 'Options'"),
+        (PLUGIN.replace("    resamples_truth: ClassVar[bool] = False\n", ""), r"must define \['resamples_truth'\]"),
     ],
 )
 def test_bad_plugin_is_told(config: dict[str, Any], tmp_path: Path, content: str | None, sentence: str) -> None:
@@ -198,3 +208,47 @@ def test_names_are_sorted_and_complete() -> None:
     assert not plugins.is_given("models", "two-stage")
     assert plugins.names("models", MODELS) == sorted([*MODELS, "Given"])
     assert np.all([isinstance(find_model(name), type) for name in plugins.names("models", MODELS)])
+
+
+def test_name_of_facsims_own_is_refused(config: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(PLUGIN + "MODELS['two-stage'] = MeanShower\n")
+    with pytest.raises(FacsimError, match=r"'two-stage' is one of facsim's own models, but .*mine.py defines it too"):
+        load_config({**config, "model": "two-stage"})
+    (tmp_path / "other.py").write_text(PLUGIN)
+    with pytest.raises(FacsimError, match=r"'mean-shower' is defined by two plug-ins"):
+        load_config({**config, "plugins": [*config["plugins"], str(tmp_path / "other.py")]})
+
+
+def test_what_a_model_does_not_have_is_told_before_anything_runs(config: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(FacsimError, match=r"unknown key 'model.widht' in .*: did you mean 'model.width'"):
+        load_config(config, ["model.widht=9"])
+    with pytest.raises(FacsimError, match=r"train.steps in .* must name the phases \['flow'\] of the model"):
+        load_config(config, ["train.steps={layer-flow: 3}"])
+    with pytest.raises(FacsimError, match=r"no option 'steps', .* --set sample.steps=\[\]"):
+        load_config(config, ["sample.steps=[1]"])
+    own = load_config({**config, "baselines": [{"name": "library", "nearest": "abc"}]})
+    with pytest.raises(FacsimError, match="needs nearest to be a whole number"):
+        facsim.prepare(own, out=tmp_path / "run")
+
+
+def test_plugins_of_another_configuration_are_not_known(config: dict[str, Any]) -> None:
+    load_config(config)
+    with pytest.raises(FacsimError, match="unknown name 'mean-shower'"):
+        load_config({**config, "plugins": [], "baselines": []})
+
+
+def test_edited_class_of_the_same_name_trains_again(config: dict[str, Any], tmp_path: Path) -> None:
+    plain = {**config, "plugins": [], "model": {"name": "two-stage", "steps": 4}, "baselines": []}
+    out, old = tmp_path / "run", Given
+    facsim.prepare(plain, out=out)
+    assert not facsim.train(plain, out=out, model=old).stages[0].skipped
+    assert facsim.train(plain, out=out, model=old).stages[0].skipped
+    edited = type("Given", (old,), {"phases": ("flow",)})  # without source: its code cannot be compared
+    assert not facsim.train(plain, out=out, model=edited).stages[0].skipped
+
+
+def test_dots_and_spaces_in_the_name_of_the_file(config: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "my plug.v2.py"
+    path.write_text(PLUGIN)
+    load_config({**config, "plugins": [str(path)]})
+    assert "." not in find_baseline("empty").__module__

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from facsim.config.complaints import nearest, sentence
 from facsim.config.sections import RunConfig
@@ -37,34 +37,42 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping
 
 
 def load_config(
-    source: str | Path | Mapping[str, Any], overrides: Iterable[str] = (), smoke: bool = False, seed: int | None = None
+    source: str | Path | Mapping[str, Any],
+    overrides: Iterable[str] = (),
+    smoke: bool = False,
+    seed: int | None = None,
+    model: str | None = None,
 ) -> RunConfig:
     """Read, complete and check a run configuration.
 
-    Later parts win: the file, then its `smoke:` section (only with `smoke`), then `overrides`, then `seed`.
+    Later parts win: the file, then its `smoke:` section (only with `smoke`), `model`, `overrides`, and `seed`.
 
     Args:
         source: a YAML file or its parsed content.
         overrides: `"train.steps=200"` and the like; values are YAML.
         smoke: apply the file's `smoke:` section, which shrinks the run to under a minute.
         seed: replaces the configuration's seed.
+        model: name of a model that replaces the configuration's with its options.
 
     Raises:
         FacsimError: unreadable YAML, an unknown key (its path and the nearest known one are named), a bad value.
     """
     where = "the configuration" if isinstance(source, Mapping) else f"'{source}'"
     tree = _anchored(dict(source), Path()) if isinstance(source, Mapping) else _read(Path(source))
-    small = tree.pop("smoke", None) or {}
+    folder = Path() if isinstance(source, Mapping) else Path(source).parent
+    small = _anchored(tree.pop("smoke", None) or {}, folder)
     if smoke and not small:
         raise FacsimError(f"{where} has no 'smoke' section, so it cannot be run with --smoke.")
     if smoke:
         tree = _merged(tree, small)
+    if model is not None:
+        tree["model"] = {"name": model}
     for text in overrides:
         tree = _merged(tree, _override(text))
     if seed is not None:
         tree["seed"] = seed
     config = _validated(tree, where)
-    _check_names(config, where)
+    check_names(config, where)
     return config
 
 
@@ -144,25 +152,47 @@ def _validated(tree: Mapping[str, Any], where: str) -> RunConfig:
         raise FacsimError(sentence(error, RunConfig, (), where)) from None
 
 
-def _check_names(config: RunConfig, where: str) -> None:
-    """Load the plug-ins, then check the model's and the baselines' names and options where they are defined."""
+def check_names(config: RunConfig, where: str = "the configuration") -> None:
+    """Load the plug-ins, then check the model's and the baselines' names and options where they are defined.
+
+    Raises:
+        FacsimError: a plug-in that cannot be used, an unknown name, an option or phase that is not there.
+    """
     from facsim.models import MODELS, find_model  # noqa: PLC0415  torch is heavy
     from facsim.simulate.baselines import BASELINES, find_baseline  # noqa: PLC0415
 
-    for path in config.plugins:
-        plugins.load_plugin(path)
+    plugins.use(config.plugins)
     _known(config.model.name, plugins.names("models", MODELS), "model.name", where)
-    options_of = find_model(config.model.name).Options
-    try:
-        options_of.model_validate(config.model.options)
-    except ValidationError as error:
-        raise FacsimError(sentence(error, options_of, ("model",), where)) from None
+    kind = find_model(config.model.name)
+    _check_options(config.model.options, kind.Options, where)
+    if isinstance(config.train.steps, dict) and set(config.train.steps) != set(kind.phases):
+        raise FacsimError(
+            f"train.steps in {where} must name the phases {list(kind.phases)} of the model '{config.model.name}', not "
+            f"{sorted(config.train.steps)}; one number stands for all: --set train.steps=1000."
+        )
+    if config.sample.steps and "steps" not in kind.Options.model_fields:
+        raise FacsimError(
+            f"the model '{config.model.name}' has no option 'steps', so there is no curve of steps to draw: leave out "
+            f"'sample.steps' in {where}, or --set sample.steps=[]."
+        )
     for index, baseline in enumerate(config.baselines):
         _known(baseline.name, plugins.names("baselines", BASELINES), f"baselines.{index}", where)
         options = [option.name for option in fields(find_baseline(baseline.name)) if option.init]
         for key in baseline.options.keys() - set(options):
             prefix = f"baselines.{index}."
             raise FacsimError(f"unknown key '{prefix}{key}' in {where}{nearest(key, options, prefix) or '.'}")
+
+
+def _check_options(given: Mapping[str, Any], options: type[BaseModel], where: str) -> None:
+    """Unknown keys are refused whatever the class of options does with them, unless it asks for them."""
+    unknown = given.keys() - options.model_fields.keys()
+    if unknown and options.model_config.get("extra") != "allow":
+        key = min(unknown)
+        raise FacsimError(f"unknown key 'model.{key}' in {where}{nearest(key, options.model_fields, 'model.') or '.'}")
+    try:
+        options.model_validate(given)
+    except ValidationError as error:
+        raise FacsimError(sentence(error, options, ("model",), where)) from None
 
 
 def _known(name: str, table: list[str], path: str, where: str) -> None:

@@ -30,7 +30,7 @@ Progress = Callable[[float, str], None]
 
 
 def measure_all(x: Features, y: Features, seed: int, conditions: int = 0) -> dict[str, float]:
-    """Every metric of features (N, D) and (M, D) by name; `w1` is the mean over the features, in standard deviations."""
+    """Every metric of features (N, D) and (M, D) by name; `w1`: mean over the features, in standard deviations."""
     near = prdc(x, y)
     return {
         "w1": float(np.nanmean([wasserstein_1d(a, b, normalise=True)[0] for a, b in zip(x.T, y.T, strict=True)])),

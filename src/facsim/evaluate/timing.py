@@ -135,7 +135,7 @@ def time_sampler(
     if cond.ndim != 2 or len(cond) == 0:
         raise FacsimError(f"timing needs conditions of shape (N, K), N > 0, not {cond.shape}.")
     if sampler.here:
-        measured = measure(make_sample(sampler, threads), cond, plan)
+        measured = _in_this_process(sampler, cond, threads, plan)
     else:
         measured = _in_fresh_process((sampler, cond, threads, plan), threads)
     head = {"name": sampler.name, "engine": sampler.engine, "steps": sampler.steps}
@@ -166,6 +166,16 @@ def _cpu_name() -> str:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names and names[0] else platform.processor() or platform.machine()
+
+
+def _in_this_process(sampler: TimedSampler, cond: NDArray[Any], threads: int, plan: TimingPlan) -> list[dict[str, Any]]:
+    import torch  # noqa: PLC0415
+
+    before = torch.get_num_threads()
+    try:
+        return measure(make_sample(sampler, threads), cond, plan)
+    finally:
+        torch.set_num_threads(before)
 
 
 def _in_fresh_process(job: Any, threads: int) -> list[dict[str, Any]]:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from pydantic import BaseModel
+
 from facsim.core import plugins
 from facsim.core.errors import FacsimError
 from facsim.models.base import EventModel
@@ -21,11 +23,17 @@ def find_model(name: str) -> type[EventModel]:
     """The model called `name`, of facsim or of a plug-in.
 
     Raises:
-        FacsimError: there is none, or it is no `EventModel`.
+        FacsimError: there is none, or it is no complete `EventModel`.
     """
     kind = plugins.find("models", MODELS, name)
     if kind is None:
         raise FacsimError(f"unknown model '{name}': expected one of {plugins.names('models', MODELS)}.")
     if not issubclass(kind, EventModel):
         raise FacsimError(f"the model '{name}' must be a subclass of facsim.models.EventModel, not {kind!r}.")
+    missing = sorted(getattr(kind, "__abstractmethods__", ()))
+    if missing:
+        raise FacsimError(f"the model '{name}' must define {missing}, as its base class says.")
+    options = getattr(kind, "Options", None)
+    if not (isinstance(options, type) and issubclass(options, BaseModel)):
+        raise FacsimError(f"the model '{name}' needs a class 'Options', a subclass of pydantic.BaseModel.")
     return kind

@@ -10,6 +10,7 @@ from typing import Any
 
 from facsim.config import RunConfig
 from facsim.core.errors import FacsimError
+from facsim.core.plugins import identity
 from facsim.pipeline.stage import Stage
 from facsim.pipeline.truth import truth_files
 from facsim.run import Run
@@ -31,7 +32,17 @@ def _simulate_settings(config: RunConfig) -> Any:
 
 
 def _section(*names: str) -> Any:
-    return lambda config: config.model_dump(mode="json", include={"seed", *names})
+    def settings(config: RunConfig) -> dict[str, Any]:
+        found = config.model_dump(mode="json", include={"seed", *names})
+        codes = {
+            "model": {config.model.name: identity("models", config.model.name)},
+            "baselines": {baseline.name: identity("baselines", baseline.name) for baseline in config.baselines},
+        }
+        # classes from outside count with their code; of facsim's own the version stands in every stamp
+        outside = {kind: codes[kind] for kind in codes if kind in names and any(codes[kind].values())}
+        return {**found, "code": outside} if outside else found
+
+    return settings
 
 
 def _own_files(run: Run) -> list[Path]:
@@ -39,10 +50,6 @@ def _own_files(run: Run) -> list[Path]:
         return []
     further = [Path(name) for name in (run.config.data.mapping, run.config.data.geometry) if name]
     return [*truth_files(run), *(path for path in further if path.is_file())]
-
-
-def _plugin_files(run: Run) -> list[Path]:
-    return [Path(name) for name in run.config.plugins]
 
 
 def _sample_files(run: Run) -> list[Path]:
@@ -62,23 +69,20 @@ STAGES: tuple[Stage, ...] = (
         _section("model", "train"),
         lambda run: [run.model() / "weights.safetensors"],
         ("prepare",),
-        _plugin_files,
     ),
-    Stage(
-        "sample", _work("sample"), _section("sample", "baselines"), _sample_files, ("prepare", "train"), _plugin_files
-    ),
+    Stage("sample", _work("sample"), _section("model", "sample", "baselines"), _sample_files, ("prepare", "train")),
     Stage("evaluate", _work("evaluate"), _section("evaluate", "baselines"), _score_files, ("prepare", "sample")),
     Stage(
         "export",
         _work("export"),
-        _section("export"),
+        _section("model", "export"),
         lambda run: [run.onnx, run.card, run.check],
         ("train", "evaluate"),
     ),
     Stage(
         "timing",
         _work("timing"),
-        _section("timing", "baselines", "simulate"),
+        _section("model", "timing", "baselines", "simulate"),
         lambda run: [run.timing, run.curve],
         ("prepare", "train", "evaluate", "export"),
     ),

@@ -23,7 +23,8 @@ def check_plan(config: RunConfig) -> None:
     """
     if config.simulate is not None:
         split_sizes(config.simulate.events, config.prepare)
-        check_baselines(config, config.simulate.shower_schema())
+        # what the file to come will say of its detector
+        check_baselines(config, config.simulate.shower_schema({"settings": config.simulate.model_dump(mode="json")}))
 
 
 def check_baselines(config: RunConfig, schema: Schema) -> None:
@@ -36,7 +37,9 @@ def check_baselines(config: RunConfig, schema: Schema) -> None:
     kept = [name for name, reason in reasons.items() if reason is None]
     for reason in reasons.values():
         if reason is not None:
-            raise FacsimError(f"{reason.rstrip('.')}: leave it out with --set baselines=[{','.join(kept)}].")
+            raise FacsimError(f"{reason.rstrip('.')}; or leave it out, for example --set baselines=[{','.join(kept)}].")
+    for baseline in config.baselines:
+        find_baseline(baseline.name)(**baseline.options)  # checks its options
 
 
 def split_sizes(n: int, settings: PrepareConfig) -> dict[str, int]:

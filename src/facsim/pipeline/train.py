@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from facsim.core.plugins import identity
 from facsim.core.rng import integer_seed
 from facsim.core.store import read_json, write_json
 from facsim.pipeline.truth import open_splits, read_data, truth_files
@@ -22,14 +23,15 @@ def train(run: Run) -> None:
     """
     config, folder = run.config, run.model()
     splits = open_splits(run)
-    identity = {
+    settings = {
         "seed": config.seed,
         "model": config.model.model_dump(mode="json"),
+        "code": identity("models", config.model.name),
         "train": config.train.model_dump(mode="json"),
         "splits": read_data(run)["splits"],
         "truth": [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in truth_files(run)],
     }
-    if _forget_other(folder / "state", identity):
+    if _forget_other(folder / "state", settings):
         run.reporter.say("  going on where the interrupted training stopped")
     trainer = Trainer(
         config.model.name,
@@ -50,9 +52,9 @@ def train(run: Run) -> None:
     run.reporter.say(f"  {trainer.total} steps in {trainer.seconds:.0f} s")
 
 
-def _forget_other(state: Path, identity: dict[str, Any]) -> bool:
+def _forget_other(state: Path, settings: dict[str, Any]) -> bool:
     """Drop the state of a training with other settings; return whether one with these is left to go on with."""
-    path, wanted = state / "identity.json", fingerprint(identity)
+    path, wanted = state / "identity.json", fingerprint(settings)
     if not path.is_file() or read_json(path) != wanted:
         shutil.rmtree(state, ignore_errors=True)
         write_json(path, wanted)

@@ -31,4 +31,8 @@ def find_baseline(name: str) -> type[Baseline]:
         raise FacsimError(f"unknown baseline '{name}': expected one of {plugins.names('baselines', BASELINES)}.")
     if not issubclass(kind, Baseline):
         raise FacsimError(f"the baseline '{name}' must be a subclass of facsim.simulate.Baseline, not {kind!r}.")
+    wanted = [attribute for attribute in ("name", "resamples_truth") if not hasattr(kind, attribute)]
+    missing = sorted({*getattr(kind, "__abstractmethods__", ()), *wanted})
+    if missing:
+        raise FacsimError(f"the baseline '{name}' must define {missing}, as its base class says.")
     return kind

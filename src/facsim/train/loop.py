@@ -126,6 +126,7 @@ class Trainer:
             self._run_phase(self.model.phases[self.phase], saved, progress)
             saved = None
             self.phase, self.step = self.phase + 1, 0
+        _check_finite(self.model)
         save_model(self.model.eval(), self.name, self.folder)
         save_state(self.folder, None)
         return self.model
@@ -238,6 +239,15 @@ class Trainer:
         self.loader.restore(saved["loader"])
         self.rng.set_state(saved["rng"].cpu())
         self.model.load_state_dict(saved["model"])
+
+
+def _check_finite(model: EventModel) -> None:
+    bad = [name for name, tensor in model.state_dict().items() if not torch.isfinite(tensor.float()).all()]
+    if bad:
+        raise FacsimError(
+            f"the trained model holds values that are not finite numbers ('{bad[0]}'): train on more events, or lower "
+            "train.lr."
+        )
 
 
 def _check_steps(model: EventModel, settings: TrainSettings) -> None:
