@@ -168,3 +168,13 @@ def test_profiles_and_means_are_those_of_the_showers(histograms, toy_showers):
     assert profile["radial"]["centres"] == [2.5, 7.5, 12.5, 17.5]
     assert np.allclose(histograms["mean_shower"]["generated"], cells.mean(0), rtol=1e-4)
     assert np.shape(histograms["correlations"]["null"]) == (6, 6)
+
+
+def test_a_layer_in_which_truth_hardly_varies_cannot_decide_the_mean(toy_showers):
+    a, b = (collect(toy_showers(200, seed, 5000), 100) for seed in (1, 2))
+    constant = np.full_like(a.obs["e_layer"][:, 0], 3.0)
+    constant[:100] += 1e-4
+    a.obs["e_layer"][:, 0] = constant
+    family = families.wasserstein(OBSERVABLES["e_layer"], a, b)
+    assert 0.5 < family.values[0] <= 40
+    assert np.isfinite(family.error)

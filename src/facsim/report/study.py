@@ -13,7 +13,7 @@ from facsim.core.store import atomic_path
 from facsim.report.style import ENERGY, INK, MUTED, PAPER, facsim_style, new_figure
 
 BRIGHTEST = 1000.0
-DARK = 30.0
+DARK = 15.0
 
 
 def study_picture(found: dict[str, Any], path: Path) -> None:
@@ -30,8 +30,9 @@ def study_figure(found: dict[str, Any]) -> Figure:
     names = found["alternatives"]
     cells = {(row["metric"], row["alternative"]): row for row in found["rows"]}
     values = np.array([[cells[metric, name]["significance"] or 0.0 for name in names] for metric in metrics])
-    figure = new_figure(1.6 + 1.35 * len(names), 1.25 + 0.46 * len(metrics))
-    axes = figure.add_axes((1.5 / figure.get_figwidth(), 0.04, 1 - 1.6 / figure.get_figwidth(), 0.72))
+    width, height = 1.2 + 1.35 * len(names), 1.1 + 0.46 * len(metrics)
+    figure = new_figure(width, height)
+    axes = figure.add_axes((1.0 / width, 0.1 / height, 1 - 1.1 / width, 1 - 1.1 / height))
     axes.imshow(values, cmap=ENERGY, norm=SymLogNorm(3.0, vmin=0, vmax=BRIGHTEST), aspect="auto")
     for y, metric in enumerate(metrics):
         for x, name in enumerate(names):
@@ -46,9 +47,9 @@ def study_figure(found: dict[str, Any]) -> Figure:
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     title = f"{found['title']}: {found['events']} events, {found['repeats']} repeats, seed {found['seed']}"
-    figure.text(0.01, 0.965, title, fontsize=10, color=INK, va="top")
+    figure.text(0.01, 1 - 0.1 / height, title, fontsize=10, color=INK, va="top")
     note = "standard deviations between the metric and its value for truth against truth"
-    figure.text(0.01, 0.965 - 0.2 / figure.get_figheight(), note, fontsize=8, color=MUTED, va="top")
+    figure.text(0.01, 1 - 0.3 / height, note, fontsize=8, color=MUTED, va="top")
     return figure
 
 
