@@ -2,9 +2,9 @@
 
     python benchmarks/metric_calibration.py [--pairs 200] [--events 1000] [--features 10] [--json FILE]
 
-For every metric: the mean over pairs and its error (unbiased metrics must average to 0), how often 0, or for those with a
-floor their mean, lies within one quoted error (68 % if errors are right), and, for smaller samples, whether permutation
-p-values are uniform (Kolmogorov-Smirnov). Features are correlated, skewed and heavy-tailed.
+For every metric: the mean over pairs and its error (unbiased metrics must average to 0), how often 0, or for those with
+a floor their mean, lies within one quoted error (68 % if errors are right), and, for smaller samples, whether
+permutation p-values are uniform (Kolmogorov-Smirnov). Features are correlated, skewed and heavy-tailed.
 """
 
 from __future__ import annotations
