@@ -177,6 +177,7 @@ def _name_points(
     if truth_ms is not None:
         x, _ = axes.transData.transform((truth_ms, 1.0))
         labels.taken.append((x - 14 * labels.scale, axes.bbox.y0, x + 2, axes.bbox.y0 + 0.3 * axes.bbox.height))
+        labels.taken.append((x - 2, axes.bbox.y0, x + 2, axes.bbox.y1))
     for point in points:
         if point.kind != "published":
             labels.place(point, looks[point.name].colour, 9.5, must=True)
