@@ -37,7 +37,7 @@ def check_baselines(config: RunConfig, schema: Schema) -> None:
     kept = [name for name, reason in reasons.items() if reason is None]
     for reason in reasons.values():
         if reason is not None:
-            raise FacsimError(f"{reason.rstrip('.')}; or leave it out, for example --set baselines=[{','.join(kept)}].")
+            raise FacsimError(f"{reason.rstrip('.')}; to leave it out: --set baselines=[{','.join(kept)}].")
     for baseline in config.baselines:
         find_baseline(baseline.name)(**baseline.options)  # checks its options
 
