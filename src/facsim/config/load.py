@@ -165,11 +165,7 @@ def check_names(config: RunConfig, where: str = "the configuration") -> None:
     _known(config.model.name, plugins.names("models", MODELS), "model.name", where)
     kind = find_model(config.model.name)
     _check_options(config.model.options, kind.Options, where)
-    if isinstance(config.train.steps, dict) and set(config.train.steps) != set(kind.phases):
-        raise FacsimError(
-            f"train.steps in {where} must name the phases {list(kind.phases)} of the model '{config.model.name}', not "
-            f"{sorted(config.train.steps)}; one number stands for all: --set train.steps=1000."
-        )
+    config.train.check_phases(kind.phases)
     if config.sample.steps and "steps" not in kind.Options.model_fields:
         raise FacsimError(
             f"the model '{config.model.name}' has no option 'steps', so there is no curve of steps to draw: leave out "

@@ -27,7 +27,7 @@ def extrapolated(
     Raises:
         FacsimError: fewer than four events in a sample.
     """
-    blocks, n_blocks = _blocks((len(x), len(y)), rng)
+    blocks, n_blocks = assign_blocks((len(x), len(y)), rng)
     sums = [_block_sums(sample, block, n_blocks) for sample, block in zip((x, y), blocks, strict=True)]
     whole = [tuple(part.sum(axis=0) for part in sample) for sample in sums]
     full = function(_moments(*whole[0]), _moments(*whole[1]))
@@ -49,13 +49,17 @@ def extrapolated_events(
     Raises:
         FacsimError: fewer than four events in a sample.
     """
-    (block_x, block_y), n_blocks = _blocks((n_x, n_y), rng)
+    (block_x, block_y), n_blocks = assign_blocks((n_x, n_y), rng)
     full = function(block_x >= 0, block_y >= 0)
     return _combined(full, np.array([function(block_x != k, block_y != k) for k in range(n_blocks)]))
 
 
-def _blocks(sizes: tuple[int, int], rng: np.random.Generator) -> tuple[list[NDArray[np.int64]], int]:
-    """Block of each event of both samples, and the number of blocks."""
+def assign_blocks(sizes: tuple[int, int], rng: np.random.Generator) -> tuple[list[NDArray[np.int64]], int]:
+    """Random block of each event of both samples, and the number of blocks, 20 or as many as there are pairs of events.
+
+    Raises:
+        FacsimError: fewer than four events in a sample.
+    """
     n_blocks = min(BLOCKS, *(size // 2 for size in sizes))
     if n_blocks < 2:
         raise FacsimError(f"this metric needs four events in each sample, not {sizes[0]} and {sizes[1]}.")
@@ -64,8 +68,13 @@ def _blocks(sizes: tuple[int, int], rng: np.random.Generator) -> tuple[list[NDAr
 
 def _combined(full: float, without: FloatArray) -> tuple[float, float]:
     n_blocks = len(without)
-    variance = (n_blocks - 1) / n_blocks * np.sum((without - without.mean()) ** 2)
-    return float(n_blocks * full - (n_blocks - 1) * without.mean()), float(np.sqrt(variance))
+    return float(n_blocks * full - (n_blocks - 1) * without.mean()), jackknife_error(without)
+
+
+def jackknife_error(without: FloatArray) -> float:
+    """Error from the values without each of K blocks in turn, (K,)."""
+    n_blocks = len(without)
+    return float(np.sqrt((n_blocks - 1) / n_blocks * np.sum((without - without.mean()) ** 2)))
 
 
 def _block_sums(x: FloatArray, block: NDArray[np.int64], n_blocks: int) -> tuple[FloatArray, FloatArray, FloatArray]:

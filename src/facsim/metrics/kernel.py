@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facsim.core.errors import FacsimError
+from facsim.metrics._jackknife import assign_blocks
 from facsim.metrics._samples import FloatArray, check_features, scale_by_largest, scale_robustly
-from facsim.metrics.pairs import ROWS_AT_ONCE, BlockedPairs, assign_blocks, pair_sums, quartic_kernel
+from facsim.metrics.pairs import ROWS_AT_ONCE, BlockedPairs, pair_sums, quartic_kernel
 
 JETNET = "jetnet-0.2.5"
 CHALLENGE = "calochallenge-2022"
@@ -109,8 +110,8 @@ def _product_moments(x: FloatArray, blocks: NDArray[np.int64]) -> FloatArray:
 
 
 def _strict(x: FloatArray, y: FloatArray, seed: int) -> tuple[float, float]:
-    of_x, of_y = assign_blocks(len(x), len(y), np.random.default_rng(seed))
-    in_x, in_y = (np.eye(int(of_x.max()) + 1)[:, of] for of in (of_x, of_y))
+    (of_x, of_y), n_blocks = assign_blocks((len(x), len(y)), np.random.default_rng(seed))
+    in_x, in_y = (np.eye(n_blocks)[:, of] for of in (of_x, of_y))
     products = (x.shape[1] + 1) * (x.shape[1] + 2) // 2
     if products <= MOST_PRODUCTS and products**2 < (len(x) + len(y)) * (x.shape[1] + 8):
         xx, yy, xy = block_sums(x, x, of_x, of_x), block_sums(y, y, of_y, of_y), block_sums(x, y, of_x, of_y)

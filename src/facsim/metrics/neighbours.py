@@ -35,7 +35,7 @@ def prdc(real: NDArray[Any], gen: NDArray[Any], *, nearest: int = NEAREST, scale
     coverage: the fraction of real events with a generated event in their ball. A ball reaches to the k-th neighbour of
     its own sample; strictly inside counts, as in the package `prdc`.
 
-    All pairs are compared in blocks, so memory is bounded by about 0.5 GB and the samples; time grows with N M.
+    All pairs are compared in blocks of 128 MB, so memory does not grow with N M, as time does.
 
     Args:
         real: reference features (N, D), gen: features to judge (M, D).

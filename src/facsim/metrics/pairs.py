@@ -7,10 +7,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from facsim.core.errors import FacsimError
+from facsim.metrics._jackknife import assign_blocks, jackknife_error
 from facsim.metrics._samples import FloatArray
 
-BLOCKS = 20
 ROWS_AT_ONCE = 1024
 
 PairFunction = Callable[[FloatArray, FloatArray], FloatArray]
@@ -61,8 +60,7 @@ class BlockedPairs:
         """Unbiased MMD^2 of all events, and its jackknife error: each block left out of both samples in turn."""
         n = len(self.size_x)
         without = np.array([self._estimate(np.arange(n) != k) for k in range(n)])
-        variance = (n - 1) / n * np.sum((without - without.mean()) ** 2)
-        return self._estimate(np.ones(n, dtype=bool)), float(np.sqrt(variance))
+        return self._estimate(np.ones(n, dtype=bool)), jackknife_error(without)
 
     def _estimate(self, keep: NDArray[np.bool_]) -> float:
         n, m = self.size_x[keep].sum(), self.size_y[keep].sum()
@@ -71,25 +69,13 @@ class BlockedPairs:
         return float(inside - 2 * self.xy[part].sum() / (n * m))
 
 
-def assign_blocks(n: int, m: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Random blocks of two samples of n and m events, as many as 20 or as there are pairs of events.
-
-    Raises:
-        FacsimError: fewer than four events in a sample.
-    """
-    n_blocks = min(BLOCKS, n // 2, m // 2)
-    if n_blocks < 2:
-        raise FacsimError(f"this metric needs four events in each sample, not {n} and {m}.")
-    return rng.permutation(np.arange(n) % n_blocks), rng.permutation(np.arange(m) % n_blocks)
-
-
 def blocked_distances(x: FloatArray, y: FloatArray, rng: np.random.Generator) -> BlockedPairs:
     """Sums of minus the Euclidean distance over random blocks of x (N, D) and y (M, D), for the energy distance.
 
     Time grows with (N + M)^2, memory does not.
     """
-    of_x, of_y = assign_blocks(len(x), len(y), rng)
-    in_x, in_y = (np.eye(int(of_x.max()) + 1)[:, of] for of in (of_x, of_y))
+    blocks, n_blocks = assign_blocks((len(x), len(y)), rng)
+    in_x, in_y = (np.eye(n_blocks)[:, block] for block in blocks)
     pairs = ((x, in_x, x, in_x), (y, in_y, y, in_y), (x, in_x, y, in_y))
     xx, yy, xy = (-pair_sums(*pair, euclidean) for pair in pairs)
     return BlockedPairs(xx, yy, xy, in_x.sum(axis=1), in_y.sum(axis=1))

@@ -12,7 +12,6 @@ from facsim.simulate.baselines import find_baseline
 from facsim.simulate.geant4 import geant4_available
 
 ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
-FEWEST_JUDGED = 50
 
 
 def check_plan(config: RunConfig) -> None:
@@ -49,6 +48,8 @@ def split_sizes(n: int, settings: PrepareConfig) -> dict[str, int]:
         FacsimError: too few to judge by, or none left to train on.
     """
 
+    from facsim.evaluate.scorecard import FEWEST_SHOWERS  # noqa: PLC0415  heavy
+
     def count(share: int | float) -> int:
         return share if isinstance(share, int) else max(round(share * n), 1)
 
@@ -60,10 +61,10 @@ def split_sizes(n: int, settings: PrepareConfig) -> dict[str, int]:
             f"{n} events are too few for the splits {judged} and some to train on: "
             "take more events, or smaller 'prepare.validation' and 'prepare.test'."
         )
-    if test < FEWEST_JUDGED:
+    if test < FEWEST_SHOWERS:
         raise FacsimError(
             f"of {n} events {test} would go to each of the two test samples, and scores need at least "
-            f"{FEWEST_JUDGED}: take more events, or a larger 'prepare.test'."
+            f"{FEWEST_SHOWERS}: take more events, or a larger 'prepare.test'."
         )
     return {"train": train, **judged}
 

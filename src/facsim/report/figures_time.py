@@ -86,6 +86,13 @@ def quality_time_figure(
     axes.set_xlabel(f"ms per shower, one CPU thread, batch {batch}")
     axes.set_ylabel("AUC, high-level observables")
     axes.grid(axis="y", color=GRID, lw=0.5)
+    _name_lines(axes, null, truth_ms, truth_name)
+    _name_points(axes, points, curve, looks, truth_ms)
+    return figure
+
+
+def _name_lines(axes: Axes, null: tuple[float, float] | None, truth_ms: float | None, truth_name: str) -> None:
+    """What the lines of truth against truth and of truth's own time are."""
     if null is not None:
         axes.annotate(
             "truth against truth",
@@ -97,7 +104,6 @@ def quality_time_figure(
             color=MUTED,
             fontsize=8,
         )
-    _name_points(axes, points, curve, looks, truth_ms)
     if truth_ms is not None:
         axes.annotate(
             truth_name,
@@ -110,7 +116,6 @@ def quality_time_figure(
             rotation=90,
             fontsize=8.5,
         )
-    return figure
 
 
 def _time_limits(points: Sequence[TimePoint], truth_ms: float | None) -> tuple[float, float]:

@@ -91,7 +91,7 @@ class Trainer:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(integer_seed(seed, "weights"))
             self.model = build_model(name, train.schema, options).to(self.device)
-        _check_steps(self.model, settings)
+        settings.check_phases(self.model.phases)
         _check_weights(self.model, name, train)
         self.loader = ShuffledLoader(train, settings.batch_size, integer_seed(seed, "batches"), settings.memory)
         n_validation = 0 if validation is None else min(512, len(validation))
@@ -247,13 +247,6 @@ def _check_finite(model: EventModel) -> None:
         raise FacsimError(
             f"the trained model holds values that are not finite numbers ('{bad[0]}'): train on more events, or lower "
             "train.lr."
-        )
-
-
-def _check_steps(model: EventModel, settings: TrainSettings) -> None:
-    if isinstance(settings.steps, dict) and set(settings.steps) != set(model.phases):
-        raise FacsimError(
-            f"train.steps must name the phases {list(model.phases)} of the model, not {sorted(settings.steps)}."
         )
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from facsim.core.errors import FacsimError
 
 
 class TrainSettings(BaseModel):
@@ -33,3 +37,15 @@ class TrainSettings(BaseModel):
     def steps_of(self, phase: str) -> int:
         """Optimiser steps of `phase`."""
         return self.steps if isinstance(self.steps, int) else self.steps[phase]
+
+    def check_phases(self, phases: Sequence[str]) -> None:
+        """Refuse steps of other phases than the model has.
+
+        Raises:
+            FacsimError: `steps` names others, or not all.
+        """
+        if isinstance(self.steps, dict) and set(self.steps) != set(phases):
+            raise FacsimError(
+                f"train.steps must name the phases {list(phases)} of the model, not {sorted(self.steps)}; one number "
+                "stands for all: --set train.steps=1000."
+            )
