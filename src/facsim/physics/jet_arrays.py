@@ -6,29 +6,23 @@ torch is never imported: its functions are reached through the module of the ten
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from facsim.core.arrays import Array, as_type, namespace
 from facsim.core.errors import FacsimError
 
 __all__ = [
-    "Array",
     "Particles",
-    "as_type",
     "in_blocks",
-    "namespace",
     "pair_squares",
     "particles",
     "safe_sqrt",
     "wrapped",
 ]
-
-Array = Any
-"""A numpy array or a torch tensor; results are of the kind that came in."""
 
 PAIRS_AT_ONCE = 1 << 16  # of particles, 0.5 MB each array in float64: stays in the cache, however many jets
 
@@ -39,17 +33,6 @@ class Particles(NamedTuple):
     eta: Array
     phi: Array
     pt: Array
-
-
-def namespace(array: Array) -> ModuleType:
-    """The module, numpy or torch, whose functions take this array."""
-    name = type(array).__module__.partition(".")[0]
-    return sys.modules["torch"] if name == "torch" else np
-
-
-def as_type(array: Array, dtype: Any) -> Array:
-    """The array in another number type; gradients pass."""
-    return array.to(dtype) if namespace(array) is not np else array.astype(dtype)
 
 
 def particles(jets: Array, mask: Array | None = None, *, positive: bool = False) -> Particles:

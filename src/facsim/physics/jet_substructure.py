@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facsim.core.arrays import Array, namespace
 from facsim.core.errors import FacsimError
-from facsim.physics.jet_arrays import Array, in_blocks, namespace, pair_squares, particles, safe_sqrt
+from facsim.physics.jet_arrays import in_blocks, pair_squares, particles, safe_sqrt
 
 __all__ = ["subjettiness", "tau", "tau21", "tau32"]
 

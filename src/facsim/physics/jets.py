@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 
-from facsim.physics.jet_arrays import Array, as_type, in_blocks, namespace, pair_squares, particles, safe_sqrt
+from facsim.core.arrays import Array, as_type, namespace
+from facsim.physics.jet_arrays import in_blocks, pair_squares, particles, safe_sqrt
 
 __all__ = ["N_EFPS", "W1EFP_COLUMNS", "d2", "efps", "jet_features"]
 
