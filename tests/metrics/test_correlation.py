@@ -42,7 +42,8 @@ def test_constant_feature_counts_as_uncorrelated() -> None:
     dead = np.column_stack([x[:, 0], np.full(len(x), 0.3)])
     value, error = correlation_distance(x, dead)
     assert value == pytest.approx(0.81, abs=4 * error)
-    assert correlation_distance(dead, dead) == (0.0, 0.0)
+    other = np.column_stack([pair(rng, 0.9)[:, 0], np.full(len(x), 0.3)])
+    assert correlation_distance(dead, other) == (0.0, 0.0)
 
 
 def test_one_feature_has_no_correlation() -> None:

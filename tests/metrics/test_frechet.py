@@ -12,9 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facsim.core.errors import FacsimError
-from facsim.core.rng import generator
-from facsim.metrics._jackknife import extrapolated
-from facsim.metrics._samples import scale_robustly
 from facsim.metrics.frechet import _distance_of_few, _drawn_moments, fpd, frechet_distance
 
 GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "jetnet_0_2_5.json").read_text(encoding="utf-8"))
@@ -130,9 +127,9 @@ def test_strict_does_not_depend_on_units_or_constant_features() -> None:
     x, y = rng.normal(size=(500, 3)), rng.normal(0.3, 1.0, (500, 3))
     value, error = fpd(x, y)
     units = np.array([1e-6, 1.0, 1e6])
-    assert fpd(units * x + 7, units * y + 7) == pytest.approx((value, error), rel=1e-6)
+    assert tuple(fpd(units * x + 7, units * y + 7)) == pytest.approx((value, error), rel=1e-6)
     padded = [np.hstack([s, np.full((500, 1), 0.1)]) for s in (x, y)]
-    assert fpd(*padded) == pytest.approx((value, error), rel=1e-6)
+    assert tuple(fpd(*padded)) == pytest.approx((value, error), rel=1e-6)
 
 
 def test_same_seed_same_value() -> None:
@@ -157,16 +154,67 @@ def test_broken_input_is_refused() -> None:
 @given(seed=st.integers(0, 10_000), n=st.integers(4, 30), m=st.integers(4, 30))
 def test_few_events_give_what_their_covariances_give(seed: int, n: int, m: int) -> None:
     rng = np.random.default_rng(seed)
-    x, y = rng.normal(3.0, 1.0, (n, 40)), rng.normal(3.2, 2.0, (m, 40))
-    kept_x, kept_y = np.arange(n) % 4 != 1, np.arange(m) % 4 != 2
-    expected = frechet_distance(*moments(x[kept_x]), *moments(y[kept_y]))
-    assert _distance_of_few(x, y)(kept_x, kept_y) == pytest.approx(expected, rel=1e-6, abs=1e-6)
+    pooled = np.concatenate([rng.normal(3.0, 1.0, (n, 40)), rng.normal(3.2, 2.0, (m, 40))])
+    block = np.concatenate([np.arange(n) % 4, 4 + np.arange(m) % 4])
+    first, second = np.array([[1.0, 0, 1, 1, 0, 0, 0, 0]]), np.array([[0, 0, 0, 0, 1.0, 1, 0, 1]])
+    in_first, in_second = first[0][block] > 0, second[0][block] > 0
+    expected = frechet_distance(*moments(pooled[in_first]), *moments(pooled[in_second]))
+    assert _distance_of_few(pooled, block)(first, second)[0] == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
 def test_strict_protocol_takes_either_way_alike() -> None:
+    """Weights that are all but equal take the way of covariances."""
     rng = np.random.default_rng(6)
     x, y = rng.normal(size=(60, 61)), rng.normal(0.3, 1.0, size=(64, 61))
-    few = fpd(x, y)
-    scaled = scale_robustly(x, y)
-    whole = extrapolated(*scaled, lambda one, two: frechet_distance(*one, *two), generator(42, "fpd"))
-    assert few == pytest.approx(whole, rel=1e-6)
+    weights = np.where(np.arange(60) == 0, 1 + 1e-9, 1.0)
+    assert tuple(fpd(x, y)) == pytest.approx(tuple(fpd(x, y, real_weights=weights)), rel=1e-6)
+
+
+def test_weights_are_multiplicities() -> None:
+    rng = np.random.default_rng(8)
+    x, y = rng.normal(size=(4000, 3)), rng.normal(0.2, 1.0, (4000, 3))
+    twice = rng.random(4000) < 0.3
+    value, error = fpd(x, y, gen_weights=1.0 + twice)
+    assert value == pytest.approx(fpd(x, np.concatenate([y, y[twice]]))[0], abs=0.25 * error)
+
+
+def test_signed_weights_take_out_a_background() -> None:
+    """Signal and background with weight 1, and other background with weight -1: what is left is the signal."""
+    rng = np.random.default_rng(9)
+    x, signal = rng.normal(size=(6000, 2)), rng.normal(size=(6000, 2))
+    background, other = rng.normal(2.0, 0.5, (2000, 2)), rng.normal(2.0, 0.5, (2000, 2))
+    mixed = np.concatenate([signal, background, other])
+    value, error = fpd(x, mixed, gen_weights=np.repeat([1.0, 1.0, -1.0], [6000, 2000, 2000]))
+    assert abs(value) < 3 * error < fpd(x, mixed[:8000])[0]
+
+
+def test_p_values_of_exchanged_blocks() -> None:
+    rng = np.random.default_rng(10)
+    x, y, far = (rng.normal(shift, 1.0, (400, 4)) for shift in (0.0, 0.0, 0.5))
+    assert fpd(x, far, permutations=99).p_value == pytest.approx(0.01)
+    assert fpd(x, y, permutations=99).p_value > 0.01
+    assert np.isnan(fpd(x, y).p_value)
+
+
+def test_weights_that_cannot_be_are_refused() -> None:
+    rng = np.random.default_rng(11)
+    x, y = rng.normal(size=(40, 3)), rng.normal(size=(40, 3))
+    with pytest.raises(FacsimError, match="positive sum"):
+        fpd(x, y, gen_weights=np.zeros(40))
+    with pytest.raises(FacsimError, match="40 finite numbers"):
+        fpd(x, y, real_weights=np.ones(39))
+    with pytest.raises(FacsimError, match="knows no weights"):
+        fpd(x, y, "jetnet-0.2.5", real_weights=np.ones(40))
+    with pytest.raises(FacsimError, match="all the weight"):
+        fpd(x, y, real_weights=(np.arange(40) == 3).astype(float))
+    with pytest.raises(FacsimError, match="same events"):
+        fpd(x, x)
+
+
+def test_constant_feature_of_the_reference_counts_deviations_in_no_unit() -> None:
+    rng = np.random.default_rng(12)
+    x, y = (np.column_stack([rng.normal(size=500), np.full(500, 3e6)]) for _ in range(2))
+    y[:50, 1] *= 1 + 1e-3
+    small, y[:50, 1] = fpd(x, y), 7e9
+    assert tuple(small) == tuple(fpd(x, y))
+    assert small[0] > 3 * small[1]

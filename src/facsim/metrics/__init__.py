@@ -14,33 +14,37 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from facsim.metrics import correlation, energy, frechet, kernel, triangular, wasserstein
+from facsim.metrics import correlation, energy, frechet, kernel, prd, triangular, wasserstein
 from facsim.metrics.named import (
     c2st,
-    chi2,
     correlations,
     energy_distance,
+    equivalent_size,
     fpd,
     kpd,
-    ks,
+    prd_auc,
     prdc,
-    separation,
     sliced_w1,
-    w1,
 )
+from facsim.metrics.named_values import chi2, ks, separation, w1
+from facsim.metrics.outliers import Outliers, outliers
 from facsim.metrics.score import Score
 
 __all__ = [
     "METRICS",
     "Metric",
+    "Outliers",
     "Score",
     "c2st",
     "chi2",
     "correlations",
     "energy_distance",
+    "equivalent_size",
     "fpd",
     "kpd",
     "ks",
+    "outliers",
+    "prd_auc",
     "prdc",
     "separation",
     "sliced_w1",
@@ -78,6 +82,7 @@ METRICS: Mapping[str, Metric] = {
         Metric("fpd", frechet.fpd, "features", _BATCHED),
         Metric("kpd", kernel.kpd, "features", _BATCHED),
         Metric("energy", energy.energy_distance, "features", ("strict",)),
+        Metric("prd_auc", prd.prd_auc, "features", ("strict",), "null"),
         Metric("correlation", correlation.correlation_distance, "features", ("strict",)),
     )
 }

@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facsim.core.arrays import Array, as_type, namespace, quantiles, to_numpy
 from facsim.core.errors import FacsimError
 
 FloatArray = NDArray[np.float64]
 
-SIGMA_QUANTILES = (0.15865525393145707, 0.8413447460685429)
+SIGMA_QUANTILES = (0.15865525393145707, 0.5, 0.8413447460685429)
 CLIP = 8.0
+SAME = 1e-6
+"""Relative difference from a constant below which a value is the constant: rounding in float32."""
 
 
 def check_values(name: str, values: NDArray[Any]) -> FloatArray:
@@ -21,50 +24,105 @@ def check_values(name: str, values: NDArray[Any]) -> FloatArray:
     Raises:
         FacsimError: empty, not one-dimensional, or not finite.
     """
-    array = np.asarray(values, dtype=np.float64)
+    array = np.asarray(to_numpy(values), dtype=np.float64)
     if array.ndim != 1 or len(array) == 0:
         raise FacsimError(f"the {name} sample must be a list of numbers, not an array of shape {array.shape}.")
-    return _finite(name, array)
+    return np.asarray(_finite(name, array))
 
 
-def check_features(real: NDArray[Any], gen: NDArray[Any]) -> tuple[FloatArray, FloatArray]:
+def check_features(real: Array, gen: Array) -> tuple[Array, Array]:
     """Two feature arrays (N, D) and (M, D) as float64, D alike, at least two events each.
 
+    Tensors of torch stay tensors on their device.
+
     Raises:
-        FacsimError: shapes that do not fit, or values that are not finite.
+        FacsimError: shapes that do not fit, values that are not finite, one tensor and one array.
     """
-    x, y = np.asarray(real, dtype=np.float64), np.asarray(gen, dtype=np.float64)
-    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or min(len(x), len(y)) < 2:
+    xp = namespace(real)
+    if xp is not namespace(gen) or (xp is not np and real.device != gen.device):
+        raise FacsimError("both samples must be numpy arrays, or both torch tensors on one device.")
+    x, y = (np.asarray(s, dtype=np.float64) if xp is np else as_type(s.detach(), xp.float64) for s in (real, gen))
+    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or min(len(x), len(y)) < 2 or not x.shape[1]:
         raise FacsimError(
-            f"two samples of features need shapes (N, D) and (M, D) with at least two events, not {x.shape} "
-            f"and {y.shape}."
+            f"two samples of features need shapes (N, D) and (M, D) with at least two events, not {tuple(x.shape)} "
+            f"and {tuple(y.shape)}."
         )
     return _finite("reference", x), _finite("generated", y)
 
 
-def _finite(name: str, array: FloatArray) -> FloatArray:
-    bad = int(np.count_nonzero(~np.isfinite(array)))
+def check_weights(name: str, events: int, weights: Array | None, *, negative: bool = True) -> FloatArray:
+    """Event weights (N,) as float64 on the host, ones by default.
+
+    Raises:
+        FacsimError: another length, values that are not finite, a sum that is not positive, or negative weights where
+            they have no meaning.
+    """
+    if weights is None:
+        return np.ones(events)
+    given = np.asarray(to_numpy(weights), dtype=np.float64)
+    if given.shape != (events,) or not np.isfinite(given).all() or not given.sum() > 0:
+        raise FacsimError(
+            f"weights of the {name} sample must be {events} finite numbers with a positive sum, not an array of "
+            f"shape {given.shape} with the sum {given.sum():.4g}."
+        )
+    if not negative and np.any(given < 0):
+        raise FacsimError(f"weights of the {name} sample must not be negative here; {np.sum(given < 0)} of them are.")
+    return given
+
+
+def check_different(x: Array, y: Array) -> None:
+    """Refuse one sample given twice: estimates without bias would call it better than truth.
+
+    Raises:
+        FacsimError: the samples hold the same numbers in the same order.
+    """
+    if x.shape == y.shape and bool((x == y).all()):
+        raise FacsimError(
+            "reference and generated sample are the same events; compare with a sample of its own (for the null, with "
+            "other truth events)."
+        )
+
+
+def _finite(name: str, array: Array) -> Array:
+    bad = int((~namespace(array).isfinite(array)).sum())
     if bad:
         raise FacsimError(f"the {name} sample holds {bad} values that are not finite numbers; remove those events.")
     return array
 
 
-def scale_by_largest(real: FloatArray, gen: FloatArray) -> tuple[FloatArray, FloatArray]:
+def scale_by_largest(real: Array, gen: Array) -> tuple[Array, Array]:
     """Both samples divided by the largest |value| of the reference, feature by feature (jetnet 0.2.5)."""
-    largest = np.max(np.abs(real), axis=0)
-    largest[largest == 0] = 1.0
+    xp = namespace(real)
+    largest = xp.amax(xp.abs(real), 0)
+    largest = xp.where(largest == 0, xp.ones_like(largest), largest)
     return real / largest, gen / largest
 
 
-def scale_robustly(real: FloatArray, gen: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Both samples in units of the reference's central 68 % half-width around its median, limited to +-8.
+def scale_robustly(real: Array, gen: Array, clip: float | None = CLIP) -> tuple[Array, Array]:
+    """Both samples in units of the reference's central 68 % half-width around its median, limited to +-`clip`.
 
     A few extreme events decide neither the scale nor the result. Where the central half-width is below a tenth
-    of the standard deviation (a feature that is mostly constant), the latter is the unit; where that is zero too, 1.
+    of the standard deviation (a feature that is mostly constant), the latter is the unit. Where the reference is
+    constant there is no unit: events that differ count as 8 units away, others as 0.
     """
-    centre = np.median(real, axis=0)
-    low, high = np.quantile(real, SIGMA_QUANTILES, axis=0)
-    width, spread = 0.5 * (high - low), np.std(real, axis=0)
-    unit = np.where(width < 0.1 * spread, spread, width)
-    unit[unit <= 1e-12 * np.maximum(np.abs(centre), 1e-300)] = 1.0
-    return np.clip((real - centre) / unit, -CLIP, CLIP), np.clip((gen - centre) / unit, -CLIP, CLIP)
+    xp = namespace(real)
+    low, centre, high = quantiles(real, SIGMA_QUANTILES)
+    width, mean = 0.5 * (high - low), real.mean(axis=0)
+    spread = xp.sqrt(((real - mean) ** 2).mean(axis=0))
+    unit = xp.where(width < 0.1 * spread, spread, width)
+    constant = unit <= 1e-12 * xp.clip(xp.abs(centre), 1e-300, None)
+    unit = xp.where(constant, xp.ones_like(unit), unit)
+    alone = np.flatnonzero(to_numpy(constant))
+    scaled = []
+    for sample in (real, gen):
+        z = (sample - centre) / unit
+        if len(alone):
+            away = xp.where(xp.abs(z[:, alone]) > SAME * xp.abs(centre[alone]), xp.sign(z[:, alone]), 0.0 * z[:, alone])
+            z[:, alone] = CLIP * away
+        scaled.append(z if clip is None else xp.clip(z, -clip, clip))
+    return scaled[0], scaled[1]
+
+
+def count_limited(sample: Array) -> int:
+    """Events of a sample scaled with `clip=None` that the limit would change."""
+    return int((namespace(sample).amax(namespace(sample).abs(sample), 1) > CLIP).sum())

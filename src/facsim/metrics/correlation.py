@@ -2,37 +2,59 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
+from facsim.core.arrays import Array, namespace
 from facsim.core.errors import FacsimError
 from facsim.core.rng import generator
-from facsim.metrics._jackknife import Moments, extrapolated
-from facsim.metrics._samples import FloatArray, check_features
+from facsim.metrics._blocks import HALVES, assign_blocks, estimate
+from facsim.metrics._moments import Moments, between_moments, moments_of_groups
+from facsim.metrics._samples import SAME, FloatArray, check_different, check_features, check_weights
+from facsim.metrics.score import Estimate
 
 
-def correlation_distance(real: NDArray[Any], gen: NDArray[Any], *, seed: int = 42) -> tuple[float, float]:
+def correlation_distance(
+    real: Array,
+    gen: Array,
+    *,
+    real_weights: Array | None = None,
+    gen_weights: Array | None = None,
+    seed: int = 42,
+    permutations: int = 0,
+) -> Estimate:
     """Mean squared difference of the Pearson correlations of all pairs of features, extrapolated in 1/N.
 
     |R1 - R2|^2_F / (D (D - 1)) without the contribution of finite samples, so that it averages to 0 for samples of
-    one distribution (it may be negative); jackknife error from 20 blocks of events. Correlations with a constant
+    one distribution (it may be negative); error and p-value from 20 blocks of events. Correlations with a constant
     feature count as 0.
 
     Args:
         real: reference features (N, D), gen: features to judge (M, D), D at least 2.
-        seed: seed of the order of events in the blocks.
+        real_weights, gen_weights: event weights, negative ones allowed.
+        seed: seed of the blocks.
+        permutations: of the p-value; none, no p-value.
 
     Raises:
-        FacsimError: shapes that do not fit, one feature only, or values that are not finite.
+        FacsimError: shapes that do not fit, one feature only, values that are not finite, weights without a positive
+            sum, one sample given twice.
     """
     x, y = check_features(real, gen)
     if x.shape[1] < 2:
         raise FacsimError("a distance of correlations needs at least two features.")
-    centre, unit = x.mean(axis=0), x.std(axis=0)
-    unit[unit == 0] = 1.0
-    return extrapolated((x - centre) / unit, (y - centre) / unit, _distance, generator(seed, "correlation distance"))
+    check_different(x, y)
+    weights = check_weights("reference", len(x), real_weights), check_weights("generated", len(y), gen_weights)
+    rng = generator(seed, "correlation distance")
+    blocks = assign_blocks(*weights, rng)
+    moments = moments_of_groups(_standardised(x), _standardised(y), weights, blocks)
+    statistic = between_moments(moments, _distance)
+    return estimate(statistic, blocks, rng, extrapolate=True, permutations=permutations, halves=HALVES)
+
+
+def _standardised(sample: Array) -> Array:
+    """Each sample in its own units: correlations do not change, and halves of both samples may be mixed."""
+    xp, centred = namespace(sample), sample - sample.mean(axis=0)
+    unit = xp.sqrt((centred**2).mean(axis=0))
+    return centred / xp.where(unit <= SAME * xp.abs(sample.mean(axis=0)), xp.ones_like(unit), unit)
 
 
 def _distance(one: Moments, two: Moments) -> float:

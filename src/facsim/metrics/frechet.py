@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cholesky, eigh, eigvalsh
 from scipy.optimize import OptimizeWarning, curve_fit
 
+from facsim.core.arrays import Array, like, rows, to_numpy
 from facsim.core.errors import FacsimError
 from facsim.core.rng import generator
-from facsim.metrics._jackknife import BoolArray, extrapolated, extrapolated_events
-from facsim.metrics._samples import FloatArray, check_features, scale_by_largest, scale_robustly
+from facsim.metrics._blocks import HALVES, Statistic, assign_blocks, estimate
+from facsim.metrics._moments import Moments, between_moments, moments_of_groups
+from facsim.metrics._samples import (
+    CLIP,
+    FloatArray,
+    check_different,
+    check_features,
+    check_weights,
+    scale_by_largest,
+    scale_robustly,
+)
+from facsim.metrics.score import Estimate
 
 JETNET = "jetnet-0.2.5"
 CHALLENGE = "calochallenge-2022"
 STRICT = "strict"
 MIN_SAMPLES = {JETNET: 20_000, CHALLENGE: 10_000}
+MANY_FEATURES = 64
+FEW_HALVES = 16
+"""Halves for the error with more features than `MANY_FEATURES`, where each distance takes tens of milliseconds."""
 
 
 def frechet_distance(mean1: FloatArray, cov1: FloatArray, mean2: FloatArray, cov2: FloatArray) -> float:
@@ -39,76 +51,113 @@ def frechet_distance(mean1: FloatArray, cov1: FloatArray, mean2: FloatArray, cov
     return float(np.sum((mean1 - mean2) ** 2) + np.trace(cov1) + np.trace(cov2) - 2.0 * trace)
 
 
-def _distance_of_few(x: FloatArray, y: FloatArray) -> Callable[[BoolArray, BoolArray], float]:
-    """`frechet_distance` of the events kept, for samples (N, D), (M, D) with fewer events than features.
+def _distance_of_few(pooled: FloatArray, block: NDArray[np.int64]) -> Statistic:
+    """The Frechet distance of groups of blocks of both samples together (N + M, D), with few more events than features.
 
     The trace of the root is the sum of the singular values of A B^T, A and B the centred samples over
     sqrt(N - 1), sqrt(M - 1): a matrix of events, N x M, smaller than the covariances, and made from one product.
     """
-    x, y = x - x.mean(axis=0), y - x.mean(axis=0)
-    products, square_x, square_y = x @ y.T, np.sum(x**2, axis=1), np.sum(y**2, axis=1)
+    pooled = pooled - pooled.mean(axis=0)
+    products = pooled @ pooled.T
+    square = np.diag(products)
 
-    def distance(kept_x: BoolArray, kept_y: BoolArray) -> float:
-        n, m = np.count_nonzero(kept_x), np.count_nonzero(kept_y)
-        mean_x, mean_y = kept_x @ x / n, kept_y @ y / m
-        part = products[np.ix_(kept_x, kept_y)]
+    def distance(in_x: NDArray[np.bool_], in_y: NDArray[np.bool_]) -> float:
+        n, m = np.count_nonzero(in_x), np.count_nonzero(in_y)
+        mean_x, mean_y = in_x @ pooled / n, in_y @ pooled / m
+        part = products[np.ix_(in_x, in_y)]
         part = part - part.mean(axis=0) - part.mean(axis=1)[:, None] + part.mean()
         product = part @ part.T if n < m else part.T @ part
         roots = np.sqrt(np.clip(eigvalsh(product, check_finite=False), 0.0, None)).sum()
-        trace_x = (square_x[kept_x].sum() - n * mean_x @ mean_x) / (n - 1)
-        trace_y = (square_y[kept_y].sum() - m * mean_y @ mean_y) / (m - 1)
+        trace_x = (square[in_x].sum() - n * mean_x @ mean_x) / (n - 1)
+        trace_y = (square[in_y].sum() - m * mean_y @ mean_y) / (m - 1)
         trace = roots / np.sqrt((n - 1) * (m - 1))
         return float(np.sum((mean_x - mean_y) ** 2) + trace_x + trace_y - 2.0 * trace)
 
-    return distance
+    def statistic(first: FloatArray, second: FloatArray) -> FloatArray:
+        return np.array([distance(f[block] > 0, s[block] > 0) for f, s in zip(first, second, strict=True)])
+
+    return statistic
+
+
+def _distance(one: Moments, two: Moments) -> float:
+    return frechet_distance(*one, *two)
 
 
 def fpd(
-    real: NDArray[Any],
-    gen: NDArray[Any],
+    real: Array,
+    gen: Array,
     protocol: str = STRICT,
     *,
+    real_weights: Array | None = None,
+    gen_weights: Array | None = None,
     min_samples: int | None = None,
     max_samples: int = 50_000,
     num_batches: int = 20,
     num_points: int = 10,
     seed: int = 42,
-) -> tuple[float, float]:
+    clip: float | None = CLIP,
+    permutations: int = 0,
+) -> Estimate:
     """Frechet physics distance of two feature samples, extrapolated to infinite sample size.
 
     `jetnet-0.2.5`: features divided by the reference's largest |value|; mean distance of `num_batches` pairs of
     samples drawn with replacement at `num_points` sizes equally spaced in 1/N; fit a + b/N with a, b >= 0; value a
-    and its fit error. `calochallenge-2022`: the same with min_samples = 10 000. Both are biased upwards (jets.md 8.1:
-    drawing with replacement cannot see beyond the pool, and a >= 0), and one extreme event sets the scale.
+    and its fit error. `calochallenge-2022`: the same with min_samples = 10 000. Both are biased upwards (drawing with
+    replacement cannot see beyond the pool, and a >= 0), and one extreme event sets the scale.
 
     `strict`: features in robust units, limited to +-8; the distance of all events, extrapolated in 1/N by leaving out
-    each of 20 blocks of events in turn (K F_N - (K - 1) <F_(N - N/K)>), and the jackknife error of the same blocks.
-    It may be negative and averages to 0 for samples of one distribution, where its error is too large by 1.4 to 2.
-    Below about 2 D events the extrapolation leaves part of the bias: compare with the null of equal size.
+    each of 20 blocks of events in turn (K F_N - (K - 1) <F_(N - N/K)>), its error and the p-value of a permutation test
+    from the same blocks (`metrics._blocks.estimate`). It may be negative and averages to 0 for samples of one
+    distribution. Below about 2 D events the extrapolation leaves part of the bias: compare with the null of equal size.
 
     Args:
-        real: reference features (N, D), gen: features to judge (M, D).
+        real: reference features (N, D), gen: features to judge (M, D); numpy arrays or torch tensors.
         protocol: one of the three above.
+        real_weights, gen_weights: event weights, negative ones allowed (`strict` only).
         min_samples: smallest sample of the fit, by default the protocol's (unused by `strict`).
         max_samples: largest sample of the fit (unused by `strict`).
         num_batches, num_points: pairs a size, and sizes (unused by `strict`).
         seed: seed of all draws.
+        clip: limit of robust units; None leaves extreme events as they are (`strict` only).
+        permutations: of the p-value (`strict` only); none, no p-value.
 
     Raises:
-        FacsimError: shapes that do not fit, values that are not finite, unknown protocol, too few events.
+        FacsimError: shapes that do not fit, values that are not finite, unknown protocol, too few events, weights
+            without a positive sum or with a batched protocol, one sample given twice to `strict`.
     """
     x, y = check_features(real, gen)
     if protocol == STRICT:
-        x, y = scale_robustly(x, y)
-        rng = generator(seed, "fpd")
-        if min(len(x), len(y)) < x.shape[1]:
-            return extrapolated_events(len(x), len(y), _distance_of_few(x, y), rng)
-        return extrapolated(x, y, lambda one, two: frechet_distance(*one, *two), rng)
+        check_different(x, y)
+        weights = check_weights("reference", len(x), real_weights), check_weights("generated", len(y), gen_weights)
+        return _strict(*scale_robustly(x, y, clip), weights, seed, permutations)
     if protocol not in MIN_SAMPLES:
         raise FacsimError(f"unknown protocol '{protocol}' of the FPD: use one of {[*MIN_SAMPLES, STRICT]}.")
-    x, y = scale_by_largest(x, y)
+    if real_weights is not None or gen_weights is not None:
+        raise FacsimError(f"the protocol '{protocol}' knows no weights; use '{STRICT}'.")
     least = MIN_SAMPLES[protocol] if min_samples is None else min_samples
+    if not 2 <= least < max_samples or num_points < 2 or num_batches < 1:
+        raise FacsimError(
+            f"the FPD's fit needs two or more sizes between 2 <= min_samples < max_samples and a batch at each, not "
+            f"{num_points} sizes from {least} to {max_samples} and {num_batches} batches."
+        )
     sizes = (1 / np.linspace(1.0 / least, 1.0 / max_samples, num_points)).astype(np.int32)
+    return _batched(*scale_by_largest(x, y), sizes, num_batches, seed)
+
+
+def _strict(x: Array, y: Array, weights: tuple[FloatArray, FloatArray], seed: int, permutations: int) -> Estimate:
+    rng = generator(seed, "fpd")
+    blocks = assign_blocks(*weights, rng)
+    dimension, alike = x.shape[1], all(np.all(w == w[0]) for w in weights)
+    if alike and min(len(x), len(y)) < dimension and len(x) + len(y) < 4 * dimension:
+        of = np.concatenate([blocks.of_x, blocks.count + blocks.of_y])
+        statistic = _distance_of_few(np.concatenate([to_numpy(x), to_numpy(y)]), of)
+    else:
+        statistic = between_moments(moments_of_groups(x, y, weights, blocks), _distance)
+    halves = HALVES if dimension <= MANY_FEATURES else FEW_HALVES
+    return estimate(statistic, blocks, rng, extrapolate=True, permutations=permutations, halves=halves)
+
+
+def _batched(x: Array, y: Array, sizes: NDArray[np.int32], num_batches: int, seed: int) -> Estimate:
     rng = np.random.default_rng(seed)
     values = []
     for size in sizes:
@@ -120,24 +169,21 @@ def fpd(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OptimizeWarning)
         best, covariance = curve_fit(_line, 1 / sizes, values, bounds=([0, 0], [np.inf, np.inf]))
-    return float(best[0]), float(np.sqrt(covariance[0, 0]))
+    return Estimate((float(best[0]), float(np.sqrt(covariance[0, 0]))))
 
 
 def _line(x: FloatArray, intercept: float, slope: float) -> FloatArray:
     return intercept + slope * x
 
 
-def _moments(x: FloatArray) -> tuple[FloatArray, FloatArray]:
-    mean = x.mean(axis=0)
-    centred = x - mean
-    return mean, np.asarray(centred.T @ centred / (len(x) - 1))
-
-
-def _drawn_moments(x: FloatArray, drawn: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
+def _drawn_moments(x: Array, drawn: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
     """Mean and covariance of rows drawn with replacement; by multiplicity where more are drawn than there are."""
-    if len(drawn) <= len(x):
-        return _moments(x[drawn])
-    times = np.bincount(drawn, minlength=len(x)).astype(np.float64)
-    mean = times @ x / len(drawn)
-    centred = x - mean
-    return mean, np.asarray((centred * times[:, None]).T @ centred / (len(drawn) - 1))
+    n = len(drawn)
+    if n <= len(x):
+        sample, times = rows(x, drawn), None
+    else:
+        sample, times = x, like(np.bincount(drawn, minlength=len(x)), x)
+    mean = (sample if times is None else sample * times[:, None]).sum(axis=0) / n
+    centred = sample - mean
+    squares = (centred if times is None else centred * times[:, None]).T @ centred
+    return to_numpy(mean), to_numpy(squares / (n - 1))

@@ -11,7 +11,7 @@ from scipy.stats import chi2 as chi2_distribution
 from scipy.stats import kstwobign
 
 from facsim.core.errors import FacsimError
-from facsim.metrics._samples import FloatArray, check_values
+from facsim.metrics._samples import FloatArray, check_values, check_weights
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def ks_test(
         FacsimError: empty samples, values that are not finite, weights that do not fit or sum to zero.
     """
     x, y = check_values("reference", a), check_values("generated", b)
-    u, v = check_weights("reference", x, weights_a), check_weights("generated", y, weights_b)
+    u, v = check_weights("reference", len(x), weights_a), check_weights("generated", len(y), weights_b)
     values = np.concatenate([x, y])
     order = np.argsort(values, kind="stable")
     ordered = values[order]
@@ -95,7 +95,7 @@ def chi2_test(
     shapes, variances = [], []
     for name, values, weights in (("reference", a, weights_a), ("generated", b, weights_b)):
         x = check_values(name, values)
-        w = check_weights(name, x, weights)
+        w = check_weights(name, len(x), weights)
         place = np.searchsorted(edges, x, side="right")
         place[x == edges[-1]] -= 1
         content, square = (np.bincount(place, power, len(edges) + 1) for power in (w, w**2))
@@ -108,23 +108,6 @@ def chi2_test(
     error = float(np.sqrt(2 * degrees + 4 * max(statistic - degrees, 0.0)))
     p_value = float(chi2_distribution.sf(statistic, degrees)) if degrees > 0 else 1.0
     return TestResult(statistic, error, p_value, degrees)
-
-
-def check_weights(name: str, values: FloatArray, weights: NDArray[Any] | None) -> FloatArray:
-    """Event weights (N,) as float64, ones by default; they may be negative.
-
-    Raises:
-        FacsimError: another length, values that are not finite, or a sum that is not positive.
-    """
-    if weights is None:
-        return np.ones(len(values))
-    given: FloatArray = np.asarray(weights, dtype=np.float64)
-    if given.shape != values.shape or not np.isfinite(given).all() or not given.sum() > 0:
-        raise FacsimError(
-            f"weights of the {name} sample must be {len(values)} finite numbers with a positive sum, not an array of "
-            f"shape {given.shape} with the sum {given.sum():.4g}."
-        )
-    return given
 
 
 def _cdf_variance(weights: FloatArray, below: NDArray[np.bool_]) -> float:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from facsim.core.arrays import Array, like, namespace, rows, to_numpy
 from facsim.core.errors import FacsimError
-from facsim.metrics._jackknife import assign_blocks
-from facsim.metrics._samples import FloatArray, check_features, scale_by_largest, scale_robustly
-from facsim.metrics.pairs import ROWS_AT_ONCE, BlockedPairs, pair_sums, quartic_kernel
+from facsim.core.rng import generator
+from facsim.metrics._blocks import Blocks, assign_blocks, estimate
+from facsim.metrics._samples import (
+    CLIP,
+    FloatArray,
+    check_different,
+    check_features,
+    check_weights,
+    scale_by_largest,
+    scale_robustly,
+)
+from facsim.metrics.pairs import ROWS_AT_ONCE, in_blocks, kernel_matrix, mmd, pair_sums, quartic_kernel
+from facsim.metrics.score import Estimate
 
 JETNET = "jetnet-0.2.5"
 CHALLENGE = "calochallenge-2022"
@@ -20,58 +29,75 @@ MOST_PRODUCTS = 1000
 
 
 def kpd(
-    real: NDArray[Any],
-    gen: NDArray[Any],
+    real: Array,
+    gen: Array,
     protocol: str = STRICT,
     *,
+    real_weights: Array | None = None,
+    gen_weights: Array | None = None,
     num_batches: int = 10,
     batch_size: int | None = None,
     seed: int = 42,
-) -> tuple[float, float]:
+    clip: float | None = CLIP,
+    permutations: int = 0,
+) -> Estimate:
     """Kernel physics distance of two feature samples.
 
     `jetnet-0.2.5`: features divided by the reference's largest |value|; the median over `num_batches` batches of
     `batch_size` (5 000) events drawn with replacement, and half the 16.275-83.725 percentile range of the batches.
     `calochallenge-2022`: the same with batches of 10 000.
 
-    `strict`: features in robust units limited to +-8; the exact unbiased MMD^2 of all events, and its jackknife
-    error from 20 blocks of events. It averages to 0 for samples of one distribution.
+    `strict`: features in robust units limited to +-8; the exact unbiased MMD^2 of all events, its error and the p-value
+    of a permutation test from 20 blocks of events (`metrics._blocks.estimate`). It averages to 0 for samples of one
+    distribution.
 
     Args:
-        real: reference features (N, D), gen: features to judge (M, D).
+        real: reference features (N, D), gen: features to judge (M, D); numpy arrays or torch tensors.
         protocol: one of the three above.
+        real_weights, gen_weights: event weights, negative ones allowed (`strict` only).
         num_batches, batch_size: of the batched protocols.
-        seed: seed of the batches, or of the order of events in the jackknife blocks.
+        seed: seed of the batches, or of the blocks.
+        clip: limit of robust units; None leaves extreme events as they are (`strict` only).
+        permutations: of the p-value (`strict` only); none, no p-value.
 
     Raises:
-        FacsimError: shapes that do not fit, values that are not finite, unknown protocol, too few events.
+        FacsimError: shapes that do not fit, values that are not finite, unknown protocol, too few events, weights
+            without a positive sum or with a batched protocol, one sample given twice to `strict`.
     """
     x, y = check_features(real, gen)
     if protocol == STRICT:
-        return _strict(*scale_robustly(x, y), seed)
+        check_different(x, y)
+        weights = check_weights("reference", len(x), real_weights), check_weights("generated", len(y), gen_weights)
+        return _strict(*scale_robustly(x, y, clip), weights, seed, permutations)
     if protocol not in BATCH_SIZE:
         raise FacsimError(f"unknown protocol '{protocol}' of the KPD: use one of {[*BATCH_SIZE, STRICT]}.")
+    if real_weights is not None or gen_weights is not None:
+        raise FacsimError(f"the protocol '{protocol}' knows no weights; use '{STRICT}'.")
     size = BATCH_SIZE[protocol] if batch_size is None else batch_size
+    if num_batches < 1 or size < 2:
+        raise FacsimError(f"the KPD needs at least one batch of two events, not {num_batches} of {size}.")
     values = _batch_values(*scale_by_largest(x, y), num_batches, size, seed)
     low, high = np.percentile(values, (16.275, 83.725))
-    return float(np.median(values)), float((high - low) / 2)
+    return Estimate((float(np.median(values)), float((high - low) / 2)))
 
 
-def _batch_values(x: FloatArray, y: FloatArray, batches: int, size: int, seed: int) -> FloatArray:
-    """MMD^2 of each batch; from the kernel of the whole pool when that is less work than one kernel a batch."""
+def _batch_values(x: Array, y: Array, batches: int, size: int, seed: int) -> FloatArray:
+    """MMD^2 of each batch; by the cheapest of three ways that give the same number."""
     drawn = []
     for i in range(batches):
         rng = np.random.default_rng(seed + i * 1000)
         drawn.append((rng.choice(len(x), size=size), rng.choice(len(y), size=size)))
+    if _products(x.shape[1]) ** 2 < size * (x.shape[1] + 8):
+        return np.array([_unbiased_of_products(rows(x, i), rows(y, j)) for i, j in drawn])
     if max(len(x), len(y)) ** 2 > batches * size**2:
         ones = np.ones((1, size))
-        return np.array([_unbiased(x[i], ones, y[j], ones)[0] for i, j in drawn])
+        return np.array([_unbiased(rows(x, i), ones, rows(y, j), ones)[0] for i, j in drawn])
     times_x = np.stack([np.bincount(i, minlength=len(x)) for i, _ in drawn]).astype(np.float64)
     times_y = np.stack([np.bincount(j, minlength=len(y)) for _, j in drawn]).astype(np.float64)
     return _unbiased(x, times_x, y, times_y)
 
 
-def _unbiased(x: FloatArray, times_x: FloatArray, y: FloatArray, times_y: FloatArray) -> FloatArray:
+def _unbiased(x: Array, times_x: FloatArray, y: Array, times_y: FloatArray) -> FloatArray:
     """Unbiased MMD^2 for each row of multiplicities (batches, N), (batches, M)."""
     n, m = times_x.sum(axis=1), times_y.sum(axis=1)
     inside_x = np.diag(pair_sums(x, times_x, x, times_x, quartic_kernel)) - times_x @ _kernel_of_itself(x)
@@ -80,44 +106,61 @@ def _unbiased(x: FloatArray, times_x: FloatArray, y: FloatArray, times_y: FloatA
     return np.asarray(inside_x / (n * (n - 1)) + inside_y / (m * (m - 1)) - 2 * across / (n * m))
 
 
-def _kernel_of_itself(x: FloatArray) -> FloatArray:
-    return np.asarray((np.einsum("ij,ij->i", x, x) / x.shape[1] + 1.0) ** 4)
+def _unbiased_of_products(x: Array, y: Array) -> float:
+    """Unbiased MMD^2 of two samples in linear time."""
+    one, other = (product_moments(s, np.zeros(len(s), dtype=int), np.ones(len(s)), 1)[0] for s in (x, y))
+    n, m = len(x), len(y)
+    inside_x = float((one * one).sum()) - _kernel_of_itself(x).sum()
+    inside_y = float((other * other).sum()) - _kernel_of_itself(y).sum()
+    return float(inside_x / (n * (n - 1)) + inside_y / (m * (m - 1)) - 2 * float((one * other).sum()) / (n * m))
 
 
-def block_sums(x: FloatArray, y: FloatArray, blocks_x: NDArray[np.int64], blocks_y: NDArray[np.int64]) -> FloatArray:
-    """Sums of the kernel over pairs of blocks, (B, B), in time linear in the number of events.
+def _kernel_of_itself(x: Array) -> FloatArray:
+    return to_numpy(((x * x).sum(axis=1) / x.shape[1] + 1.0) ** 4)
 
-    The kernel is <P(x), P(y)>^2 with P the products of pairs of [x / sqrt(D), 1]; summed over blocks it is the inner
-    product of the second moments of P.
+
+def _products(dimension: int) -> int:
+    """Products of pairs of `dimension` features and a constant."""
+    return (dimension + 1) * (dimension + 2) // 2
+
+
+def product_moments(x: Array, blocks: NDArray[np.int64], weights: FloatArray, count: int) -> Array:
+    """Sums over the events of each block of w P P^T, P the products of pairs of [x / sqrt(D), 1]: (blocks, Q^2).
+
+    The kernel is <P(x), P(y)>^2, so that its sum over two blocks is the inner product of their moments: time linear in
+    the number of events.
     """
-    moments = [_product_moments(sample, blocks) for sample, blocks in ((x, blocks_x), (y, blocks_y))]
-    return np.asarray(moments[0] @ moments[1].T)
-
-
-def _product_moments(x: FloatArray, blocks: NDArray[np.int64]) -> FloatArray:
-    dimension = x.shape[1]
-    extended = np.hstack([x / np.sqrt(dimension), np.ones((len(x), 1))])
+    xp, dimension = namespace(x), x.shape[1]
     i, j = np.triu_indices(dimension + 1)
-    weight = np.where(i == j, 1.0, np.sqrt(2.0))
-    moments = np.zeros((int(blocks.max()) + 1, len(i), len(i)))
-    for block in range(len(moments)):
-        members = extended[blocks == block]
+    factor = like(np.where(i == j, 1.0, np.sqrt(2.0)), x)
+    moments = xp.zeros_like(x, shape=(count, len(i), len(i))) if xp is np else x.new_zeros((count, len(i), len(i)))
+    for block in range(count):
+        members = np.flatnonzero(blocks == block)
         for first in range(0, len(members), ROWS_AT_ONCE):
-            part = members[first : first + ROWS_AT_ONCE]
-            products = part[:, i] * part[:, j] * weight
-            moments[block] += products.T @ products
-    return moments.reshape(len(moments), -1)
+            chosen = members[first : first + ROWS_AT_ONCE]
+            part = rows(x, chosen)
+            extended = xp.concatenate([part / dimension**0.5, xp.ones_like(part[:, :1])], axis=1)
+            products = extended[:, i] * extended[:, j] * factor
+            moments[block] += (products * like(weights[chosen, None], x)).T @ products
+    return moments.reshape(count, -1)
 
 
-def _strict(x: FloatArray, y: FloatArray, seed: int) -> tuple[float, float]:
-    (of_x, of_y), n_blocks = assign_blocks((len(x), len(y)), np.random.default_rng(seed))
-    in_x, in_y = (np.eye(n_blocks)[:, of] for of in (of_x, of_y))
-    products = (x.shape[1] + 1) * (x.shape[1] + 2) // 2
+def _strict(x: Array, y: Array, weights: tuple[FloatArray, FloatArray], seed: int, permutations: int) -> Estimate:
+    rng = generator(seed, "kpd")
+    blocks = assign_blocks(*weights, rng)
+    matrix = _matrix(x, y, weights, blocks)
+    for part, (sample, w, of) in enumerate(((x, weights[0], blocks.of_x), (y, weights[1], blocks.of_y))):
+        place = part * blocks.count + np.arange(blocks.count)
+        matrix[place, place] -= np.bincount(of, w**2 * _kernel_of_itself(sample), blocks.count)
+    return estimate(mmd(matrix, blocks), blocks, rng, permutations=permutations)
+
+
+def _matrix(x: Array, y: Array, weights: tuple[FloatArray, FloatArray], blocks: Blocks) -> FloatArray:
+    """Sums of the kernel over pairs of blocks, (2 K, 2 K), by the cheaper of two ways."""
+    products = _products(x.shape[1])
     if products <= MOST_PRODUCTS and products**2 < (len(x) + len(y)) * (x.shape[1] + 8):
-        xx, yy, xy = block_sums(x, x, of_x, of_x), block_sums(y, y, of_y, of_y), block_sums(x, y, of_x, of_y)
-    else:
-        xx, yy = pair_sums(x, in_x, x, in_x, quartic_kernel), pair_sums(y, in_y, y, in_y, quartic_kernel)
-        xy = pair_sums(x, in_x, y, in_y, quartic_kernel)
-    xx[np.diag_indices(len(xx))] -= in_x @ _kernel_of_itself(x)
-    yy[np.diag_indices(len(yy))] -= in_y @ _kernel_of_itself(y)
-    return BlockedPairs(xx, yy, xy, in_x.sum(axis=1), in_y.sum(axis=1)).mmd()
+        of_both = ((x, blocks.of_x, weights[0]), (y, blocks.of_y, weights[1]))
+        moments = namespace(x).concatenate([product_moments(s, of, w, blocks.count) for s, of, w in of_both])
+        return to_numpy(moments @ moments.T).copy()
+    of_x, of_y = in_blocks(blocks, *weights)
+    return kernel_matrix(x, of_x, y, of_y, quartic_kernel)

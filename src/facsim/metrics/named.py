@@ -1,33 +1,36 @@
-"""The metrics by name, for anyone's arrays: reference and candidate in, a `Score` out.
+"""The metrics of features by name, for anyone's arrays: reference (N, D) and candidate (M, D) in, a `Score` out.
 
 All take `null`, a second truth sample disjoint from the reference and best as large as the candidate: the same metric
 between it and the reference is then the score's null, without which a number says little. `seed` makes every random
-choice reproducible. Wrong shapes, values that are not finite and samples that are too small are a `FacsimError`.
+choice reproducible. `reference_weights`, `candidate_weights` are event weights. Samples are numpy arrays or torch
+tensors, which are computed with on their device. Wrong shapes, values that are not finite and samples that are too
+small are a `FacsimError`. Metrics of one observable are in `metrics.named_values`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from facsim.metrics import frechet, kernel
+from facsim.metrics._samples import check_features, count_limited, scale_robustly
+from facsim.metrics._scored import Sample, made, scored
 from facsim.metrics.classifier import PROTOCOL as C2ST
 from facsim.metrics.classifier import classifier_test
 from facsim.metrics.correlation import correlation_distance
 from facsim.metrics.energy import energy_distance as energy_of
-from facsim.metrics.histograms import TestResult, chi2_test, ks_test
+from facsim.metrics.equivalent import Distance, plain_frechet
+from facsim.metrics.equivalent import equivalent_size as equivalent_size_of
 from facsim.metrics.neighbours import NEAREST
 from facsim.metrics.neighbours import prdc as prdc_of
+from facsim.metrics.prd import prd_auc as prd_auc_of
 from facsim.metrics.score import Score
-from facsim.metrics.triangular import STRICT, separation_power
-from facsim.metrics.wasserstein import sliced_wasserstein, wasserstein_1d
+from facsim.metrics.triangular import STRICT
+from facsim.metrics.wasserstein import sliced_wasserstein
 
-Sample = NDArray[Any]
-Measure = Callable[[Sample, Sample], tuple[float, float]]
+PERMUTATIONS = 199
 
 
 def fpd(
@@ -35,13 +38,22 @@ def fpd(
     candidate: Sample,
     *,
     null: Sample | None = None,
+    reference_weights: Sample | None = None,
+    candidate_weights: Sample | None = None,
     protocol: str = STRICT,
     seed: int = 0,
+    permutations: int = PERMUTATIONS,
     **options: Any,
 ) -> Score:
-    """Frechet physics distance of features (N, D) and (M, D); see `metrics.frechet.fpd` for protocols and options."""
-    measure = partial(frechet.fpd, protocol=protocol, seed=seed, **options)
-    return _score("fpd", protocol, reference, candidate, null, seed, measure)
+    """Frechet physics distance; see `metrics.frechet.fpd` for protocols and options.
+
+    `strict` says in `details` what the value is without the limit of +-8 units (`raw`, `raw_error`), and how many
+    events of the candidate it touches (`limited`).
+    """
+    given = {"reference_weights": reference_weights, "candidate_weights": candidate_weights}
+    return _physics_distance(
+        "fpd", frechet.fpd, reference, candidate, null, given, protocol, seed, permutations, options
+    )
 
 
 def kpd(
@@ -49,95 +61,83 @@ def kpd(
     candidate: Sample,
     *,
     null: Sample | None = None,
+    reference_weights: Sample | None = None,
+    candidate_weights: Sample | None = None,
     protocol: str = STRICT,
     seed: int = 0,
+    permutations: int = PERMUTATIONS,
     **options: Any,
 ) -> Score:
-    """Kernel physics distance of features (N, D) and (M, D); see `metrics.kernel.kpd` for protocols and options."""
-    measure = partial(kernel.kpd, protocol=protocol, seed=seed, **options)
-    return _score("kpd", protocol, reference, candidate, null, seed, measure)
-
-
-def energy_distance(
-    reference: Sample, candidate: Sample, *, null: Sample | None = None, seed: int = 0, scale: bool = True
-) -> Score:
-    """Energy distance of features (N, D) and (M, D); see `metrics.energy`."""
-    return _score("energy", STRICT, reference, candidate, null, seed, partial(energy_of, seed=seed, scale=scale))
-
-
-def sliced_w1(
-    reference: Sample, candidate: Sample, *, null: Sample | None = None, seed: int = 0, **options: Any
-) -> Score:
-    """Sliced Wasserstein distance of features (N, D) and (M, D); see `metrics.wasserstein.sliced_wasserstein`."""
-    return _score(
-        "sliced_w1", STRICT, reference, candidate, null, seed, partial(sliced_wasserstein, seed=seed, **options)
+    """Kernel physics distance; see `metrics.kernel.kpd` for protocols and options, `fpd` for the `details`."""
+    given = {"reference_weights": reference_weights, "candidate_weights": candidate_weights}
+    return _physics_distance(
+        "kpd", kernel.kpd, reference, candidate, null, given, protocol, seed, permutations, options
     )
 
 
-def correlations(reference: Sample, candidate: Sample, *, null: Sample | None = None, seed: int = 0) -> Score:
-    """Distance of the correlation matrices of features (N, D) and (M, D); see `metrics.correlation`."""
-    return _score("correlation", STRICT, reference, candidate, null, seed, partial(correlation_distance, seed=seed))
-
-
-def w1(
+def energy_distance(
     reference: Sample,
     candidate: Sample,
     *,
     null: Sample | None = None,
     reference_weights: Sample | None = None,
     candidate_weights: Sample | None = None,
-    normalise: bool = False,
-) -> Score:
-    """1-Wasserstein distance of values (N,) and (M,), weights not negative; `normalise`: in standard deviations."""
-    x = np.asarray(reference)
-
-    def measure(y: Sample, weights: Sample | None = None) -> tuple[float, float]:
-        return wasserstein_1d(x, y, reference_weights, weights, normalise=normalise)
-
-    found = None if null is None else measure(np.asarray(null))
-    return _made("w1", STRICT, x, candidate, measure(np.asarray(candidate), candidate_weights), found, 0)
-
-
-def separation(
-    reference: Sample,
-    candidate: Sample,
-    bins: Sample,
-    *,
-    null: Sample | None = None,
-    protocol: str = STRICT,
+    scale: bool = True,
     seed: int = 0,
+    permutations: int = PERMUTATIONS,
 ) -> Score:
-    """Separation power of values (N,) and (M,) in `bins`; see `metrics.triangular.separation_power`."""
+    """Energy distance; see `metrics.energy`."""
 
-    def measure(x: Sample, y: Sample) -> tuple[float, float]:
-        return separation_power(x, y, bins, protocol, seed=seed)
+    def measure(x: Sample, y: Sample, weights: Sample | None) -> tuple[float, float]:
+        return energy_of(
+            x,
+            y,
+            real_weights=reference_weights,
+            gen_weights=weights,
+            scale=scale,
+            seed=seed,
+            permutations=permutations,
+        )
 
-    return _score("separation", protocol, reference, candidate, null, seed, measure)
+    return scored("energy", STRICT, reference, candidate, null, measure, weights=candidate_weights, seed=seed)
 
 
-def ks(
+def sliced_w1(
     reference: Sample,
     candidate: Sample,
     *,
     null: Sample | None = None,
     reference_weights: Sample | None = None,
     candidate_weights: Sample | None = None,
+    seed: int = 0,
+    **options: Any,
 ) -> Score:
-    """Kolmogorov-Smirnov distance of values (N,) and (M,), weights of any sign; the p-value is in the note."""
-    return _tested("ks", ks_test, (), reference, candidate, null, reference_weights, candidate_weights)
+    """Sliced Wasserstein distance, weights not negative; see `metrics.wasserstein.sliced_wasserstein`."""
+
+    def measure(x: Sample, y: Sample, weights: Sample | None) -> tuple[float, float]:
+        return sliced_wasserstein(x, y, real_weights=reference_weights, gen_weights=weights, seed=seed, **options)
+
+    return scored("sliced_w1", STRICT, reference, candidate, null, measure, weights=candidate_weights, seed=seed)
 
 
-def chi2(
+def correlations(
     reference: Sample,
     candidate: Sample,
-    bins: Sample,
     *,
     null: Sample | None = None,
     reference_weights: Sample | None = None,
     candidate_weights: Sample | None = None,
+    seed: int = 0,
+    permutations: int = PERMUTATIONS,
 ) -> Score:
-    """Chi squared over its degrees of freedom of two histograms, weights of any sign; the p-value is in the note."""
-    return _tested("chi2", chi2_test, (bins,), reference, candidate, null, reference_weights, candidate_weights)
+    """Distance of the correlation matrices; see `metrics.correlation`."""
+
+    def measure(x: Sample, y: Sample, weights: Sample | None) -> tuple[float, float]:
+        return correlation_distance(
+            x, y, real_weights=reference_weights, gen_weights=weights, seed=seed, permutations=permutations
+        )
+
+    return scored("correlation", STRICT, reference, candidate, null, measure, weights=candidate_weights, seed=seed)
 
 
 def prdc(
@@ -145,21 +145,66 @@ def prdc(
     candidate: Sample,
     *,
     null: Sample | None = None,
+    reference_weights: Sample | None = None,
+    candidate_weights: Sample | None = None,
     nearest: int = NEAREST,
     scale: bool = True,
 ) -> dict[str, Score]:
-    """Precision, recall, density and coverage of features (N, D) and (M, D); see `metrics.neighbours.prdc`.
+    """Precision, recall, density and coverage by name; see `metrics.neighbours.prdc`.
 
     The best value is truth's own, not 1.
     """
-    found = prdc_of(reference, candidate, nearest=nearest, scale=scale)
-    other = None if null is None else prdc_of(reference, null, nearest=nearest, scale=scale)
+    measure = partial(prdc_of, reference, real_weights=reference_weights, nearest=nearest, scale=scale)
+    found = measure(candidate, gen_weights=candidate_weights)
+    other = None if null is None else measure(null)
     scores = {}
     for name in ("precision", "recall", "density", "coverage"):
         own = (getattr(found, name), found.errors[name])
         of_null = None if other is None else (getattr(other, name), other.errors[name])
-        scores[name] = _made(name, f"prdc-k{nearest}", reference, candidate, own, of_null, 0, better="null")
+        scores[name] = made(name, f"prdc-k{nearest}", reference, candidate, own, of_null, 0, better="null")
     return scores
+
+
+def prd_auc(
+    reference: Sample,
+    candidate: Sample,
+    *,
+    null: Sample | None = None,
+    reference_weights: Sample | None = None,
+    candidate_weights: Sample | None = None,
+    seed: int = 0,
+    **options: Any,
+) -> Score:
+    """Area under the precision-recall curve of clusters; see `metrics.prd`. The best value is truth's own, not 1."""
+
+    def measure(y: Sample, weights: Sample | None) -> tuple[float, float]:
+        return prd_auc_of(reference, y, real_weights=reference_weights, gen_weights=weights, seed=seed, **options)
+
+    of_null = None if null is None else measure(null, None)
+    found = measure(candidate, candidate_weights)
+    return made("prd_auc", STRICT, reference, candidate, found, of_null, seed, better="null")
+
+
+def equivalent_size(
+    reference: Sample,
+    candidate: Sample,
+    distance: Distance = plain_frechet,
+    *,
+    scale: bool = True,
+    seed: int = 0,
+) -> Score:
+    """Number of truth events that the candidate is worth; see `metrics.equivalent`. `details`: the `cap` of the number.
+
+    The status is `capped` where truth events are too few to tell the candidate from truth.
+    """
+    size, error, cap = equivalent_size_of(reference, candidate, distance, scale=scale, seed=seed)
+    status = "capped" if size >= cap else "ok"
+    sizes = (len(reference), len(candidate))
+    nothing = (math.nan, math.nan)
+    details = {"cap": cap}
+    return Score(
+        "equivalent_size", STRICT, size, error, *nothing, *sizes, seed, status=status, better="higher", details=details
+    )
 
 
 def c2st(
@@ -172,55 +217,49 @@ def c2st(
     reference_groups: Sample | None = None,
     candidate_groups: Sample | None = None,
 ) -> Score:
-    """AUC of the pinned classifier two-sample test on features (N, D) and (M, D); see `metrics.classifier`."""
+    """AUC of the pinned classifier two-sample test; see `metrics.classifier`."""
 
     def measure(y: Sample, groups: Sample | None) -> tuple[float, float]:
         found = classifier_test(reference, y, seed, reference_groups, groups, conditions=conditions)
         return found.auc, found.error
 
     of_null = None if null is None else measure(null, None)
-    return _made("auc", C2ST, reference, candidate, measure(candidate, candidate_groups), of_null, seed)
+    return made("auc", C2ST, reference, candidate, measure(candidate, candidate_groups), of_null, seed)
 
 
-def _score(
-    name: str, protocol: str, reference: Sample, candidate: Sample, null: Sample | None, seed: int, measure: Measure
-) -> Score:
-    of_null = None if null is None else measure(reference, null)
-    return _made(name, protocol, reference, candidate, measure(reference, candidate), of_null, seed)
-
-
-def _tested(
+def _physics_distance(
     name: str,
-    test: Callable[..., TestResult],
-    arguments: tuple[Any, ...],
+    function: Callable[..., tuple[float, float]],
     reference: Sample,
     candidate: Sample,
     null: Sample | None,
-    reference_weights: Sample | None,
-    candidate_weights: Sample | None,
-) -> Score:
-    def measured(result: TestResult) -> tuple[float, float]:
-        unit = max(result.degrees, 1)
-        return result.statistic / unit, result.error / unit
-
-    result = test(reference, candidate, *arguments, reference_weights, candidate_weights)
-    of_null = None if null is None else measured(test(reference, null, *arguments, reference_weights, None))
-    note = f"p = {result.p_value:.3g}" + (f" with {result.degrees} degrees of freedom." if result.degrees else ".")
-    return _made(name, STRICT, reference, candidate, measured(result), of_null, 0, note=note)
-
-
-def _made(
-    name: str,
+    weights: dict[str, Sample | None],
     protocol: str,
-    reference: Sample,
-    candidate: Sample,
-    found: tuple[float, float],
-    null: tuple[float, float] | None,
     seed: int,
-    *,
-    better: str = "lower",
-    note: str = "",
+    permutations: int,
+    options: dict[str, Any],
 ) -> Score:
-    of_null = (float("nan"), float("nan")) if null is None else null
-    sizes = (len(reference), len(candidate))
-    return Score(name, protocol, *found, *of_null, *sizes, seed, better=better, note=note)
+    """FPD or KPD, and under `strict` the raw value beside the limited one."""
+    strict = protocol == STRICT
+
+    def measure(x: Sample, y: Sample, of_y: Sample | None) -> tuple[float, float]:
+        given = {"permutations": permutations} if strict else {}
+        pair = {"real_weights": weights["reference_weights"], "gen_weights": of_y}
+        found: tuple[float, float] = function(x, y, protocol, seed=seed, **pair, **given, **options)
+        return found
+
+    details: dict[str, float] = {}
+    of_candidate = weights["candidate_weights"]
+    if strict and "clip" not in options:
+        raw = function(
+            reference,
+            candidate,
+            protocol,
+            real_weights=weights["reference_weights"],
+            gen_weights=of_candidate,
+            seed=seed,
+            clip=None,
+        )
+        limited = count_limited(scale_robustly(*check_features(reference, candidate), clip=None)[1])
+        details = {"raw": raw[0], "raw_error": raw[1], "limited": float(limited)}
+    return scored(name, protocol, reference, candidate, null, measure, weights=of_candidate, seed=seed, details=details)

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facsim.core.arrays import Array, like, namespace, to_numpy
 from facsim.core.errors import FacsimError
-from facsim.metrics._samples import FloatArray, check_features, scale_robustly
+from facsim.metrics._samples import FloatArray, check_features, check_weights, scale_robustly
+from facsim.metrics.pairs import squared_distances
 
 NEAREST = 5
 BLOCK_BYTES = 2**27
@@ -27,62 +29,83 @@ class PRDC:
     errors: dict[str, float]
 
 
-def prdc(real: NDArray[Any], gen: NDArray[Any], *, nearest: int = NEAREST, scale: bool = True) -> PRDC:
+def prdc(
+    real: Array,
+    gen: Array,
+    *,
+    real_weights: Array | None = None,
+    gen_weights: Array | None = None,
+    nearest: int = NEAREST,
+    scale: bool = True,
+) -> PRDC:
     """Precision, recall, density and coverage with balls of the k-th nearest neighbour.
 
     precision: the fraction of generated events inside a ball of any real event. recall: the fraction of real events
     inside a ball of any generated one. density: the number of real balls around a generated event, over k, mean.
     coverage: the fraction of real events with a generated event in their ball. A ball reaches to the k-th neighbour of
-    its own sample; strictly inside counts, as in the package `prdc`.
+    its own sample; strictly inside counts, as in the package `prdc`. Weights enter the means, not the balls.
 
     All pairs are compared in blocks of 128 MB, so memory does not grow with N M, as time does.
 
     Args:
-        real: reference features (N, D), gen: features to judge (M, D).
+        real: reference features (N, D), gen: features to judge (M, D); numpy arrays or torch tensors.
+        real_weights, gen_weights: event weights, negative ones allowed.
         nearest: k.
         scale: take features in robust units limited to +-8; without it, as they are (as the package does).
 
     Raises:
-        FacsimError: shapes that do not fit, values that are not finite, no more than k events in a sample.
+        FacsimError: shapes that do not fit, values that are not finite, no more than k events in a sample, weights
+            without a positive sum.
     """
     x, y = check_features(real, gen)
     if nearest < 1 or min(len(x), len(y)) <= nearest:
         raise FacsimError(
             f"neighbour metrics need k >= 1 and more than k events, not k = {nearest}, {len(x)}, {len(y)}."
         )
+    of_real, of_gen = check_weights("reference", len(x), real_weights), check_weights("generated", len(y), gen_weights)
     if scale:
         x, y = scale_robustly(x, y)
     centre = x.mean(axis=0)
     x, y = x - centre, y - centre
     radius_x, radius_y = (_radii(sample, nearest) for sample in (x, y))
-    around = np.zeros(len(y))
-    covered, recalled = np.zeros(len(x), dtype=bool), np.zeros(len(x), dtype=bool)
-    for rows, squares in _square_blocks(x, y):
-        inside = squares < radius_x[rows, None]
-        around += inside.sum(axis=0)
-        covered[rows] = inside.any(axis=1)
-        recalled[rows] = (squares < radius_y).any(axis=1)
-    events = {"precision": around > 0, "recall": recalled, "density": around / nearest, "coverage": covered}
-    errors = {name: float(np.std(values) / np.sqrt(len(values))) for name, values in events.items()}
-    return PRDC(**{name: float(np.mean(values)) for name, values in events.items()}, errors=errors)
+    around, covered, recalled = np.zeros(len(y)), np.zeros(len(x), dtype=bool), np.zeros(len(x), dtype=bool)
+    limits_x, limits_y = like(radius_x, x), like(radius_y, y)
+    for part, squares in _square_blocks(x, y):
+        inside = squares < limits_x[part, None]
+        around += to_numpy(inside.sum(axis=0))
+        covered[part] = to_numpy(namespace(x).any(inside, 1))
+        recalled[part] = to_numpy(namespace(x).any(squares < limits_y, 1))
+    found = {
+        "precision": _mean(around > 0, of_gen),
+        "recall": _mean(recalled, of_real),
+        "density": _mean(around / nearest, of_gen),
+        "coverage": _mean(covered, of_real),
+    }
+    return PRDC(**{n: value for n, (value, _) in found.items()}, errors={n: error for n, (_, error) in found.items()})
 
 
-def _radii(x: FloatArray, nearest: int) -> FloatArray:
+def _mean(values: NDArray[Any], weights: FloatArray) -> tuple[float, float]:
+    """Weighted mean and its error."""
+    mean = float(weights @ values / weights.sum())
+    return mean, float(np.sqrt(np.sum((weights * (values - mean)) ** 2)) / weights.sum())
+
+
+def _radii(x: Array, nearest: int) -> FloatArray:
     """Squared distance of each event to its k-th nearest other one, (N,)."""
     radii = np.empty(len(x))
-    for rows, squares in _square_blocks(x, x):
-        squares[np.arange(len(squares)), np.arange(len(x))[rows]] = 0.0
-        radii[rows] = np.partition(squares, nearest, axis=1)[:, nearest]
+    for part, squares in _square_blocks(x, x):
+        squares[np.arange(len(squares)), np.arange(len(x))[part]] = 0.0
+        if namespace(x) is np:
+            squares.partition(nearest, axis=1)
+            radii[part] = squares[:, nearest]
+        else:
+            radii[part] = to_numpy(squares.kthvalue(nearest + 1, dim=1).values)
     return radii
 
 
-def _square_blocks(x: FloatArray, y: FloatArray) -> Iterator[tuple[slice, FloatArray]]:
+def _square_blocks(x: Array, y: Array) -> Iterator[tuple[slice, Array]]:
     """Squared distances of some rows of x to all of y at a time."""
     step = max(1, BLOCK_BYTES // (8 * len(y)))
-    norm_x, norm_y = np.einsum("ij,ij->i", x, x), np.einsum("ij,ij->i", y, y)
     for first in range(0, len(x), step):
-        rows = slice(first, min(first + step, len(x)))
-        squares = x[rows] @ (-2.0 * y.T)
-        squares += norm_x[rows, None]
-        squares += norm_y
-        yield rows, np.maximum(squares, 0.0, out=squares)
+        part = slice(first, min(first + step, len(x)))
+        yield part, squared_distances(x[part], y)

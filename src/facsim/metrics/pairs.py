@@ -1,28 +1,36 @@
-"""Sums over all pairs of events, without ever holding all pairs, and what a jackknife of blocks makes of them."""
+"""Sums over all pairs of events, without ever holding all pairs, and the MMD^2 of groups of blocks of events."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from facsim.metrics._jackknife import assign_blocks, jackknife_error
+from facsim.core.arrays import Array, like, namespace, to_numpy
+from facsim.metrics._blocks import Blocks, Statistic
 from facsim.metrics._samples import FloatArray
 
 ROWS_AT_ONCE = 1024
 
-PairFunction = Callable[[FloatArray, FloatArray], FloatArray]
+PairFunction = Callable[[Array, Array], Array]
 """Values (n, m) of a symmetric function for all pairs of rows of two arrays (n, D), (m, D)."""
 
 
-def euclidean(x: FloatArray, y: FloatArray) -> FloatArray:
+def squared_distances(x: Array, y: Array) -> Array:
+    """Squared Euclidean distances (n, m) of the rows of x (n, D) and y (m, D), not below 0."""
+    squares = x @ (-2.0 * y.T)
+    squares += (x * x).sum(axis=1)[:, None]
+    squares += (y * y).sum(axis=1)
+    return namespace(x).clip(squares, 0.0, None, out=squares)
+
+
+def euclidean(x: Array, y: Array) -> Array:
     """Distances (n, m) of the rows of x (n, D) and y (m, D)."""
-    squares = np.einsum("ij,ij->i", x, x)[:, None] + np.einsum("ij,ij->i", y, y) - 2.0 * (x @ y.T)
-    return np.asarray(np.sqrt(np.maximum(squares, 0.0, out=squares), out=squares))
+    squares = squared_distances(x, y)
+    return namespace(x).sqrt(squares, out=squares)
 
 
-def quartic_kernel(x: FloatArray, y: FloatArray) -> FloatArray:
+def quartic_kernel(x: Array, y: Array) -> Array:
     """The kernel (x.y / D + 1)^4 of the KPD."""
     kernel = x @ y.T
     kernel /= x.shape[1]
@@ -32,50 +40,44 @@ def quartic_kernel(x: FloatArray, y: FloatArray) -> FloatArray:
     return kernel
 
 
-def pair_sums(
-    x: FloatArray, weights_x: FloatArray, y: FloatArray, weights_y: FloatArray, function: PairFunction
-) -> FloatArray:
+def pair_sums(x: Array, weights_x: FloatArray, y: Array, weights_y: FloatArray, function: PairFunction) -> FloatArray:
     """W_x f(x, y) W_y^T of shape (B, C) with weights (B, N), (C, M)."""
-    total = np.zeros((len(weights_x), len(weights_y)))
+    left, right = like(weights_x, x), like(weights_y, y)
+    total = like(np.zeros((len(weights_x), len(weights_y))), x)
     for first in range(0, len(x), ROWS_AT_ONCE):
         rows = slice(first, first + ROWS_AT_ONCE)
         for start in range(0, len(y), ROWS_AT_ONCE):
             columns = slice(start, start + ROWS_AT_ONCE)
-            total += weights_x[:, rows] @ function(x[rows], y[columns]) @ weights_y[:, columns].T
-    return total
+            total += left[:, rows] @ function(x[rows], y[columns]) @ right[:, columns].T
+    return to_numpy(total)
 
 
-class BlockedPairs:
-    """Sums of a kernel over pairs of blocks of events: `xx`, `yy` without an event's pair with itself, and `xy`.
+def in_blocks(blocks: Blocks, weights_x: FloatArray, weights_y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Weights of events by block, (K, N) and (K, M), 0 outside of the event's block."""
+    one = np.eye(blocks.count)
+    return one[:, blocks.of_x] * weights_x, one[:, blocks.of_y] * weights_y
+
+
+def kernel_matrix(x: Array, of_x: FloatArray, y: Array, of_y: FloatArray, function: PairFunction) -> FloatArray:
+    """Sums of a kernel over pairs of blocks of both samples, (2 K, 2 K), with an event's pair with itself.
 
     Args:
-        xx, yy, xy: sums over pairs of blocks, (K, K).
-        size_x, size_y: events of each block (K,).
+        of_x, of_y: as from `in_blocks`.
     """
-
-    def __init__(self, xx: FloatArray, yy: FloatArray, xy: FloatArray, size_x: FloatArray, size_y: FloatArray) -> None:
-        self.xx, self.yy, self.xy, self.size_x, self.size_y = xx, yy, xy, size_x, size_y
-
-    def mmd(self) -> tuple[float, float]:
-        """Unbiased MMD^2 of all events, and its jackknife error: each block left out of both samples in turn."""
-        n = len(self.size_x)
-        without = np.array([self._estimate(np.arange(n) != k) for k in range(n)])
-        return self._estimate(np.ones(n, dtype=bool)), jackknife_error(without)
-
-    def _estimate(self, keep: NDArray[np.bool_]) -> float:
-        n, m = self.size_x[keep].sum(), self.size_y[keep].sum()
-        part = np.ix_(keep, keep)
-        inside = self.xx[part].sum() / (n * (n - 1)) + self.yy[part].sum() / (m * (m - 1))
-        return float(inside - 2 * self.xy[part].sum() / (n * m))
+    xx, yy = pair_sums(x, of_x, x, of_x, function), pair_sums(y, of_y, y, of_y, function)
+    xy = pair_sums(x, of_x, y, of_y, function)
+    return np.block([[xx, xy], [xy.T, yy]])
 
 
-def blocked_distances(x: FloatArray, y: FloatArray, rng: np.random.Generator) -> BlockedPairs:
-    """Sums of minus the Euclidean distance over random blocks of x (N, D) and y (M, D), for the energy distance.
+def mmd(matrix: FloatArray, blocks: Blocks) -> Statistic:
+    """Unbiased MMD^2 of groups of blocks, from the sums (2 K, 2 K) over pairs of different events."""
 
-    Time grows with (N + M)^2, memory does not.
-    """
-    blocks, n_blocks = assign_blocks((len(x), len(y)), rng)
-    in_x, in_y = (np.eye(n_blocks)[:, block] for block in blocks)
-    pairs = ((x, in_x, x, in_x), (y, in_y, y, in_y), (x, in_x, y, in_y))
-    xx, yy, xy = (-pair_sums(*pair, euclidean) for pair in pairs)
-    return BlockedPairs(xx, yy, xy, in_x.sum(axis=1), in_y.sum(axis=1))
+    def statistic(first: FloatArray, second: FloatArray) -> FloatArray:
+        inside = [
+            np.einsum("pi,pi->p", g @ matrix, g) / ((g @ blocks.total) ** 2 - g @ blocks.square)
+            for g in (first, second)
+        ]
+        across = np.einsum("pi,pi->p", first @ matrix, second) / ((first @ blocks.total) * (second @ blocks.total))
+        return np.asarray(inside[0] + inside[1] - 2 * across)
+
+    return statistic

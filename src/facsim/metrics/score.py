@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from facsim.core.errors import FacsimError
+
+
+class Estimate(tuple[float, float]):
+    """The pair (value, one-sigma error) that metrics return, with the p-value of the hypothesis that both are of
+    one distribution; NaN where there is none."""
+
+    p_value: float
+
+    def __new__(cls, pair: Iterable[float], p_value: float = math.nan) -> Estimate:
+        made = super().__new__(cls, pair)
+        made.p_value = p_value
+        return made
+
+    @property
+    def value(self) -> float:
+        return self[0]
+
+    @property
+    def error(self) -> float:
+        return self[1]
 
 
 @dataclass(frozen=True)
@@ -25,6 +45,8 @@ class Score:
         status: `ok`, or why the number must not be used (e.g. `underpowered`, `failed`).
         better: `lower`, `higher`, or `null` when the best value is the null's.
         note: one sentence for the reader, or empty.
+        p_value: of the hypothesis that both samples are of one distribution; NaN where the metric has none.
+        details: further numbers by name, e.g. the value before extreme events were limited.
     """
 
     name: str
@@ -40,6 +62,8 @@ class Score:
     status: str = "ok"
     better: str = "lower"
     note: str = ""
+    p_value: float = math.nan
+    details: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def z(self) -> float:
@@ -66,10 +90,12 @@ class Score:
         return cls(**known)
 
 
-_NUMBERS = ("value", "error", "null", "null_error")
+_NUMBERS = ("value", "error", "null", "null_error", "p_value")
 
 
 def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
     if isinstance(value, float) or hasattr(value, "dtype"):
         number = value.item() if hasattr(value, "item") else value
         return number if math.isfinite(number) else None

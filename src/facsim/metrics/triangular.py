@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from facsim.core.errors import FacsimError
 from facsim.core.rng import generator
-from facsim.metrics._samples import FloatArray, check_values
+from facsim.metrics._samples import FloatArray, check_values, check_weights
 
 CHALLENGE = "calochallenge-2022"
 STRICT = "strict"
@@ -26,6 +26,8 @@ def separation_power(
     *,
     empty_a: NDArray[Any] | None = None,
     empty_b: NDArray[Any] | None = None,
+    weights_a: NDArray[Any] | None = None,
+    weights_b: NDArray[Any] | None = None,
     seed: int = 0,
     n_bootstrap: int = 200,
 ) -> tuple[float, float]:
@@ -42,6 +44,8 @@ def separation_power(
         protocol: `calochallenge-2022` or `strict`.
         empty_a, empty_b: boolean masks of events without the observable; `strict` puts them in their own bin, the
             challenge's protocol ignores the masks and uses the values as they are.
+        weights_a, weights_b: event weights, negative ones allowed as long as each bin keeps a sum that is not negative
+            (`strict` only).
         seed: seed of the bootstrap.
         n_bootstrap: resamplings of the two histograms.
 
@@ -49,11 +53,19 @@ def separation_power(
         Value and error; (nan, nan) when the protocol finds no event inside the bins.
 
     Raises:
-        FacsimError: values that are not finite, edges that do not increase, unknown protocol.
+        FacsimError: values that are not finite, edges that do not increase, unknown protocol, weights that do not fit.
     """
     edges = np.asarray(bins, dtype=np.float64)
     if edges.ndim != 1 or len(edges) < 2 or np.any(np.diff(edges) <= 0):
         raise FacsimError("separation power needs at least two increasing bin edges.")
+    if weights_a is not None or weights_b is not None:
+        if protocol != STRICT:
+            raise FacsimError(f"the protocol '{protocol}' of the separation power knows no weights; use '{STRICT}'.")
+        sums = [
+            _weighted("reference", a, edges, empty_a, weights_a),
+            _weighted("generated", b, edges, empty_b, weights_b),
+        ]
+        return _from_weighted(sums[0], sums[1], seed, n_bootstrap)
     counts = [_counts("reference", a, edges, protocol, empty_a), _counts("generated", b, edges, protocol, empty_b)]
     return _from_counts(counts[0], counts[1], protocol, seed, n_bootstrap)
 
@@ -65,6 +77,8 @@ def _counts(
         return np.histogram(check_values(name, values), edges)[0]
     if protocol != STRICT:
         raise FacsimError(f"unknown protocol '{protocol}' of the separation power: use '{CHALLENGE}' or '{STRICT}'.")
+    if len(values) == 0:
+        raise FacsimError(f"the {name} sample of the separation power holds no event.")
     without = np.zeros(len(values), dtype=bool) if empty is None else np.asarray(empty, dtype=bool)
     present = np.asarray(values)[~without]
     if len(present) == 0:
@@ -75,6 +89,41 @@ def _counts(
     inside[-1] -= at_end
     inside[-2] += at_end
     return np.concatenate([inside, [np.count_nonzero(without)]])
+
+
+def _weighted(
+    name: str, values: NDArray[Any], edges: FloatArray, empty: NDArray[Any] | None, weights: NDArray[Any] | None
+) -> FloatArray:
+    """Entries, shares of the sum of weights and their variances in `strict`'s bins, (3, bins + 3)."""
+    without = np.zeros(len(values), dtype=bool) if empty is None else np.asarray(empty, dtype=bool)
+    x = check_values(name, np.where(without, 0.0, values))
+    w = check_weights(name, len(x), weights)
+    place = np.searchsorted(edges, x, side="right")
+    place[x == edges[-1]] -= 1
+    place[without] = len(edges) + 1
+    entries, content, square = (np.bincount(place, w**power, len(edges) + 2) for power in (0, 1, 2))
+    if np.any(content < 0):
+        raise FacsimError(f"the weights of the {name} sample sum to less than 0 in a bin; take wider bins.")
+    return np.stack([entries, content / w.sum(), square / w.sum() ** 2])
+
+
+def _from_weighted(a: FloatArray, b: FloatArray, seed: int, n_bootstrap: int) -> tuple[float, float]:
+    """As `_from_counts`, for sums of weights."""
+    rng = generator(seed, "separation power")
+    boot = []
+    for _, share, variance in (a, b):
+        # A bin is as uncertain as one of so many entries of equal weight.
+        unit = np.divide(variance, share, out=np.zeros_like(share), where=share > 0)
+        entries = np.divide(share, unit, out=np.zeros_like(share), where=unit > 0)
+        boot.append(rng.poisson(entries, (n_bootstrap, len(share))) * unit)
+    resampled = discrimination(_normalised(boot[0]), _normalised(boot[1]))
+    total = np.maximum(a[1] + b[1], 1e-300)
+    noise = float(np.sum(((a[2] + b[2]) / (2 * total)) ** 2))
+    shared = (a[1] > 0) & (b[1] > 0)
+    (n_a, h_a, var_a), (n_b, h_b, var_b) = a[:, shared], b[:, shared]
+    bias = 2 * (h_b**2 * var_a + h_a**2 * var_b) / (h_a + h_b) ** 3 * (n_a + n_b) / (n_a + n_b - 1)
+    value = float(discrimination(a[1], b[1])) - float(bias.sum())
+    return value, float(np.sqrt(max(float(np.var(resampled, ddof=1)) - 4 * noise, 2 * noise)))
 
 
 def separation_of_spectra(

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
+from facsim.core.arrays import Array, like, namespace, to_numpy
 from facsim.core.errors import FacsimError
 from facsim.core.rng import generator
-from facsim.metrics._samples import FloatArray, check_features, check_values, scale_robustly
+from facsim.metrics._samples import FloatArray, check_features, check_values, check_weights, scale_robustly
+from facsim.metrics.score import Estimate
 
 ROUNDING = 1e-12
 
 
 def wasserstein_1d(
-    a: NDArray[Any],
-    b: NDArray[Any],
-    weights_a: NDArray[Any] | None = None,
-    weights_b: NDArray[Any] | None = None,
+    a: Array,
+    b: Array,
+    weights_a: Array | None = None,
+    weights_b: Array | None = None,
     *,
     normalise: bool = False,
-) -> tuple[float, float]:
+) -> Estimate:
     """W1 = integral |F_a - F_b|, in the unit of the values, or in units of the reference's standard deviation.
 
     The error is the infinitesimal jackknife: with s = sign(F_a - F_b), an event at x moves W1 by
@@ -37,72 +36,79 @@ def wasserstein_1d(
         FacsimError: empty samples, values that are not finite, weights that do not fit.
     """
     x, y = check_values("reference", a), check_values("generated", b)
-    u, v = _weights("reference", x, weights_a), _weights("generated", y, weights_b)
+    u, v = _mass("reference", x, weights_a), _mass("generated", y, weights_b)
     distance, moves = _distance_and_moves(x, y, u, v)
     unit = _spread(x, u) if normalise else 1.0
     if unit == 0:
-        return float("nan"), float("nan")
-    return distance / unit, float(np.sqrt(_variance(moves[0], u) + _variance(moves[1], v))) / unit
+        return Estimate((float("nan"), float("nan")))
+    return Estimate((distance / unit, float(np.sqrt(_variance(moves[0], u) + _variance(moves[1], v))) / unit))
 
 
 def sliced_wasserstein(
-    real: NDArray[Any], gen: NDArray[Any], *, directions: int = 100, scale: bool = True, seed: int = 42
-) -> tuple[float, float]:
+    real: Array,
+    gen: Array,
+    *,
+    real_weights: Array | None = None,
+    gen_weights: Array | None = None,
+    directions: int = 100,
+    scale: bool = True,
+    seed: int = 42,
+) -> Estimate:
     """Mean W1 of two multivariate samples over random directions (sliced Wasserstein distance, arXiv 1304.5784).
 
     The error is the infinitesimal jackknife of the mean: what an event moves it by is the mean of what it moves the
     distance of each direction by. Like W1 itself it has a floor from finite samples: compare with truth against truth.
 
     Args:
-        real: reference features (N, D), gen: features to judge (M, D).
+        real: reference features (N, D), gen: features to judge (M, D); numpy arrays or torch tensors.
+        real_weights, gen_weights: event weights, not negative.
         directions: random unit vectors.
         scale: take features in robust units limited to +-8; without it, as they are.
         seed: seed of the directions.
 
     Raises:
-        FacsimError: shapes that do not fit, values that are not finite, or no direction.
+        FacsimError: shapes that do not fit, values that are not finite, weights that do not fit, or no direction.
     """
     x, y = check_features(real, gen)
     if directions < 1:
         raise FacsimError(f"the sliced Wasserstein distance needs at least one direction, not {directions}.")
+    u, v = _mass("reference", x, real_weights), _mass("generated", y, gen_weights)
     if scale:
         x, y = scale_robustly(x, y)
-    u, v = np.full(len(x), 1 / len(x)), np.full(len(y), 1 / len(y))
     rng = generator(seed, "directions")
     total, moved_x, moved_y = 0.0, np.zeros(len(x)), np.zeros(len(y))
     for _ in range(directions):
         direction = rng.standard_normal(x.shape[1])
-        direction = direction / float(np.linalg.norm(direction))
+        direction = like(direction / float(np.linalg.norm(direction)), x)
         distance, moves = _distance_and_moves(x @ direction, y @ direction, u, v)
         total += distance
         moved_x += moves[0] / directions
         moved_y += moves[1] / directions
-    return float(total / directions), float(np.sqrt(_variance(moved_x, u) + _variance(moved_y, v)))
+    return Estimate((float(total / directions), float(np.sqrt(_variance(moved_x, u) + _variance(moved_y, v)))))
 
 
 def _distance_and_moves(
-    x: FloatArray, y: FloatArray, u: FloatArray, v: FloatArray
+    x: Array, y: Array, u: FloatArray, v: FloatArray
 ) -> tuple[float, tuple[FloatArray, FloatArray]]:
     """W1 of samples with weights that sum to 1, and the potential of each event of x and of y: what the event moves
     the distance by, up to sign, a constant and its weight."""
-    values = np.concatenate([x, y])
-    order = np.argsort(values, kind="stable")
-    mass = np.concatenate([u, -v])[order]
-    steps = np.diff(values[order])
-    gap = np.cumsum(mass)[:-1]
-    gap[np.abs(gap) < ROUNDING] = 0.0  # else the sign of rounding errors would move events
+    xp = namespace(x)
+    values = xp.concatenate([x, y])
+    order = xp.argsort(values, stable=True)
+    mass = xp.concatenate([like(u, x), like(-v, x)])[order]
+    steps = xp.diff(values[order])
+    gap = xp.cumsum(mass, 0)[:-1]
+    gap = xp.where(xp.abs(gap) < ROUNDING, 0.0 * gap, gap)  # else the sign of rounding errors would move events
     # potential(x) = integral of the sign from the smallest value up to x; an event at x adds minus that, centred.
-    potential = np.empty(len(values))
-    potential[order] = np.concatenate([[0.0], np.cumsum(np.sign(gap) * steps)])
-    return float(np.sum(np.abs(gap) * steps)), (potential[: len(x)], -potential[len(x) :])
+    potential = xp.zeros_like(values)
+    potential[order[1:]] = xp.cumsum(xp.sign(gap) * steps, 0)
+    found = to_numpy(potential)
+    return float((xp.abs(gap) * steps).sum()), (found[: len(x)], -found[len(x) :])
 
 
-def _weights(name: str, values: FloatArray, weights: NDArray[Any] | None) -> FloatArray:
-    if weights is None:
-        return np.full(len(values), 1 / len(values))
-    given: FloatArray = np.asarray(weights, dtype=np.float64)
-    if given.shape != values.shape or not np.all(given >= 0) or not 0 < given.sum() < np.inf:
-        raise FacsimError(f"weights of the {name} sample must be {len(values)} numbers, not negative, not all zero.")
+def _mass(name: str, values: Array, weights: Array | None) -> FloatArray:
+    """Weights that sum to 1."""
+    given = check_weights(name, len(values), weights, negative=False)
     return np.asarray(given / given.sum())
 
 
