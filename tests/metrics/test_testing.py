@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import false_discovery_control, kstest
 
 from facsim.core.errors import FacsimError
-from facsim.metrics.testing import benjamini_hochberg, holm, permutation_test, power, split_null
+from facsim.metrics.testing import benjamini_hochberg, compare_observables, holm, permutation_test, power, split_null
 
 
 def gap(x: np.ndarray, y: np.ndarray) -> float:
@@ -76,3 +76,16 @@ def test_bad_input_is_told() -> None:
         holm([0.1, 1.2])
     with pytest.raises(FacsimError, match="at least one permutation"):
         permutation_test(gap, np.ones((3, 1)), np.ones((3, 1)), permutations=0)
+
+
+def test_many_observables_are_corrected_for_their_number() -> None:
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(2000, 20)), rng.normal(size=(2000, 20))
+    y[:, 7] += 0.3
+    found = compare_observables(x, y, [f"o{k}" for k in range(20)])
+    assert found[0].name == "o7"
+    assert found[0].p_holm < 1e-6
+    assert found[1].p_holm > 0.05
+    assert all(each.p_value <= each.p_false_discovery <= each.p_holm for each in found)
+    with pytest.raises(FacsimError, match="3 names for 20 columns"):
+        compare_observables(x, y, ["a", "b", "c"])

@@ -28,13 +28,16 @@ from facsim.metrics.named import (
 )
 from facsim.metrics.named_values import chi2, ks, separation, w1
 from facsim.metrics.outliers import Outliers, outliers
-from facsim.metrics.score import Score
+from facsim.metrics.score import Estimate, Score
+from facsim.metrics.validity import Validity, validity
 
 __all__ = [
     "METRICS",
+    "Estimate",
     "Metric",
     "Outliers",
     "Score",
+    "Validity",
     "c2st",
     "chi2",
     "correlations",
@@ -48,6 +51,7 @@ __all__ = [
     "prdc",
     "separation",
     "sliced_w1",
+    "validity",
     "w1",
 ]
 

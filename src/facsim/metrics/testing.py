@@ -16,7 +16,8 @@ from scipy.stats import norm
 
 from facsim.core.errors import FacsimError
 from facsim.core.rng import generator
-from facsim.metrics._samples import FloatArray
+from facsim.metrics._samples import FloatArray, check_features
+from facsim.metrics.histograms import TestResult, ks_test
 
 Statistic = Callable[[NDArray[Any], NDArray[Any]], float]
 Distortion = Callable[[NDArray[Any], np.random.Generator], NDArray[Any]]
@@ -147,6 +148,47 @@ def power(
             first, second = truth[order[:size]], truth[order[size : 2 * size]]
             row[k] = statistic(first, distortion(second, rng) if k else second)
     return float(np.mean(values[:, 1] > np.quantile(values[:, 0], 1 - level)))
+
+
+@dataclass(frozen=True)
+class ObservableTest:
+    """The test of one observable among many: the p-value alone, and corrected for their number."""
+
+    name: str
+    statistic: float
+    p_value: float
+    p_holm: float
+    p_false_discovery: float
+
+
+def compare_observables(
+    reference: NDArray[Any],
+    candidate: NDArray[Any],
+    names: Sequence[str] | None = None,
+    *,
+    test: Callable[..., TestResult] = ks_test,
+    reference_weights: NDArray[Any] | None = None,
+    candidate_weights: NDArray[Any] | None = None,
+) -> list[ObservableTest]:
+    """Test each column of two samples (N, D) and (M, D), smallest p-value first.
+
+    Args:
+        names: of the columns, by default their numbers.
+        test: of values and weights, as `histograms.ks_test`.
+        reference_weights, candidate_weights: event weights.
+
+    Raises:
+        FacsimError: shapes that do not fit, values that are not finite, or another number of names than columns.
+    """
+    x, y = check_features(np.asarray(reference), np.asarray(candidate))
+    named = [str(k) for k in range(x.shape[1])] if names is None else list(names)
+    if len(named) != x.shape[1]:
+        raise FacsimError(f"there are {len(named)} names for {x.shape[1]} columns.")
+    results = [test(a, b, reference_weights, candidate_weights) for a, b in zip(x.T, y.T, strict=True)]
+    p = [result.p_value for result in results]
+    rows = zip(named, results, holm(p), benjamini_hochberg(p), strict=True)
+    found = [ObservableTest(name, r.statistic, r.p_value, float(h), float(b)) for name, r, h, b in rows]
+    return sorted(found, key=lambda each: each.p_value)
 
 
 def holm(p_values: Sequence[float] | NDArray[Any]) -> FloatArray:
