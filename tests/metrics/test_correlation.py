@@ -33,7 +33,9 @@ def test_blind_to_units_shifts_and_marginal_scale() -> None:
     rng = np.random.default_rng(2)
     x, y = pair(rng, 0.8), pair(rng, 0.5)
     want = correlation_distance(x, y)
-    assert correlation_distance(1e-4 * x + 3, y * [7.0, 1e3] - 1) == pytest.approx(want, rel=1e-6)
+    units = np.array([7.0, 1e3])
+    assert tuple(correlation_distance(units * x + 3, units * y + 3)) == pytest.approx(tuple(want), rel=1e-6)
+    assert correlation_distance(x, units * y - 1)[0] == pytest.approx(want[0], rel=1e-6)
 
 
 def test_constant_feature_counts_as_uncorrelated() -> None:

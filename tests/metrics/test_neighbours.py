@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -64,3 +65,12 @@ def test_too_few_events_are_refused() -> None:
         prdc(np.zeros((5, 2)), np.zeros((9, 2)))
     with pytest.raises(FacsimError, match="not finite"):
         prdc(np.full((9, 2), np.nan), np.zeros((9, 2)))
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 1000), rows=st.integers(1, 4), columns=st.integers(6, 700), k=st.integers(0, 5))
+def test_the_kth_smallest_of_groups_is_that_of_the_row(seed: int, rows: int, columns: int, k: int) -> None:
+    values = np.random.default_rng(seed).integers(0, 50, (rows, columns)).astype(float)
+    want = np.sort(values, axis=1)[:, k]
+    np.testing.assert_array_equal(neighbours._smallest(values, k), want)
+    np.testing.assert_array_equal(neighbours._smallest(torch.from_numpy(values), k).numpy(), want)

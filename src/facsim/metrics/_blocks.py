@@ -22,7 +22,7 @@ BLOCKS = 20
 HALVES = 100
 FEWEST_FOR_QUANTILE = 50
 ONE_SIGMA = 0.6826894921370859
-LEAST_SHARE = 0.6
+LEAST_SHARE = 0.75
 """The linear part is a difference and may come out negative; it may take at most the rest of the scatter of pairs."""
 
 Statistic = Callable[[FloatArray, FloatArray], FloatArray]

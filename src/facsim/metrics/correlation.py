@@ -45,16 +45,19 @@ def correlation_distance(
     weights = check_weights("reference", len(x), real_weights), check_weights("generated", len(y), gen_weights)
     rng = generator(seed, "correlation distance")
     blocks = assign_blocks(*weights, rng)
-    moments = moments_of_groups(_standardised(x), _standardised(y), weights, blocks)
+    moments = moments_of_groups(*_standardised(x, y), weights, blocks)
     statistic = between_moments(moments, _distance)
     return estimate(statistic, blocks, rng, extrapolate=True, permutations=permutations, halves=HALVES)
 
 
-def _standardised(sample: Array) -> Array:
-    """Each sample in its own units: correlations do not change, and halves of both samples may be mixed."""
-    xp, centred = namespace(sample), sample - sample.mean(axis=0)
-    unit = xp.sqrt((centred**2).mean(axis=0))
-    return centred / xp.where(unit <= SAME * xp.abs(sample.mean(axis=0)), xp.ones_like(unit), unit)
+def _standardised(x: Array, y: Array) -> tuple[Array, Array]:
+    """Both in the units of both together: no correlation changes, and sums of squares keep their digits."""
+    xp = namespace(x)
+    pooled = xp.concatenate([x, y])
+    mean = pooled.mean(axis=0)
+    unit = xp.sqrt(((pooled - mean) ** 2).mean(axis=0))
+    unit = xp.where(unit <= SAME * xp.abs(mean), xp.ones_like(unit), unit)
+    return (x - mean) / unit, (y - mean) / unit
 
 
 def _distance(one: Moments, two: Moments) -> float:

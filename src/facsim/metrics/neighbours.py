@@ -15,7 +15,8 @@ from facsim.metrics._samples import FloatArray, check_features, check_weights, s
 from facsim.metrics.pairs import squared_distances
 
 NEAREST = 5
-BLOCK_BYTES = 2**27
+BLOCK_BYTES = 2**25
+GROUP = 32
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def prdc(
     coverage: the fraction of real events with a generated event in their ball. A ball reaches to the k-th neighbour of
     its own sample; strictly inside counts, as in the package `prdc`. Weights enter the means, not the balls.
 
-    All pairs are compared in blocks of 128 MB, so memory does not grow with N M, as time does.
+    All pairs are compared in blocks of 32 MB, so memory does not grow with N M, as time does.
 
     Args:
         real: reference features (N, D), gen: features to judge (M, D); numpy arrays or torch tensors.
@@ -95,12 +96,32 @@ def _radii(x: Array, nearest: int) -> FloatArray:
     radii = np.empty(len(x))
     for part, squares in _square_blocks(x, x):
         squares[np.arange(len(squares)), np.arange(len(x))[part]] = 0.0
-        if namespace(x) is np:
-            squares.partition(nearest, axis=1)
-            radii[part] = squares[:, nearest]
-        else:
-            radii[part] = to_numpy(squares.kthvalue(nearest + 1, dim=1).values)
+        radii[part] = to_numpy(_smallest(squares, nearest))
     return radii
+
+
+def _smallest(values: Array, k: int) -> Array:
+    """The k-th smallest of each row (n, m), counted from 0.
+
+    The k + 1 smallest lie in the k + 1 groups of columns with the smallest minima: only these are sorted, which is
+    several times quicker than to partition the rows.
+    """
+    xp, columns = namespace(values), values.shape[1] // GROUP
+    if columns <= k + 1:
+        return _sorted(values)[:, k]
+    grouped = values[:, : GROUP * columns].reshape(len(values), GROUP, columns)
+    minima = xp.amin(grouped, 1)
+    if xp is np:
+        chosen = np.argpartition(minima, k, axis=1)[:, : k + 1]
+    else:
+        chosen = minima.topk(k + 1, dim=1, largest=False).indices
+    row = like(np.arange(len(values)), values).to(chosen.dtype) if xp is not np else np.arange(len(values))
+    few = grouped[row[:, None], :, chosen].reshape(len(values), -1)
+    return _sorted(xp.concatenate([few, values[:, GROUP * columns :]], axis=1))[:, k]
+
+
+def _sorted(values: Array) -> Array:
+    return np.sort(values, axis=1) if namespace(values) is np else values.sort(dim=1).values
 
 
 def _square_blocks(x: Array, y: Array) -> Iterator[tuple[slice, Array]]:
