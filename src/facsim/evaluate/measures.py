@@ -13,6 +13,8 @@ from facsim.evaluate import families
 from facsim.evaluate.sample import ShowerSample
 from facsim.metrics.classifier import FEWEST_EVENTS, PROTOCOL, C2STResult, classifier_test
 from facsim.metrics.correlation import correlation_distance
+from facsim.metrics.equivalent import FEWEST as FEWEST_CANDIDATES
+from facsim.metrics.equivalent import FEWEST_TRUTH, equivalent_size
 from facsim.metrics.frechet import MIN_SAMPLES, fpd
 from facsim.metrics.kernel import BATCH_SIZE, kpd
 from facsim.metrics.triangular import CHALLENGE, STRICT, separation_of_spectra
@@ -23,18 +25,21 @@ Key = tuple[str, str, str]
 
 AUCS = ("auc_high", "auc_cells")
 WORST = "worst"
+PERMUTATIONS = 199
 FEWEST_IN_REGION = 2 * FEWEST_EVENTS
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One number; `better`, `status` and `note` as in `metrics.score.Score`, `counts` the events behind it."""
+    """One number; fields as in `metrics.score.Score`, `counts` the events behind it."""
 
     value: float
     error: float
     counts: tuple[int, int]
     status: str = "ok"
     note: str = ""
+    better: str = "lower"
+    p_value: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -148,8 +153,17 @@ def _pooled(found: Measures, a: ShowerSample, b: ShowerSample, seed: int) -> Non
     value, error = separation_of_spectra(x.cell_blocks, y.cell_blocks, STRICT, seed=seed)
     found.numbers["separation/cells", STRICT, "all"] = Measured(value, error, counts)
     if a.geometry.n_layers > 1:
-        value, error = correlation_distance(x.obs["e_layer"], y.obs["e_layer"], seed=seed)
-        found.numbers["correlation/e_layer", STRICT, "all"] = Measured(value, error, counts)
+        distance = correlation_distance(x.obs["e_layer"], y.obs["e_layer"], seed=seed, permutations=PERMUTATIONS)
+        found.numbers["correlation/e_layer", STRICT, "all"] = Measured(*distance, counts, p_value=distance.p_value)
+    if len(x) >= FEWEST_TRUTH and len(y) >= FEWEST_CANDIDATES:
+        energies = [np.column_stack([s.obs["e_ratio"], s.obs["e_layer"]]) for s in (x, y)]
+        size, error, cap = equivalent_size(energies[0], energies[1], seed=seed)
+        note = "truth showers whose layer energies come as close to truth's" + (
+            f"; at most {cap:.0f} can be told." if size >= cap else "."
+        )
+        found.numbers["equivalent_size/e_layer", STRICT, "all"] = Measured(
+            size, error, counts, "capped" if size >= cap else "ok", note, "higher"
+        )
 
 
 def _distances(
@@ -167,7 +181,8 @@ def _distances(
     few_x, few_y = a.features[a.picked][in_a[a.picked]], b.features[b.picked][in_b[b.picked]]
     few = (len(few_x), len(few_y))
     if min(few) >= FEWEST_IN_REGION:
-        found.numbers["kpd", STRICT, region] = Measured(*kpd(few_x, few_y, STRICT, seed=seed), few)
+        distance = kpd(few_x, few_y, STRICT, seed=seed, permutations=PERMUTATIONS)
+        found.numbers["kpd", STRICT, region] = Measured(*distance, few, p_value=distance.p_value)
 
 
 def batched_distances(found: Measures, a: ShowerSample, b: ShowerSample, seed: int, community: bool) -> None:

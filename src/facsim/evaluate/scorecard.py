@@ -24,6 +24,7 @@ from facsim.evaluate.measures import AUCS, Key, Measured, Measures, Regions, auc
 from facsim.evaluate.memorisation import Distances, distances, memorisation
 from facsim.evaluate.sample import ShowerSample, take_sample
 from facsim.evaluate.validity import validity
+from facsim.metrics.outliers import outliers
 from facsim.metrics.score import Score
 
 FORMAT = "facsim-scorecard-1"
@@ -32,6 +33,7 @@ CONTROL_SIGMAS = 2.0
 SEEN_SIGMAS = 3.0
 FEWEST_SHOWERS = 50
 ENERGY_P_VALUE = 1e-3
+MOST_NAMED = 20
 
 
 @dataclass(frozen=True)
@@ -213,7 +215,7 @@ class Judge:
             scores,
             self._curves(measures),
             {f"{key[0]}/{key[2]}": self._control_row(key) for key in self.control},
-            validity(generated, self.null_source),
+            {**validity(generated, self.null_source), **self._outliers(sample)},
             self._notes(sample, resamples_truth),
         )
         return card, sample_histograms(name, self.reference, self.null, sample, self.regions)
@@ -240,9 +242,15 @@ class Judge:
             self.seed,
             region,
             status,
-            "lower",
+            number.better,
             note.strip(),
+            number.p_value,
         )
+
+    def _outliers(self, sample: ShowerSample) -> dict[str, Any]:
+        """How many showers lie far outside of the reference's high-level features, and the farthest of them."""
+        found = outliers(self.reference.features, sample.features)
+        return {"features_outside": len(found.events), "farthest_outside": found.events[:MOST_NAMED].tolist()}
 
     def _control_row(self, key: Key) -> dict[str, Any]:
         number = self.control[key]

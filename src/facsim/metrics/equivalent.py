@@ -18,6 +18,7 @@ from facsim.metrics.frechet import frechet_distance
 
 Distance = Callable[[Array, Array], float]
 FEWEST = 16
+FEWEST_TRUTH = 64
 STEPS = 10
 DRAWS = 4
 BLOCKS = 8
@@ -58,9 +59,9 @@ def equivalent_size(
     """
     x, y = check_features(reference, candidate)
     check_different(x, y)
-    if len(x) < 4 * FEWEST or len(y) < FEWEST:
+    if len(x) < FEWEST_TRUTH or len(y) < FEWEST:
         raise FacsimError(
-            f"an equivalent size needs {4 * FEWEST} truth events and {FEWEST} to judge, not {len(x)} and {len(y)}."
+            f"an equivalent size needs {FEWEST_TRUTH} truth events and {FEWEST} to judge, not {len(x)} and {len(y)}."
         )
     if scale:
         x, y = scale_robustly(x, y)

@@ -12,6 +12,7 @@ FAMILIES = (
     ("Classifier two-sample tests: 0.5 cannot be told from truth, 1 always can", ("auc",)),
     ("Distances between distributions of high-level features", ("fpd", "kpd", "frechet", "mmd")),
     ("Correlations", ("correlation",)),
+    ("Number of truth showers that come as close to truth", ("equivalent_size",)),
     ("Memory and coverage", ("memor", "duplicate", "coverage", "recall", "precision", "density")),
     ("Separation power of single observables, mean over layers: 0 same, 1 disjoint", ("separation",)),
     ("Wasserstein distance of single observables, mean over layers", ("w1",)),
@@ -26,6 +27,7 @@ _VALIDITY = {
     "exact_duplicates": "showers equal to an earlier one, cell by cell",
     "cell_above_incident": "showers with a cell above the incident energy",
     "response_outside": "showers with a response outside truth's range",
+    "features_outside": "showers with an observable far outside truth's range",
 }
 _IMPOSSIBLE = ("cells_not_finite", "negative_cells", "cells_below_threshold")
 _REST = "Further scores"
@@ -175,6 +177,8 @@ def verdict(row: Json) -> tuple[str, str]:
     status = str(row.get("status", "ok"))
     if status == "failed":
         return "poor", "✕ failed"
+    if status == "capped":
+        return "good", "✓ all that can be told"
     if status != "ok":
         return "void", f"? {status}"
     z = row.get("z")

@@ -39,6 +39,7 @@ _SCORES = {
     "memorisation/close": "share close to a training shower",
     "memorisation/copies": "share of copies of training showers",
     "duplicates": "share with a copy in the sample",
+    "equivalent_size/e_layer": "judged by layer energies",
 }
 _ALIASES = {"cells": "cell", "cell_energy": "cell", "spectrum": "cell", "cell_spectrum": "cell"}
 
