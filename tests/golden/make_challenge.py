@@ -1,7 +1,7 @@
 """Write calochallenge.json: high-level features and separation powers as the CaloChallenge's own scripts compute them.
 
-It needs a checkout of https://github.com/CaloChallenge/homepage (no licence: keep it outside this repository), numpy and
-matplotlib: python tests/golden/make_challenge.py path/to/homepage
+It needs a checkout of https://github.com/CaloChallenge/homepage (no licence: keep it outside this repository), numpy
+and matplotlib: python tests/golden/make_challenge.py path/to/homepage
 
 Versions of the files used: HighLevelFeatures.py 0d10232, XMLHandler.py b7da333, evaluate_plotting_helper.py 5e12c02,
 binning_dataset_*.xml ec97ffa. The histograms of centre and width in r and of sparsity are not in that version of the
