@@ -44,7 +44,7 @@ def test_each_number_once_finite_with_a_source(name: str) -> None:
         assert e.protocol in PROTOCOLS
         assert math.isfinite(e.value)
         assert math.isnan(e.error) or e.error >= 0
-        if METRICS[e.metric].log:
+        if METRICS[e.metric].log and not e.metric.startswith("kpd"):
             assert e.value > 0
 
 
@@ -115,7 +115,7 @@ def test_the_same_table_told_twice_agrees() -> None:
         )
         assert not any(e.second_hand for e in own.values())
         assert all(e.second_hand for e in told.values())
-    XX
+        assert told["fpnd"].value == pytest.approx(own["fpnd"].value, abs=0.011)
         assert told["w1m_e3"].value == pytest.approx(own["w1m_e3"].value, abs=0.05)
         assert told["w1p_e3"].value == pytest.approx(own["w1p_e3"].value, abs=0.2)
 

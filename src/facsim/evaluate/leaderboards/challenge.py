@@ -66,10 +66,10 @@ def published_rows(geometry_name: str) -> list[PublishedRow]:
 
 def published_rows_for(geometry: CylinderGeometry) -> list[PublishedRow]:
     """Rows of the challenge's data set with the same read-out as `geometry`, whatever its name; else none."""
-    return next((published_rows(name) for name, known in GEOMETRIES.items() if _same_cells(known, geometry)), [])
+    return next((published_rows(name) for name, known in GEOMETRIES.items() if same_cells(known, geometry)), [])
 
 
-def _same_cells(a: CylinderGeometry, b: CylinderGeometry) -> bool:
+def same_cells(a: CylinderGeometry, b: CylinderGeometry) -> bool:
     """Equal sectors and rings in every layer, edges within a micrometre."""
     if [(la.n_alpha, la.n_r) for la in a.layers] != [(la.n_alpha, la.n_r) for la in b.layers]:
         return False

@@ -26,7 +26,7 @@ class Metric:
         label: for people.
         unit: empty when it has none.
         better: `lower`, `higher`, or `truth` where the best value is what truth scores against truth.
-        log: better drawn on a logarithmic axis.
+        log: better drawn on a logarithmic axis, linear around 0 where values are negative.
         cost: a time, a size or a number of operations, in place of a quality.
         note: what a reader must know.
     """
@@ -114,8 +114,8 @@ METRICS: Mapping[str, Metric] = {
         Metric("auc_resnet", "AUC, convolutional network"),
         Metric("auc", "AUC as published", note="Balanced accuracy of rounded predictions; depends on sample sizes."),
         Metric("fpd_e3", "FPD x 1000", log=True),
-        Metric("kpd_e3", "KPD x 1000"),
-        Metric("kpd_e6", "KPD x 1e6"),
+        Metric("kpd_e3", "KPD x 1000", log=True),
+        Metric("kpd_e6", "KPD x 1e6", log=True),
         Metric(
             "logpost", "log-posterior", better="higher", note="Of one classifier of all submissions: it cannot be "
             "extended to a new model.",
