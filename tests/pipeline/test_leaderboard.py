@@ -6,12 +6,14 @@ import json
 import re
 from pathlib import Path
 
+import h5py
 import pytest
 from typer.testing import CliRunner
 
 import facsim
 from facsim.cli import app
 from facsim.core.errors import FacsimError
+from facsim.data import open_events
 from facsim.evaluate.leaderboards import BOARDS
 from facsim.simulate.sample import sample_path
 
@@ -71,12 +73,17 @@ def test_unknown_names_are_one_sentence() -> None:
 
 
 def test_score_says_where_the_model_stands(tmp_path: Path) -> None:
-    card = facsim.score(SAMPLE, SAMPLE, out=tmp_path, leaderboard="ds2", times={"cpu_b100_ms": 12.0})
-    placed = json.loads((tmp_path / "scores" / f"{sample_path().stem}.json").read_text())["leaderboard"]
+    events = open_events(sample_path()).read(0, 120)
+    with h5py.File(tmp_path / "few.h5", "w") as file:
+        file["showers"], file["incident_energies"] = events.cells, events.cond
+    few = tmp_path / "few.h5"
+    options = {"out": tmp_path, "leaderboard": "ds2", "times": {"cpu_b100_ms": 12.0}}
+    card = facsim.score(few, few, geometry="ds2-electrons", **options)
+    placed = json.loads((tmp_path / "scores" / "few.json").read_text())["leaderboard"]
     assert placed == card.leaderboard
     assert [(row["metric"], row["rank"]) for row in placed["standings"]] == [("cpu_b100_ms", 2)]
     why = {row["metric"]: row["why"] for row in placed["not_compared"]}
-    assert "too few showers (200)" in why["sep_e_layer_e3"]
+    assert "too few showers (60)" in why["sep_e_layer_e3"]
     assert "defined from 10000 showers" in why["fpd_e3"]
     assert "facsim's own classifier" in why["auc_high"]
     assert (tmp_path / "leaderboard" / "ds2.png").is_file()

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 
 Box = tuple[float, float, float, float]
 SHIFTS = (0, 8, -8, 15, -15, 23, -23, 32, -32, 42, -42, 53, -53)
-LINE_FROM = 24
+LINE_FROM = 20
 
 
 class Labels:
@@ -32,7 +32,7 @@ class Labels:
     ) -> bool:
         """Write `text` in the first free place beside (x, y); without one, only if it must be there.
 
-        `reach` is how far above or below the point it may be, in points; from 24 points on a thin line leads there.
+        `reach` is how far above or below the point it may be, in points; from 20 points on a thin line leads there.
 
         Returns:
             Whether it was written.
