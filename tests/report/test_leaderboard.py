@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.text import Annotation
+from matplotlib.text import Annotation, Text
 
 from facsim.evaluate.leaderboards import BOARDS, Point, place, points
 from facsim.report.leaderboard import pareto_figure, standing_pictures, strips_figure
@@ -30,7 +30,8 @@ def test_names_are_there_and_do_not_overlap(name: str) -> None:
         figure = pareto_figure(board, board.x, board.y, [Point("a new model", "x", 30.0, 0.7, new=True)])
         texts = _names(figure)
         canvas = figure.canvas
-        boxes = [text.get_window_extent(canvas.get_renderer()).padded(-1.0) for text in texts]  # type: ignore[attr-defined]
+        # of the words alone, without the line that may lead to the point
+        boxes = [Text.get_window_extent(text, canvas.get_renderer()).padded(-1.0) for text in texts]  # type: ignore[attr-defined]
     written = [text.get_text() for text in texts]
     assert "a new model" in written
     shown = [point for point in points(board, board.x, board.y) if any(point.model in text for text in written)]
