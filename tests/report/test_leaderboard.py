@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
 
 from facsim.evaluate.leaderboards import BOARDS, Point, place, points
-from facsim.report.leaderboard import pareto_figure, standing_pictures, strips_figure
+from facsim.report.figures_leaderboard import pareto_figure, strips_figure
+from facsim.report.leaderboard import standing_pictures
 from facsim.report.style import facsim_style
 
 MOST_UNNAMED = 1

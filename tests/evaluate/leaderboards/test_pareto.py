@@ -59,6 +59,13 @@ def test_higher_and_nearest_to_truth() -> None:
     assert [p.model for p in front(found, "lower", "truth", (0.0, 0.7))] == ["a", "c"]
 
 
+def test_models_of_another_protocol_do_not_beat() -> None:
+    found = front(points(BOARDS["jetnet-g30"], "us_per_jet", "fpd_e3"))
+    assert [(p.protocol, p.model) for p in found] == [
+        ("fpd-2211.10295", "GAPT"), ("fpd-2211.10295", "MPGAN"), ("igapt-2312.04757", "iGAPT"),
+    ]  # fmt: skip
+
+
 def test_points_join_numbers_of_one_protocol_only() -> None:
     found = points(BOARDS["jetnet-g30"], "us_per_jet", "fpd_e3")
     assert {(p.model, p.protocol, p.x, p.y) for p in found} == {

@@ -38,14 +38,18 @@ def points(board: Board, x: str, y: str) -> list[Point]:
 def front(
     found: Sequence[Point], x_better: Better = "lower", y_better: Better = "lower", floors: tuple[float, float] = (0, 0)
 ) -> list[Point]:
-    """The points that no other one beats in both metrics, by increasing x.
+    """The points that no other one of their protocol beats in both metrics, by protocol and increasing x.
 
     A model as good as another in one metric and worse in the other stays: published numbers are rounded, so equal
     digits leave open which is better. `floors` are truth's own values, which matter where the best value is truth's.
     """
-    costs = [(_cost(p.x, x_better, floors[0]), _cost(p.y, y_better, floors[1])) for p in found]
-    kept = [point for point, (a, b) in zip(found, costs, strict=True) if not any(u < a and v < b for u, v in costs)]
-    return sorted(kept, key=lambda point: (point.x, -point.y if y_better == "lower" else point.y))
+    costs = [(p.protocol, _cost(p.x, x_better, floors[0]), _cost(p.y, y_better, floors[1])) for p in found]
+    kept = [
+        point
+        for point, (protocol, a, b) in zip(found, costs, strict=True)
+        if not any(other == protocol and u < a and v < b for other, u, v in costs)
+    ]
+    return sorted(kept, key=lambda point: (point.protocol, point.x, -_cost(point.y, y_better, floors[1])))
 
 
 def _cost(value: float, better: Better, floor: float) -> float:

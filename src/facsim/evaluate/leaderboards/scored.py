@@ -31,8 +31,12 @@ SCORED: Mapping[str, tuple[str, float]] = {
     },
     "auc_high": ("auc_high", 1.0),
     "auc_cells": ("auc_low", 1.0),
+    **{name: (name, 1.0) for name in ("auc_low", "auc_resnet", "precision", "recall", "density", "coverage")},
 }  # fmt: skip
 """Score to metric of the board, and the factor between them."""
+
+COUNTED = tuple(metric for metric, _ in SCORED.values() if metric == "fpd_e3" or metric.startswith("sep_"))
+"""Metrics whose value for truth against truth falls with the number of showers."""
 
 OTHERWISE: Mapping[str, str] = {
     "auc_high": "facsim's own classifier test, not the challenge's network and training set",
@@ -83,8 +87,9 @@ def check_readout(board: Board, geometry: CylinderGeometry | None) -> None:
 def place_scores(board: Board, scores: Sequence[Score], times: Mapping[str, float] | None = None) -> Json:
     """Where the scores of one model stand: JSON-ready `standings`, and in `not_compared` what differs, and why.
 
-    A score is compared when it was computed in the challenge's protocol and truth against truth, in samples of the
-    same sizes, scores no more than twice the published floor: below that many showers, counting noise would rank.
+    A score is compared when it was computed in the challenge's protocol and, for FPD and separation powers, truth
+    against truth in samples of the same sizes scores no more than twice the published floor: with fewer showers,
+    counting noise would rank.
 
     Args:
         board: from `scored_board`.
@@ -130,7 +135,7 @@ def _difference(board: Board, metric: str, score: Score, factor: float) -> str:
     if not math.isfinite(score.value):
         return score.note or score.status
     floor = board.floors(metric)[PROTOCOL].value
-    if score.null * factor > NOISE * abs(floor) and metric != "kpd_e3":
+    if metric in COUNTED and score.null * factor > NOISE * abs(floor):
         return f"too few showers ({score.n_generated}): truth against truth scores more than {NOISE:g} published floors"
     return ""
 
