@@ -4,7 +4,8 @@ It needs a checkout of https://github.com/CaloChallenge/homepage (no licence: ke
 and matplotlib: python tests/golden/make_challenge.py path/to/homepage
 
 Versions of the files used: HighLevelFeatures.py 0d10232, XMLHandler.py b7da333, evaluate_plotting_helper.py 5e12c02,
-binning_dataset_*.xml ec97ffa. The histograms of centre and width in r and of sparsity are not in that version of the
+binning_dataset_*.xml ec97ffa; calochallenge.json was made with their computing functions alone, transcribed without
+what only draws or prints. The histograms of centre and width in r and of sparsity are not in that version of the
 helper: their bins are those of the published evaluation (arXiv 2410.21611), filled here and given to its
 `_separation_power`.
 """
@@ -68,7 +69,7 @@ def main(checkout: Path) -> None:
     import matplotlib as mpl  # noqa: PLC0415
 
     mpl.use("Agg")
-    golden: dict[str, Any] = {"source": "CaloChallenge/homepage, code/, commits in make_challenge.py"}
+    golden: dict[str, Any] = {"source": "CaloChallenge/homepage, code/, versions and changes as in make_challenge.py"}
     for name in SETS:
         golden[name] = one_set(name, checkout / "code", HighLevelFeatures.HighLevelFeatures, helper)
     path = Path(__file__).with_name("calochallenge.json")
