@@ -12,7 +12,21 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from facsim.api import demo, evaluate, export, init, prepare, report, run, sample, score, simulate, study, train
+    from facsim.api import (
+        demo,
+        evaluate,
+        export,
+        init,
+        leaderboard,
+        prepare,
+        report,
+        run,
+        sample,
+        score,
+        simulate,
+        study,
+        train,
+    )
     from facsim.core.errors import FacsimError
     from facsim.data import open_events
     from facsim.info import describe as info
@@ -25,6 +39,7 @@ __all__ = [
     "export",
     "info",
     "init",
+    "leaderboard",
     "open_events",
     "prepare",
     "report",

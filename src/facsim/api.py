@@ -31,6 +31,7 @@ __all__ = [
     "export",
     "info",
     "init",
+    "leaderboard",
     "prepare",
     "report",
     "run",
@@ -180,6 +181,8 @@ def score(
     train: str | Path | None = None,
     out: str | Path | None = None,
     seed: int = 1,
+    leaderboard: str | None = None,
+    times: Mapping[str, float] | None = None,
 ) -> Scorecard:
     """Scorecard of the events in `generated` against those in `reference`, with no configuration.
 
@@ -191,9 +194,13 @@ def score(
         train: what the generator was trained on, for the memorisation check.
         out: folder for `scores/<name>.json`, `hists/<name>.json` and the page `report/index.html`.
         seed: of every random choice.
+        leaderboard: a published leaderboard to place the generator on: `ds1-photons`, `ds1-pions`, `ds2` or `ds3`; the
+            places are in the card's `leaderboard`, and pictures of them in `out`.
+        times: with `leaderboard`, the generator's costs by the board's names, e.g. `{"cpu_b100_ms": 3.5}`.
 
     Raises:
-        FacsimError: files that are broken, of different geometries, or too small.
+        FacsimError: files that are broken, of different geometries, or too small; a leaderboard that is not known or
+            of another read-out.
     """
     from facsim.pipeline.score import score as score_paths  # noqa: PLC0415  heavy
 
@@ -206,7 +213,35 @@ def score(
         out=None if out is None else Path(out),
         seed=seed,
         reporter=Terminal(),
+        leaderboard=leaderboard,
+        times=times,
     )
+
+
+def leaderboard(
+    name: str | None = None,
+    *,
+    x: str | None = None,
+    y: str | None = None,
+    out: str | Path | None = None,
+    reporter: Reporter | None = None,
+) -> dict[str, Any]:
+    """Published results: one leaderboard with its Pareto front, or, without a name, which there are.
+
+    To place a model of one's own: `facsim.evaluate.leaderboards.place`.
+
+    Args:
+        name: e.g. `ds2`, `hgcal-photon-e50` or `jetnet-g30`.
+        x, y: metrics of the front and the picture, by default the board's usual cost and quality.
+        out: folder for the picture `<name>_<y>_<x>.png`.
+        reporter: who is told of the picture; by default the terminal (standard error).
+
+    Raises:
+        FacsimError: no such leaderboard or metric.
+    """
+    from facsim.pipeline.leaderboard import leaderboard as show  # noqa: PLC0415  reads the tables
+
+    return show(name, x=x, y=y, out=None if out is None else Path(out), reporter=reporter or Terminal())
 
 
 def study(

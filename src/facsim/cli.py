@@ -132,6 +132,13 @@ def score(
         Path | None, typer.Option("--train", help="The generator's training events, for the memorisation check.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Also write the scorecard here.")] = None,
+    board: Annotated[
+        str | None, typer.Option("--leaderboard", metavar="NAME", help="Place it there: ds1-photons, ds2, ...")
+    ] = None,
+    time: Annotated[
+        list[str] | None,
+        typer.Option("--time", metavar="METRIC=VALUE", help="Its cost on the leaderboard, e.g. cpu_b100_ms=3.5."),
+    ] = None,
     seed: Seed = None,
     as_json: Json = False,
 ) -> None:
@@ -151,8 +158,31 @@ def score(
             train=train,
             out=out,
             seed=1 if seed is None else seed,
+            leaderboard=board,
+            times=_numbers(time or []),
         )
         give(card.to_dict(), show_scorecard)
+
+
+@app.command(epilog="Example: facsim leaderboard ds2 --x cpu_b100_ms --y fpd_e3 --out pictures")
+def leaderboard(
+    name: Annotated[
+        str | None, typer.Argument(help="ds1-photons, ds1-pions, ds2, ds3, hgcal-..., jetnet-...; without it, all.")
+    ] = None,
+    x: Annotated[str | None, typer.Option("--x", metavar="METRIC", help="First metric of the Pareto front.")] = None,
+    y: Annotated[str | None, typer.Option("--y", metavar="METRIC", help="Second metric.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Write the picture here.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Published results and their Pareto front.
+
+    CaloChallenge, CMS HGCal and JetNet, with sources and caveats.
+    """
+    with _told_plainly(), _result(as_json) as give:
+        from facsim import api  # noqa: PLC0415
+        from facsim.show import show_leaderboard  # noqa: PLC0415
+
+        give(api.leaderboard(name, x=x, y=y, out=out), show_leaderboard)
 
 
 @app.command(epilog="Example: facsim study metrics --out studies/toy; facsim study metrics --truth truth.h5")
@@ -191,6 +221,18 @@ def info(as_json: Json = False) -> None:
         from facsim.show import show_facts  # noqa: PLC0415
 
         give(describe(), show_facts)
+
+
+def _numbers(settings: list[str]) -> dict[str, float]:
+    """`["a=1.5"]` to `{"a": 1.5}`."""
+    found = {}
+    for text in settings:
+        name, _, value = text.partition("=")
+        try:
+            found[name] = float(value)
+        except ValueError:
+            raise FacsimError(f"'--time {text}' should look like '--time cpu_b100_ms=3.5'.") from None
+    return found
 
 
 def _version(value: bool) -> None:

@@ -49,6 +49,89 @@ def show_scorecard(card: Mapping[str, Any]) -> None:
     console.print(table)
     for note in card["notes"]:
         console.print(f"note: {note}", soft_wrap=True)
+    if card.get("leaderboard"):
+        _show_standings(card["leaderboard"], console)
+
+
+def _show_standings(placed: Mapping[str, Any], console: Console) -> None:
+    """Where the model stands among the published ones, and which of its scores do not compare."""
+    console.print(f"\n{placed['title']}: where it stands among the published models", soft_wrap=True)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for header in ("metric", "value", "place", "+-1 error", "just better", "just worse", "published truth"):
+        table.add_column(header, no_wrap=header in ("metric", "value", "place"))
+    for row in placed["standings"]:
+        better, worse = (
+            f"{row[f'{side}_model']} {row[f'{side}_value']:.4g}" if row[f"{side}_model"] else ""
+            for side in ("better", "worse")
+        )
+        span = "" if row["error"] is None else f"{row['best_rank']} to {row['worst_rank']}"
+        place, truth = f"{row['rank']} of {row['models'] + 1}", with_error(row["truth"], row["truth_error"])
+        table.add_row(row["metric"], with_error(row["value"], row["error"]), place, span, better, worse, truth)
+    if placed["standings"]:
+        console.print(table)
+    else:
+        console.print("nothing that was computed here compares with what is published.")
+    for why in dict.fromkeys(row["why"] for row in placed["not_compared"]):
+        names = ", ".join(row["metric"] for row in placed["not_compared"] if row["why"] == why)
+        console.print(f"not compared: {names}: {why}", soft_wrap=True)
+    console.print(f"note: {placed['caveat']}", soft_wrap=True)
+
+
+def show_leaderboard(found: Mapping[str, Any]) -> None:
+    """The published models of one board, best first, those on the Pareto front marked; or the list of boards."""
+    console = Console(highlight=False)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    if "boards" in found:
+        for header in ("leaderboard", "models", "data"):
+            table.add_column(header, justify="right" if header == "models" else "left")
+        for board in found["boards"]:
+            table.add_row(board["name"], str(board["models"]), board["title"])
+        console.print(table)
+        return
+    console.print(f"{found['title']}: {found['models']} published models, by {found['y']}")
+    rows, left_out = _board_rows(found, console.width)
+    for number, header in enumerate(rows[0]):
+        table.add_column(header, justify="left" if number < 2 or header == "protocol" else "right", no_wrap=True)
+    for row in rows[1:]:
+        table.add_row(*row)
+    console.print(table)
+    console.print(f"* no other published model is better in both {found['x']} and {found['y']}", soft_wrap=True)
+    if left_out:
+        console.print(f"for a wider terminal, or in --json: {', '.join(left_out)}", soft_wrap=True)
+    console.print(f"note: {found['caveat']}", soft_wrap=True)
+    for name, meaning in found["protocols"].items():
+        console.print(f"{name}: {meaning}", soft_wrap=True)
+    console.print(f"sources: {'; '.join(dict.fromkeys(row['source'] for row in found['rows']))}", soft_wrap=True)
+
+
+def _board_rows(found: Mapping[str, Any], width: int) -> tuple[list[list[str]], list[str]]:
+    """Header and rows, truth first, that fit in `width` characters; and the columns that do not."""
+    several = len(found["protocols"]) > 1
+    front = {(row["model"], row["protocol"]) for row in found["front"]}
+    sign = -1 if found["better"][found["y"]] == "higher" else 1
+    ordered = sorted(
+        found["rows"], key=lambda row: (not row["truth"], sign * row["values"].get(found["y"], sign * math.inf))
+    )
+    start = [["", "model", *(["protocol"] if several else [])]]
+    for row in ordered:
+        mark = "*" if (row["model"], row["protocol"]) in front else ""
+        start.append([mark, row["model"], *([row["protocol"]] if several else [])])
+    columns = {
+        name: [name, *(with_error(row["values"].get(name), row["errors"].get(name)) for row in ordered)]
+        for name in found["columns"]
+    }
+    widths = {name: 2 + max(len(text) for text in texts) for name, texts in columns.items()}
+    room = width - sum(2 + max(len(line[i]) for line in start) for i in range(len(start[0])))
+    room -= widths[found["x"]] + widths[found["y"]]
+    left_out = []
+    for name in found["columns"]:
+        if name in (found["x"], found["y"]):
+            continue
+        room -= widths[name]
+        if room < 0:
+            left_out.append(name)
+    kept = [columns[name] for name in found["columns"] if name not in left_out]
+    return [[*line, *(texts[i] for texts in kept)] for i, line in enumerate(start)], left_out
 
 
 def show_study(found: Mapping[str, Any]) -> None:

@@ -27,6 +27,7 @@ VERBS = [
     "export",
     "run",
     "demo",
+    "leaderboard",
     "info",
 ]
 

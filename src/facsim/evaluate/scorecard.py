@@ -67,6 +67,7 @@ class Scorecard:
     controls: dict[str, Any] = field(default_factory=dict)
     validity: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    leaderboard: dict[str, Any] = field(default_factory=dict)
 
     def score(self, name: str, region: str = "all", protocol: str | None = None) -> Score:
         """The first score of that name, region and, if given, protocol.
@@ -94,6 +95,7 @@ class Scorecard:
             "controls": self.controls,
             "validity": self.validity,
             "notes": self.notes,
+            **({"leaderboard": self.leaderboard} if self.leaderboard else {}),
         }
 
 

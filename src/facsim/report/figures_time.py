@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
+from facsim.report.labels import Labels
 from facsim.report.rundata import Json
 from facsim.report.style import GRID, INK, MUTED, NULL, AnyFigure, Look, log_axis, new_figure
 
@@ -123,52 +124,6 @@ def _time_limits(points: Sequence[TimePoint], truth_ms: float | None) -> tuple[f
     return 0.45 * min(times, default=0.1), 3.2 * max(times, default=100.0)
 
 
-class _Labels:
-    """Names beside points, placed in pixels where they meet neither one another nor a point."""
-
-    def __init__(self, axes: Axes) -> None:
-        self.axes = axes
-        self.scale = axes.figure.dpi / 72
-        self.taken: list[tuple[float, float, float, float]] = []
-
-    def block(self, x: float, y: float, half: float = 4.0) -> None:
-        """Keep the surroundings of a data point free."""
-        across, up = self.axes.transData.transform((x, y))
-        self.taken.append((across - half, up - half, across + half, up + half))
-
-    def place(self, point: TimePoint, colour: str, size: float, must: bool) -> None:
-        """Write the label of `point` in the first free place; without one, only if it must be there."""
-        width, height = 0.56 * size * len(point.label) * self.scale, 1.15 * size * self.scale
-        across, up = self.axes.transData.transform((point.ms, point.auc))
-        frame = self.axes.bbox
-        shifts = (0, 8, -8, 15, -15) if point.kind == "curve" else (0, 8, -8, 15, -15, 23, -23)
-        places = [(side, shift) for shift in shifts for side in (1, -1)]
-        for number, (side, shift) in enumerate([*places, *([(1, 8)] if must else [])]):
-            left = across + 7 * self.scale if side > 0 else across - 7 * self.scale - width
-            low = up + shift * self.scale - height / 2
-            box = (left, low, left + width, low + height)
-            inside = frame.x0 < box[0] and box[2] < frame.x1 and frame.y0 < box[1] and box[3] < frame.y1
-            last = number == len(places)
-            if (inside and not any(_meet(box, other) for other in self.taken)) or last:
-                self.taken.append(box)
-                self.axes.annotate(
-                    point.label,
-                    (point.ms, point.auc),
-                    xytext=(7 * side, shift),
-                    textcoords="offset points",
-                    ha="left" if side > 0 else "right",
-                    va="center",
-                    color=colour,
-                    fontsize=size,
-                    fontweight="bold" if must else "normal",
-                )
-                return
-
-
-def _meet(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
-
-
 def _name_points(
     axes: Axes,
     points: Sequence[TimePoint],
@@ -176,7 +131,7 @@ def _name_points(
     looks: Mapping[str, Look],
     truth_ms: float | None,
 ) -> None:
-    labels = _Labels(axes)
+    labels = Labels(axes)
     for point in [*points, *curve]:
         labels.block(point.ms, point.auc)
     if truth_ms is not None:
@@ -185,12 +140,12 @@ def _name_points(
         labels.taken.append((x - 2, axes.bbox.y0, x + 2, axes.bbox.y1))
     for point in points:
         if point.kind != "published":
-            labels.place(point, looks[point.name].colour, 9.5, must=True)
+            labels.place(point.ms, point.auc, point.label, looks[point.name].colour, 9.5, must=True)
     for point in curve:
-        labels.place(point, looks[point.name].colour, 7.5, must=False)
+        labels.place(point.ms, point.auc, point.label, looks[point.name].colour, 7.5, reach=15)
     for point in sorted(points, key=lambda p: p.auc):
         if point.kind == "published":
-            labels.place(point, MUTED, 7.0, must=False)
+            labels.place(point.ms, point.auc, point.label, MUTED, 7.0)
 
 
 def training_figure(records: Sequence[Json], part: str) -> Figure:

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import math
 
-from facsim.evaluate.leaderboard import PublishedRow, published_rows_for
+from facsim.evaluate.leaderboards import BOARDS
+from facsim.evaluate.leaderboards.challenge import PublishedRow, published_rows_for
 from facsim.report.figures_time import TimePoint
 from facsim.report.rundata import RunData
 from facsim.report.showers import run_geometry
-
-_PARTICLES = {
-    "ds1-photons": ("photon", "gamma"),
-    "ds1-pions": ("pion", "pi+", "pi-"),
-    "ds2": ("electron", "e-"),
-    "ds3": ("electron", "e-"),
-}
 
 
 def published_points(run: RunData, batch: int) -> list[TimePoint]:
@@ -27,7 +21,7 @@ def published_points(run: RunData, batch: int) -> list[TimePoint]:
         return []
     fired = (run.config.get("simulate") or {}).get("particle") or geometry.particle
     particles = set(fired if isinstance(fired, list) else [fired])
-    rows = [row for row in published_rows_for(geometry) if particles <= set(_PARTICLES[row.dataset])]
+    rows = [row for row in published_rows_for(geometry) if particles <= set(BOARDS[row.dataset].particles)]
     return [
         TimePoint(row.model, row.model, "published", _time(row, batch), row.auc_high)
         for row in rows

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from facsim.core.geometry import regular_cylinder
-from facsim.evaluate.leaderboard import PublishedRow, published_rows, published_rows_for
+from facsim.evaluate.leaderboards.challenge import PublishedRow, published_rows, published_rows_for
 from facsim.physics.geometries import GEOMETRIES
 
 

@@ -10,25 +10,19 @@ milliseconds per shower (inferred). The challenge published no Geant4 time, so n
 
 from __future__ import annotations
 
-import csv
 import math
 from dataclasses import dataclass, fields
 from functools import cache
-from importlib.resources import files
 
 import numpy as np
 
 from facsim.core.geometry import CylinderGeometry
+from facsim.evaluate.leaderboards.boards import BOARDS
+from facsim.evaluate.leaderboards.tables import TRUTHS, entries
 from facsim.physics.geometries import GEOMETRIES
 
 CITATION = "CaloChallenge 2022, arXiv 2410.21611"
-TRUTH = "GEANT4"
-DATASETS = {
-    "ds1-photons": "ds1-photons",
-    "ds1-pions": "ds1-pions",
-    "ds2-electrons": "ds2",
-    "ds3-electrons": "ds3",
-}
+DATASETS = {board.geometry: board.name for board in BOARDS.values() if board.table == "calochallenge"}
 """Built-in geometry to the challenge's data set."""
 
 
@@ -62,7 +56,7 @@ class PublishedRow:
     @property
     def is_truth(self) -> bool:
         """Whether this is the challenge's truth against truth."""
-        return self.model == TRUTH
+        return self.model in TRUTHS
 
 
 def published_rows(geometry_name: str) -> list[PublishedRow]:
@@ -72,10 +66,10 @@ def published_rows(geometry_name: str) -> list[PublishedRow]:
 
 def published_rows_for(geometry: CylinderGeometry) -> list[PublishedRow]:
     """Rows of the challenge's data set with the same read-out as `geometry`, whatever its name; else none."""
-    return next((published_rows(name) for name, known in GEOMETRIES.items() if _same_cells(known, geometry)), [])
+    return next((published_rows(name) for name, known in GEOMETRIES.items() if same_cells(known, geometry)), [])
 
 
-def _same_cells(a: CylinderGeometry, b: CylinderGeometry) -> bool:
+def same_cells(a: CylinderGeometry, b: CylinderGeometry) -> bool:
     """Equal sectors and rings in every layer, edges within a micrometre."""
     if [(la.n_alpha, la.n_r) for la in a.layers] != [(la.n_alpha, la.n_r) for la in b.layers]:
         return False
@@ -85,9 +79,10 @@ def _same_cells(a: CylinderGeometry, b: CylinderGeometry) -> bool:
 @cache
 def _all_rows() -> tuple[PublishedRow, ...]:
     names = [field.name for field in fields(PublishedRow)][2:]
-    with (files(__package__) / "leaderboard.csv").open(encoding="utf-8") as handle:
-        lines = csv.DictReader(line for line in handle if not line.startswith("#"))
-        return tuple(
-            PublishedRow(line["dataset"], line["model"], **{name: float(line[name] or math.nan) for name in names})
-            for line in lines
-        )
+    rows: dict[tuple[str, str], dict[str, float]] = {}
+    for entry in entries("calochallenge"):
+        rows.setdefault((entry.dataset, entry.model), {})[entry.metric] = entry.value
+    return tuple(
+        PublishedRow(dataset, model, **{name: row.get(name, math.nan) for name in names})
+        for (dataset, model), row in rows.items()
+    )
