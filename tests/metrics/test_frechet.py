@@ -75,10 +75,18 @@ def test_jetnet_protocol_gives_jetnets_numbers() -> None:
 
 
 def test_batched_protocols_differ_only_in_the_smallest_sample() -> None:
-    x, y = (s[:500] for s in golden_samples())
+    x, y = golden_samples()
     small = {"num_batches": 2, "num_points": 3}
     assert fpd(x, y, "calochallenge-2022", **small) == fpd(x, y, "jetnet-0.2.5", min_samples=10_000, **small)
     assert fpd(x, y, "calochallenge-2022", **small) != fpd(x, y, "jetnet-0.2.5", **small)
+
+
+def test_batched_protocols_want_as_many_events_as_they_draw() -> None:
+    x, y = (s[:500] for s in golden_samples())
+    with pytest.raises(FacsimError, match="at least 20000 events"):
+        fpd(x, y, "jetnet-0.2.5")
+    with pytest.raises(FacsimError, match="two or more sizes"):
+        fpd(x, y, "jetnet-0.2.5", min_samples=400, max_samples=400)
 
 
 def test_moments_by_multiplicity_are_those_of_the_rows() -> None:

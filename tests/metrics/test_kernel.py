@@ -37,11 +37,11 @@ def test_jetnet_protocol_gives_jetnets_numbers() -> None:
     assert error == pytest.approx(want["error"], abs=0.5e-6)
 
 
-@pytest.mark.parametrize("size", [30, 500])
-def test_batches_equal_the_slow_kernel(size: int) -> None:
-    """Both routes: a kernel a batch, and multiplicities on the kernel of the pool."""
+@pytest.mark.parametrize(("size", "dimension"), [(30, 12), (140, 12), (140, 3)], ids=["batch", "pool", "products"])
+def test_batches_equal_the_slow_kernel(size: int, dimension: int) -> None:
+    """All ways: a kernel a batch, multiplicities on the kernel of the pool, and products of features."""
     data = np.random.default_rng(1)
-    x, y = data.normal(size=(200, 4)), data.normal(0.2, 1.0, (150, 4))
+    x, y = data.normal(size=(200, dimension)), data.normal(0.2, 1.0, (150, dimension))
     largest = np.abs(x).max(axis=0)
     values = []
     for i in range(3):
@@ -56,7 +56,9 @@ def test_batches_equal_the_slow_kernel(size: int) -> None:
 
 def test_challenge_draws_larger_batches() -> None:
     rng = np.random.default_rng(2)
-    x, y = rng.normal(size=(100, 3)), rng.normal(size=(100, 3))
+    x, y = rng.normal(size=(10_000, 3)), rng.normal(size=(10_000, 3))
+    with pytest.raises(FacsimError, match="batches of 5000 events"):
+        kpd(x[:4999], y, "jetnet-0.2.5")
     assert kpd(x, y, "calochallenge-2022") == kpd(x, y, "jetnet-0.2.5", batch_size=10_000)
 
 

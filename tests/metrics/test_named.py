@@ -89,3 +89,11 @@ def test_sliced_error_covers() -> None:
         [sliced_wasserstein(rng.normal(size=(200, 2)), rng.normal(0.7, 1, (200, 2)), directions=30) for _ in range(60)]
     )
     assert 0.7 < found[:, 0].std() / found[:, 1].mean() < 1.4
+
+
+def test_classifier_says_when_samples_share_events() -> None:
+    truth, _, other = samples((400, 3))
+    with pytest.raises(FacsimError, match="same events"):
+        m.c2st(truth, truth)
+    assert m.c2st(truth, np.concatenate([truth[:300], other[:100]])).status == "suspicious"
+    assert m.c2st(truth, other).status == "ok"

@@ -99,6 +99,8 @@ def _features(observables: Observables, x: FloatArray) -> FloatArray:
         values = np.asarray(function(x), dtype=np.float64)
         if values.shape != (len(x),):
             raise FacsimError(f"observable '{name}' gave shape {values.shape} for {len(x)} events, not ({len(x)},).")
+        if not np.isfinite(values).all():
+            raise FacsimError(f"observable '{name}' gave values that are not finite for finite events; mend it.")
         columns.append(values)
     return np.column_stack(columns)
 

@@ -1,8 +1,9 @@
 """Metrics of two samples: plain functions of arrays that know no detector.
 
 The functions named here take the reference first and return a `Score` (value, error, protocol, seed, and with a second
-truth sample the null). `METRICS` lists the functions behind them, which return (value, error). Explained, with formulas
-and protocols, in docs/metrics.md. To add one: write a function in a module of this folder and add a line to `METRICS`.
+truth sample the null). `METRICS` lists functions behind them that evaluation chooses from by name; they return (value,
+error). Explained in docs/metrics.md and docs/metrics/, a page each. To add one: write a function in a module of this
+folder and add a line to `METRICS`.
 
 Example:
     >>> from facsim.metrics import fpd

@@ -29,14 +29,14 @@ def copied_fraction(
     """Fraction of events that lie closer to the training sample than to unseen truth, more so than truth itself does.
 
     The reference is halved: one half is the unseen truth U, the other gives the null. For every event the ratio of its
-    distances to the nearest event of the training sample and of U is taken, both of equal size; copies are the events
-    whose ratio is below the 1 % quantile of the null's.
+    distances to the nearest event of the training sample and of U is taken; copies are the events whose ratio is below
+    the 1 % quantile of the null's. The more unseen truth there is beside the training sample, the finer the test.
 
     Args:
         reference: truth that the generator has not seen (N, D), candidate: features to judge (M, D).
         training: features of the events that the generator was made from (T, D).
         scale: take features in robust units limited to +-8.
-        seed: of the halves and of the choice of equal sizes.
+        seed: of the halves.
 
     Returns:
         (fraction, error) of the candidate, and of truth: about 0.01.
@@ -45,6 +45,8 @@ def copied_fraction(
         FacsimError: shapes that do not fit, values that are not finite, or fewer than 200 events of truth or training.
     """
     x, y = check_features(reference, candidate)
+    if not bool(namespace(training).isfinite(training).all()):
+        raise FacsimError("the training sample holds values that are not finite numbers; remove those events.")
     _, seen = check_features(reference, training)
     if min(len(x), len(seen)) < FEWEST:
         raise FacsimError(
@@ -56,8 +58,6 @@ def copied_fraction(
     rng = generator(seed, "copies")
     order = rng.permutation(len(x))
     unseen, null = rows(x, order[: len(x) // 2]), rows(x, order[len(x) // 2 :])
-    size = min(len(unseen), len(seen))
-    unseen, seen = rows(unseen, np.arange(size)), rows(seen, rng.permutation(len(seen))[:size])
     of_truth, of_candidate = (_ratio(sample, seen, unseen) for sample in (null, y))
     limit = float(np.quantile(of_truth, QUANTILE))
     return _fraction(of_candidate < limit), _fraction(of_truth < limit)

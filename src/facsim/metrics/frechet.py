@@ -140,6 +140,11 @@ def fpd(
             f"the FPD's fit needs two or more sizes between 2 <= min_samples < max_samples and a batch at each, not "
             f"{num_points} sizes from {least} to {max_samples} and {num_batches} batches."
         )
+    if min(len(x), len(y)) < least:
+        raise FacsimError(
+            f"this protocol of the FPD draws at least {least} events of each sample; there are {min(len(x), len(y))}: "
+            "give more, or a smaller min_samples."
+        )
     sizes = (1 / np.linspace(1.0 / least, 1.0 / max_samples, num_points)).astype(np.int32)
     return _batched(*scale_by_largest(x, y), sizes, num_batches, seed)
 

@@ -76,6 +76,11 @@ def kpd(
     size = BATCH_SIZE[protocol] if batch_size is None else batch_size
     if num_batches < 1 or size < 2:
         raise FacsimError(f"the KPD needs at least one batch of two events, not {num_batches} of {size}.")
+    if min(len(x), len(y)) < size:
+        raise FacsimError(
+            f"this protocol of the KPD draws batches of {size} events; there are {min(len(x), len(y))}: give more, "
+            "or a smaller batch_size."
+        )
     values = _batch_values(*scale_by_largest(x, y), num_batches, size, seed)
     low, high = np.percentile(values, (16.275, 83.725))
     return Estimate((float(np.median(values)), float((high - low) / 2)))

@@ -3,19 +3,21 @@
 All take `null`, a second truth sample disjoint from the reference and best as large as the candidate: the same metric
 between it and the reference is then the score's null, without which a number says little. `seed` makes every random
 choice reproducible. `reference_weights`, `candidate_weights` are event weights. Samples are numpy arrays or torch
-tensors, which are computed with on their device. Wrong shapes, values that are not finite and samples that are too
-small are a `FacsimError`. Metrics of one observable are in `metrics.named_values`.
+tensors; these are computed with on their device, but for `prd_auc` and `c2st`. Wrong shapes, values that are not finite
+and samples that are too small are a `FacsimError`. Metrics of one observable are in `metrics.named_values`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from facsim.core.arrays import to_numpy
 from facsim.metrics import frechet, kernel
-from facsim.metrics._samples import check_features, count_limited, scale_robustly
+from facsim.metrics._samples import check_different, check_features, count_limited, scale_robustly
 from facsim.metrics._scored import Sample, made, scored
 from facsim.metrics.classifier import PROTOCOL as C2ST
 from facsim.metrics.classifier import classifier_test
@@ -31,6 +33,7 @@ from facsim.metrics.triangular import STRICT
 from facsim.metrics.wasserstein import sliced_wasserstein
 
 PERMUTATIONS = 199
+SUSPICIOUS_SIGMAS = 4.0
 
 
 def fpd(
@@ -217,14 +220,22 @@ def c2st(
     reference_groups: Sample | None = None,
     candidate_groups: Sample | None = None,
 ) -> Score:
-    """AUC of the pinned classifier two-sample test; see `metrics.classifier`."""
+    """AUC of the pinned classifier two-sample test; see `metrics.classifier`. Computed on the host.
+
+    Well below 0.5 the status is `suspicious`: the samples share events, and folds give their twins away.
+    """
+    check_different(*check_features(reference, candidate))
 
     def measure(y: Sample, groups: Sample | None) -> tuple[float, float]:
-        found = classifier_test(reference, y, seed, reference_groups, groups, conditions=conditions)
+        found = classifier_test(to_numpy(reference), to_numpy(y), seed, reference_groups, groups, conditions=conditions)
         return found.auc, found.error
 
     of_null = None if null is None else measure(null, None)
-    return made("auc", C2ST, reference, candidate, measure(candidate, candidate_groups), of_null, seed)
+    found = measure(candidate, candidate_groups)
+    score = made("auc", C2ST, reference, candidate, found, of_null, seed)
+    if found[0] > 0.5 - SUSPICIOUS_SIGMAS * found[1]:
+        return score
+    return replace(score, status="suspicious", note="below 0.5: do the samples share events?")
 
 
 def _physics_distance(

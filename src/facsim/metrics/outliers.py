@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facsim.core.arrays import Array, to_numpy
-from facsim.metrics._samples import check_features
+from facsim.metrics._samples import SAME, check_features
 
 MARGIN = 0.5
 
@@ -42,6 +42,7 @@ def outliers(real: Array, gen: Array) -> Outliers:
     x, y = (to_numpy(sample) for sample in check_features(real, gen))
     low, high = x.min(axis=0), x.max(axis=0)
     outside = np.maximum(np.maximum(low - y, y - high), 0.0)
+    outside[outside <= SAME * np.maximum(np.abs(low), np.abs(high)) * (low == high)] = 0.0
     width = high - low
     with np.errstate(divide="ignore", invalid="ignore"):
         distance = np.where(outside > 0, outside / width, 0.0)

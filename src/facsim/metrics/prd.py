@@ -42,7 +42,7 @@ def prd_auc(
     Args:
         real: reference features (N, D), gen: features to judge (M, D).
         real_weights, gen_weights: event weights, not negative.
-        clusters: of each k-means, at most as many as there are events in a sample.
+        clusters: of each k-means; fewer where there are fewer different events.
         clusterings: independent k-means.
         scale: take features in robust units limited to +-8; without it, as they are.
         seed: of the k-means and the resampling.
@@ -64,6 +64,7 @@ def prd_auc(
     if scale:
         x, y = scale_robustly(x, y)
     pooled = np.concatenate([to_numpy(x), to_numpy(y)])
+    clusters = min(clusters, len(np.unique(pooled, axis=0)))
     rng = generator(seed, "prd")
     values, variances = np.empty(clusterings), np.empty(clusterings)
     for k in range(clusterings):

@@ -87,6 +87,8 @@ class Score:
             raise FacsimError(f"a score needs the keys {missing}; it has {sorted(data)}.")
         known: dict[str, Any] = {f.name: data[f.name] for f in fields(cls) if f.name in data}
         known |= {name: math.nan for name in _NUMBERS if name in known and known[name] is None}
+        if "details" in known:
+            known["details"] = {key: math.nan if value is None else value for key, value in known["details"].items()}
         return cls(**known)
 
 

@@ -67,8 +67,9 @@ def permutation_test(
         statistic: see above.
         a: reference (N, D), b: sample to judge (M, D).
         permutations: drawn at random.
-        groups: of the events of a and b one after the other (N + M,): events of one group change sides together. Then
-            samples of the permutations have only about N and M events.
+        groups: of the events of a and b one after the other (N + M,): events of one group change sides together, so
+            groups must lie within one sample (for pairs across samples, their exchange is another test). Samples of
+            the permutations then have only about N and M events.
         seed: of the permutations.
 
     Raises:

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from facsim.core.arrays import Array, to_numpy
 from facsim.core.errors import FacsimError
-from facsim.metrics.copies import FEWEST, copied_fraction
+from facsim.metrics.copies import copied_fraction
 from facsim.metrics.outliers import MARGIN, Outliers, outliers
 from facsim.metrics.score import Estimate
 
+SIGMAS = 5.0
 IntArray = NDArray[np.int64]
 
 
@@ -28,7 +29,7 @@ class Validity:
         copies_of_training: (fraction, error) by `metrics.copies`, None without a training sample.
         copies_null: the same of truth.
         events: number of events.
-        truth: the number of `duplicates` of the reference.
+        truth: the number of `events` and of `duplicates` of the reference.
     """
 
     not_finite: IntArray
@@ -42,12 +43,13 @@ class Validity:
 
     @property
     def ok(self) -> bool:
-        """Whether no event is impossible, no more are repeated than in truth, and training events are not copied."""
-        repeated = len(self.duplicates) > self.truth["duplicates"]
+        """Whether no event is impossible, and neither repetitions nor copies of training exceed truth's by 5 errors."""
+        expected = self.truth["duplicates"] / self.truth["events"] * self.events
+        repeated = len(self.duplicates) > expected + SIGMAS * np.sqrt(expected)
         copied = False
         if self.copies_of_training is not None and self.copies_null is not None:
             gap = self.copies_of_training.value - self.copies_null.value
-            copied = gap > 5 * float(np.hypot(self.copies_of_training.error, self.copies_null.error))
+            copied = gap > SIGMAS * float(np.hypot(self.copies_of_training.error, self.copies_null.error))
         return not (len(self.not_finite) or len(self.negative) or len(self.outliers.events) or repeated or copied)
 
     def __str__(self) -> str:
@@ -73,7 +75,8 @@ def validity(reference: Array, candidate: Array, training: Array | None = None, 
         seed: of the search for copies.
 
     Raises:
-        FacsimError: shapes that do not fit, a reference that is not finite, or fewer than two finite candidates.
+        FacsimError: shapes that do not fit, a reference that is not finite, fewer than two finite candidates, or
+            fewer than 200 events of truth or of training in the search for copies.
     """
     x, y = np.asarray(to_numpy(reference), np.float64), np.asarray(to_numpy(candidate), np.float64)
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or not len(x) or not len(y):
@@ -88,9 +91,9 @@ def validity(reference: Array, candidate: Array, training: Array | None = None, 
     positive = (x >= 0).all(axis=0)
     negative = np.flatnonzero(finite & (np.where(finite[:, None], y, 0.0)[:, positive] < 0).any(axis=1))
     own, null = None, None
-    if training is not None and min(len(x), len(to_numpy(training))) >= FEWEST:
+    if training is not None:
         own, null = copied_fraction(x, good, np.asarray(to_numpy(training), np.float64), seed=seed)
-    truth = {"duplicates": len(_repeated(x))}
+    truth = {"duplicates": len(_repeated(x)), "events": len(x)}
     return Validity(np.flatnonzero(~finite), negative, named, _repeated(y), len(y), own, null, truth)
 
 

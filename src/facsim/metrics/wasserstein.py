@@ -54,7 +54,7 @@ def sliced_wasserstein(
     scale: bool = True,
     seed: int = 42,
 ) -> Estimate:
-    """Mean W1 of two multivariate samples over random directions (sliced Wasserstein distance, arXiv 1304.5784).
+    """Mean W1 of two multivariate samples over random directions (Bonneel et al., J. Math. Imaging Vis. 51 (2015) 22).
 
     The error is the infinitesimal jackknife of the mean: what an event moves it by is the mean of what it moves the
     distance of each direction by. Like W1 itself it has a floor from finite samples: compare with truth against truth.
