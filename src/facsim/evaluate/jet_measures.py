@@ -103,8 +103,8 @@ def measure_jets(a: JetSample, b: JetSample, protocol: str, options: JetOptions,
         yield JetNumber("outliers", far, float(np.sqrt(far * (1 - far) / len(y))))
     if options.cloud:
         cloud = coverage_mmd(
-            a.flat,
-            b.flat,
+            a.particles,
+            b.particles,
             protocol,
             num_eval_samples=options.cloud_samples,
             num_batches=options.cloud_batches,

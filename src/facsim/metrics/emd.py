@@ -1,8 +1,8 @@
 """Energy mover's distance between jets (arXiv 1902.02346), exact, for many pairs at a time.
 
-Numpy arrays and torch tensors alike. The transport problems of a block of pairs are solved in step with one another:
-each by successive shortest paths (Edmonds and Karp, J. ACM 19 (1972) 248) with node potentials, where every step scans
-one particle of every pair.
+Numpy arrays and torch tensors alike. The transport problems of many pairs are solved in step with one another: each by
+successive shortest paths with node potentials (Edmonds and Karp, J. ACM 19 (1972) 248), where every step scans one
+particle of every pair.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from facsim.core.arrays import Array, as_type, namespace
 from facsim.core.errors import FacsimError
 from facsim.physics.jet_arrays import Particles, pair_squares, particles
 
-PAIRS_AT_ONCE = 2048
+PAIRS_AT_ONCE = 1024
 ROUNDING = 1e-13
-STEPS_BETWEEN = 16
-"""Steps after which solved pairs leave a block."""
+STEPS_BETWEEN = 8
+SHARE_DONE = 8
+"""Solved problems make room for others when they are one in so many; this is looked at every STEPS_BETWEEN steps."""
 
 
 def emd(a: Array, b: Array, mask_a: Array | None = None, mask_b: Array | None = None) -> Array:
@@ -66,20 +67,36 @@ def _loaded(jets: Array, mask: Array | None) -> Particles:
 
 
 def _distances(a: Particles, b: Particles, of_a: Array, of_b: Array) -> Array:
-    """EMD of the jets `of_a` of a and `of_b` of b, (pairs,)."""
+    """EMD of the jets `of_a` of a and `of_b` of b, (pairs,). Problems that are solved make room for the next."""
     xp = namespace(a.pt)
-    blocks = []
-    for first in range(0, len(of_a), PAIRS_AT_ONCE):
-        block = slice(first, first + PAIRS_AT_ONCE)
-        eta, phi, supply = (part[of_a[block]] for part in a)
-        of_eta, of_phi, demand = (part[of_b[block]] for part in b)
+    found = xp.zeros_like(a.pt[of_a, 0])
+    number = _counted(found)
+
+    def load(which: Array) -> _Transport:
+        eta, phi, supply = (part[of_a[which]] for part in a)
+        of_eta, of_phi, demand = (part[of_b[which]] for part in b)
         cost = xp.sqrt(pair_squares(eta, phi, of_eta, of_phi))
         # What the harder jet has too much goes nowhere, at no cost: to the last particle of the softer.
         cost[:, -1], cost[:, :, -1] = 0.0, 0.0
         surplus = supply.sum(1) - demand.sum(1)
         supply[:, -1], demand[:, -1] = xp.clip(-surplus, 0.0, None), xp.clip(surplus, 0.0, None)
-        blocks.append(_Transport(xp, cost, supply, demand).solve() + xp.abs(surplus))
-    return xp.concatenate(blocks)
+        found[which] = xp.abs(surplus)
+        return _Transport(xp, cost, supply, demand, which)
+
+    problems, loaded = load(number[:PAIRS_AT_ONCE]), PAIRS_AT_ONCE
+    while len(problems.number):
+        done = xp.where(problems.waiting == math.inf)[0]
+        if len(done) * SHARE_DONE >= len(problems.number):
+            found[problems.number[done]] += problems.costs(done)
+            more = number[loaded : loaded + len(done)]
+            loaded += len(more)
+            if len(more):
+                problems.replace(done[: len(more)], load(more))
+            if len(more) < len(done):
+                problems.keep(problems.waiting < math.inf)
+        for _ in range(STEPS_BETWEEN):
+            problems.step()
+    return found
 
 
 class _Transport:
@@ -88,41 +105,41 @@ class _Transport:
     A shortest path from a row with supply left to a column with demand left moves as much as it can, again and again.
     In a search, `wait` is the distance of rows reached and not yet scanned and `waiting` their number, `row_at` the
     distance of rows reached, `near` that of columns seen, `col_at` that of columns settled, infinity for all others;
-    `row_of` and `col_of` lead back. Potentials u, v keep cost - u - v >= 0, and 0 wherever something flows.
+    `row_of` and `col_of` lead back. Potentials u, v keep cost - u - v >= 0, and 0 wherever something flows (`flow` has
+    columns first); `closed` is v, but -infinity for columns settled, so that nothing reaches them again.
     """
 
-    def __init__(self, xp: ModuleType, cost: Array, supply: Array, demand: Array) -> None:
+    def __init__(self, xp: ModuleType, cost: Array, supply: Array, demand: Array, number: Array) -> None:
         zero = xp.zeros_like(supply[:, 0])
-        self.xp, self.cost, self.flow, self.supply, self.demand = xp, cost, xp.zeros_like(cost), supply, demand
+        self.xp, self.cost, self.supply, self.demand = xp, cost, supply, demand
+        self.flow = xp.zeros_like(xp.swapaxes(cost, 1, 2))
         self.limit = ROUNDING * supply.sum(1)
         self.v = xp.where(demand > 0, xp.amin(cost, 1), -math.inf)
         self.u = xp.amin(cost - self.v[:, None, :], 2)
-        self.wait, self.row_at, self.near, self.col_at = (xp.zeros_like(x) for x in (supply, supply, demand, demand))
+        self.u[self.limit == 0] = 0.0
+        self.wait, self.row_at = xp.zeros_like(supply), xp.zeros_like(supply)
+        self.near, self.col_at, self.closed = (xp.zeros_like(demand) for _ in range(3))
         self.row_of, self.col_of = as_type(self.near, xp.int64), as_type(self.wait, xp.int64)
         self.waiting, self.source = zero, as_type(zero, xp.int64)
-        self.number = _counted(zero)
-
-    def solve(self) -> Array:
-        """Least costs (B,)."""
-        found = self.xp.zeros_like(self.limit)
-        self.each = self.number
+        self.number, self.each = number, _counted(zero)
         self._search(self.each)
-        while len(self._retire(found)):
-            for _ in range(STEPS_BETWEEN):
-                self._step()
-        return found
 
-    def _retire(self, found: Array) -> Array:
-        """Write down what is solved, and go on with the rest."""
-        left = self.waiting < math.inf
-        if not bool(left.all()):
-            done = ~left
-            found[self.number[done]] = (self.flow[done] * self.cost[done]).sum((1, 2))
-            for name, value in vars(self).items():
-                if name not in ("xp", "each"):
-                    setattr(self, name, value[left])
-            self.each = _counted(self.limit)
-        return self.number
+    def costs(self, which: Array) -> Array:
+        """What the flows of these problems cost."""
+        return (self.xp.swapaxes(self.flow[which], 1, 2) * self.cost[which]).sum((1, 2))
+
+    def replace(self, which: Array, other: _Transport) -> None:
+        """Put as many other problems in the place of these."""
+        for name, value in vars(self).items():
+            if name not in ("xp", "each"):
+                value[which] = getattr(other, name)
+
+    def keep(self, which: Array) -> None:
+        """Drop all problems but these (B,)."""
+        for name, value in vars(self).items():
+            if name != "xp":
+                setattr(self, name, value[which])
+        self.each = _counted(self.limit)
 
     def _search(self, which: Array) -> None:
         """Begin a search at the row with most supply left; where there is none, the problem is solved."""
@@ -131,29 +148,28 @@ class _Transport:
         source = xp.argmax(supply, 1)
         for array in (self.wait, self.row_at, self.near, self.col_at):
             array[which] = math.inf
+        self.closed[which] = self.v[which]
         self.source[which] = source
         some = xp.amax(supply, 1) > self.limit[which]
         start = xp.where(some, xp.zeros_like(supply[:, 0]), math.inf)
         self.wait[which, source], self.row_at[which, source] = start, start
         self.waiting[which] = start + 1.0
 
-    def _step(self) -> None:
+    def step(self) -> None:
         """Scan one row of every problem, and where none waits settle the nearest column."""
         xp, each = self.xp, self.each
         row = xp.argmin(self.wait, 1)
         distance = self.wait[each, row]
         self.wait[each, row] = math.inf
         self.waiting -= as_type(distance < math.inf, self.waiting.dtype)
-        reach = (distance - self.u[each, row])[:, None] + self.cost[each, row] - self.v
-        nearer = (reach < self.near) & (self.col_at == math.inf)
-        self.near = xp.where(nearer, reach, self.near)
-        self.row_of = xp.where(nearer, row[:, None], self.row_of)
-        which = xp.nonzero(self.waiting == 0)
-        which = which[0] if isinstance(which, tuple) else which[:, 0]
+        reach = (distance - self.u[each, row])[:, None] + self.cost[each, row] - self.closed
+        self.row_of = xp.where(reach < self.near, row[:, None], self.row_of)
+        xp.minimum(self.near, reach, out=self.near)
+        which = xp.where(self.waiting == 0)[0]
         near = self.near[which]
         column = xp.argmin(near, 1)
         at = near[each[: len(which)], column]
-        self.near[which, column] = math.inf
+        self.near[which, column], self.closed[which, column] = math.inf, -math.inf
         self.col_at[which, column] = at
         ends = self.demand[which, column] > 0
         self._augment(which[ends], column[ends], at[ends])
@@ -161,12 +177,12 @@ class _Transport:
 
     def _grow(self, which: Array, column: Array, at: Array) -> None:
         """Reach the rows that flow into a settled column without demand left."""
-        reached = (self.flow[which, :, column] > 0) & (self.row_at[which] == math.inf)
-        at = at[:, None]
-        self.wait[which] = self.xp.where(reached, at, self.wait[which])
-        self.row_at[which] = self.xp.where(reached, at, self.row_at[which])
-        self.col_of[which] = self.xp.where(reached, column[:, None], self.col_of[which])
+        reached = (self.flow[which, column] > 0) & (self.row_at[which] == math.inf)
         self.waiting[which] = as_type(reached.sum(1), self.waiting.dtype)
+        number, row = self.xp.where(reached)
+        pair = which[number]
+        self.wait[pair, row], self.row_at[pair, row] = at[number], at[number]
+        self.col_of[pair, row] = column[number]
 
     def _augment(self, which: Array, column: Array, at: Array) -> None:
         """Update potentials, move what the path to `column` carries, begin the next search."""
@@ -183,10 +199,10 @@ class _Transport:
             on = row != source[here]
             here, row, end = here[on], row[on], self.col_of[which[here], row][on]
             taken.append((here, row, end))
-            amount[here] = xp.minimum(amount[here], self.flow[which[here], row, end])
+            amount[here] = xp.minimum(amount[here], self.flow[which[here], end, row])
         for sign, steps in ((1.0, moves), (-1.0, taken)):
             for here, row, end in steps:
-                self.flow[which[here], row, end] += sign * amount[here]
+                self.flow[which[here], end, row] += sign * amount[here]
         self.supply[which, source] -= amount
         self.demand[which, column] -= amount
         self._search(which)
