@@ -127,3 +127,23 @@ def test_broken_input_is_refused() -> None:
         emd_matrix(good, good * np.nan)
     with pytest.raises(FacsimError, match="columns eta, phi, pT"):
         emd_matrix(good, good[:, :, :2])
+
+
+@settings(max_examples=15)
+@given(seed=st.integers(0, 10_000), sizes=st.tuples(st.integers(1, 25), st.integers(1, 25)))
+def test_nearest_only_leaves_out_what_is_not_the_nearest(seed: int, sizes: tuple[int, int]) -> None:
+    rng = np.random.default_rng(seed)
+    a, b = jets(rng, sizes[0], 7), jets(rng, sizes[1], 7)
+    whole, some = emd_matrix(a, b), emd_matrix(a, b, nearest_only=True)
+    kept = np.isfinite(some)
+    np.testing.assert_allclose(some[kept], whole[kept], atol=1e-12)
+    np.testing.assert_allclose(some.min(axis=0), whole.min(axis=0), atol=1e-12)
+    np.testing.assert_allclose(some.min(axis=1), whole.min(axis=1), atol=1e-12)
+
+
+def test_nearest_only_gives_up_most_pairs() -> None:
+    x, y = SAMPLES["jet_samples"]()
+    some = emd_matrix(torch.tensor(x[:35]), torch.tensor(y[:35]), nearest_only=True).numpy()
+    assert np.isfinite(some).mean() < 0.5
+    for axis in (0, 1):
+        np.testing.assert_array_equal(some.argmin(axis=axis), emd_matrix(x[:35], y[:35]).argmin(axis=axis))

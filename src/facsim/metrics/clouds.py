@@ -87,7 +87,7 @@ def _draws(
 
 
 def _of_batch(reference: Array, candidate: Array) -> tuple[float, float]:
-    distances: FloatArray = np.asarray(_on_host(emd_matrix(candidate, reference)))
+    distances: FloatArray = np.asarray(_on_host(emd_matrix(candidate, reference, nearest_only=True)))
     coverage = len(np.unique(distances.argmin(axis=1))) / len(reference)
     return coverage, float(distances.min(axis=0).mean())
 
