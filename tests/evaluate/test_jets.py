@@ -88,6 +88,18 @@ def test_masks_and_tensors_change_nothing() -> None:
         assert two.value == pytest.approx(one.value, rel=1e-5, abs=1e-9)
 
 
+def test_what_does_not_vary_in_the_reference_is_said_to_have_no_value() -> None:
+    """Thirty particles in every jet, as in most top jets of JetNet; and jets without particles are scored, too."""
+    rng = np.random.default_rng(2)
+    full = np.concatenate([0.1 * rng.normal(size=(80, 30, 2)), rng.dirichlet(np.ones(30), size=80)[:, :, None]], axis=2)
+    some = full.copy()
+    some[:3] = 0.0
+    scores = found(score_jets(full, some, protocols=["strict"], options=QUICK), "strict")
+    assert (scores["w1/multiplicity"].status, scores["w1/mass"].status) == ("failed", "ok")
+    assert "does not vary" in scores["w1/multiplicity"].note
+    assert scores["separation/multiplicity"].value > 0
+
+
 def test_broken_input_is_refused() -> None:
     with pytest.raises(FacsimError, match="unknown protocol"):
         score_jets(X, Y, protocols=["jetnet"])

@@ -73,6 +73,7 @@ def score_jets(
 
 
 def _score(number: JetNumber, null: JetNumber, protocol: str, sizes: tuple[int, int], seed: int, note: str) -> Score:
+    defined = math.isfinite(number.value)
     return Score(
         number.name,
         protocol,
@@ -82,6 +83,7 @@ def _score(number: JetNumber, null: JetNumber, protocol: str, sizes: tuple[int, 
         null.error,
         *sizes,
         seed,
+        status="ok" if defined else "failed",
         better=number.better,
-        note=note,
+        note=note if defined else "This has no value where the reference does not vary.",
     )
