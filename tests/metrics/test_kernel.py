@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from runpy import run_path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +17,11 @@ from facsim.metrics import kernel
 from facsim.metrics._samples import scale_robustly
 from facsim.metrics.kernel import kpd, product_moments
 from facsim.metrics.pairs import pair_sums, quartic_kernel
+from facsim.physics.jets import efps
 
-GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "jetnet_0_2_5.json").read_text(encoding="utf-8"))
+GOLDEN_FOLDER = Path(__file__).parent.parent / "golden"
+GOLDEN = json.loads((GOLDEN_FOLDER / "jetnet_0_2_5.json").read_text(encoding="utf-8"))
+SAMPLES = run_path(str(GOLDEN_FOLDER / "make_jetnet.py"))
 
 
 def slow_mmd(x: np.ndarray, y: np.ndarray) -> float:
@@ -27,14 +32,18 @@ def slow_mmd(x: np.ndarray, y: np.ndarray) -> float:
     return float(inside - 2 * xy.mean())
 
 
-def test_jetnet_protocol_gives_jetnets_numbers() -> None:
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(20_000, 6)), 1.05 * rng.normal(size=(20_000, 6))
-    want = GOLDEN["kpd"]
-    options = {"num_batches": want["num_batches"], "batch_size": want["batch_size"]}
-    value, error = kpd(x, y, "jetnet-0.2.5", **options)
-    assert value == pytest.approx(want["value"], abs=0.5e-6)
-    assert error == pytest.approx(want["error"], abs=0.5e-6)
+@pytest.mark.parametrize("case", GOLDEN["features"]["kpd"])
+def test_jetnet_protocol_gives_jetnets_numbers(case: dict[str, Any]) -> None:
+    options = {key: given for key, given in case.items() if key != "value"}
+    got = kpd(*SAMPLES["toy_features"](), "jetnet-0.2.5", **options)
+    assert got == pytest.approx(case["value"], rel=1e-8, abs=1e-12)
+
+
+@pytest.mark.parametrize("case", GOLDEN["jets"]["kpd"])
+def test_jetnet_protocol_gives_jetnets_numbers_of_jets(case: dict[str, Any]) -> None:
+    options = {key: given for key, given in case.items() if key != "value"}
+    got = kpd(*(efps(jets) for jets in SAMPLES["jet_samples"]()), "jetnet-0.2.5", **options)
+    assert got == pytest.approx(case["value"], rel=1e-8, abs=1e-12)
 
 
 @pytest.mark.parametrize(("size", "dimension"), [(30, 12), (140, 12), (140, 3)], ids=["batch", "pool", "products"])
