@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cholesky, eigh, eigvalsh
 from scipy.optimize import OptimizeWarning, curve_fit
 
-from facsim.core.arrays import Array, like, rows, to_numpy
+from facsim.core.arrays import Array, like, namespace, rows, to_numpy
 from facsim.core.errors import FacsimError
 from facsim.core.rng import generator
 from facsim.metrics._blocks import HALVES, Statistic, assign_blocks, estimate
@@ -30,6 +31,7 @@ CHALLENGE = "calochallenge-2022"
 STRICT = "strict"
 MIN_SAMPLES = {JETNET: 20_000, CHALLENGE: 10_000}
 MANY_FEATURES = 64
+ROWS_AT_ONCE = 1024
 FEW_HALVES = 16
 """Halves for the error with more features than `MANY_FEATURES`, where each distance takes tens of milliseconds."""
 
@@ -114,7 +116,8 @@ def fpd(
         real: reference features (N, D), gen: features to judge (M, D); numpy arrays or torch tensors.
         protocol: one of the three above.
         real_weights, gen_weights: event weights, negative ones allowed (`strict` only).
-        min_samples: smallest sample of the fit, by default the protocol's (unused by `strict`).
+        min_samples: smallest sample of the fit, by default the protocol's, and then each sample must hold as many; set,
+            it may be more than there are, as the draws are with replacement (unused by `strict`).
         max_samples: largest sample of the fit (unused by `strict`).
         num_batches, num_points: pairs a size, and sizes (unused by `strict`).
         seed: seed of all draws.
@@ -140,10 +143,10 @@ def fpd(
             f"the FPD's fit needs two or more sizes between 2 <= min_samples < max_samples and a batch at each, not "
             f"{num_points} sizes from {least} to {max_samples} and {num_batches} batches."
         )
-    if min(len(x), len(y)) < least:
+    if min_samples is None and min(len(x), len(y)) < least:
         raise FacsimError(
             f"this protocol of the FPD draws at least {least} events of each sample; there are {min(len(x), len(y))}: "
-            "give more, or a smaller min_samples."
+            "give more, or set min_samples yourself."
         )
     sizes = (1 / np.linspace(1.0 / least, 1.0 / max_samples, num_points)).astype(np.int32)
     return _batched(*scale_by_largest(x, y), sizes, num_batches, seed)
@@ -164,13 +167,10 @@ def _strict(x: Array, y: Array, weights: tuple[FloatArray, FloatArray], seed: in
 
 def _batched(x: Array, y: Array, sizes: NDArray[np.int32], num_batches: int, seed: int) -> Estimate:
     rng = np.random.default_rng(seed)
-    values = []
-    for size in sizes:
-        at_size = []
-        for _ in range(num_batches):
-            first, second = rng.choice(len(x), size=size), rng.choice(len(y), size=size)
-            at_size.append(frechet_distance(*_drawn_moments(x, first), *_drawn_moments(y, second)))
-        values.append(np.mean(at_size))
+    draws = [[rng.choice(len(sample), size=n) for sample in (x, y)] for n in np.repeat(sizes, num_batches)]
+    moments = [_moments_of_draws(sample, [draw[k] for draw in draws]) for k, sample in enumerate((x, y))]
+    distances = np.array([frechet_distance(*one, *two) for one, two in zip(*moments, strict=True)])
+    values = distances.reshape(len(sizes), num_batches).mean(axis=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OptimizeWarning)
         best, covariance = curve_fit(_line, 1 / sizes, values, bounds=([0, 0], [np.inf, np.inf]))
@@ -179,6 +179,31 @@ def _batched(x: Array, y: Array, sizes: NDArray[np.int32], num_batches: int, see
 
 def _line(x: FloatArray, intercept: float, slope: float) -> FloatArray:
     return intercept + slope * x
+
+
+def _moments_of_draws(x: Array, draws: list[NDArray[np.int64]]) -> Iterator[Moments]:
+    """Mean and covariance of each draw of rows.
+
+    How often each row comes, for all draws, times the products of two features is one matrix product in place of a
+    gather of rows for each draw. It pays where there are few features and draws are not much smaller than the sample.
+    """
+    xp, n_features = namespace(x), x.shape[1]
+    if n_features > MANY_FEATURES or len(x) * len(draws) > 2 * sum(len(drawn) for drawn in draws):
+        yield from (_drawn_moments(x, drawn) for drawn in draws)
+        return
+    centre = x.mean(axis=0)
+    i, j = np.triu_indices(n_features)
+    times = np.stack([np.bincount(drawn, minlength=len(x)).astype(np.int32) for drawn in draws])
+    sums = np.zeros((len(draws), n_features + len(i)))
+    for first in range(0, len(x), ROWS_AT_ONCE):
+        part = x[first : first + ROWS_AT_ONCE] - centre
+        counted = like(times[:, first : first + ROWS_AT_ONCE], x)
+        sums += to_numpy(counted @ xp.concatenate([part, part[:, i] * part[:, j]], axis=1))
+    for total, drawn in zip(sums, draws, strict=True):
+        n, mean = len(drawn), total[:n_features] / len(drawn)
+        covariance = np.empty((n_features, n_features))
+        covariance[i, j] = covariance[j, i] = (total[n_features:] - n * mean[i] * mean[j]) / (n - 1)
+        yield mean + to_numpy(centre), covariance
 
 
 def _drawn_moments(x: Array, drawn: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:

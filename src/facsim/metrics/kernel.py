@@ -55,7 +55,8 @@ def kpd(
         real: reference features (N, D), gen: features to judge (M, D); numpy arrays or torch tensors.
         protocol: one of the three above.
         real_weights, gen_weights: event weights, negative ones allowed (`strict` only).
-        num_batches, batch_size: of the batched protocols.
+        num_batches, batch_size: of the batched protocols; with the protocol's own size each sample must hold as many
+            events, a size that is set may be more than there are, as the draws are with replacement.
         seed: seed of the batches, or of the blocks.
         clip: limit of robust units; None leaves extreme events as they are (`strict` only).
         permutations: of the p-value (`strict` only); none, no p-value.
@@ -76,10 +77,10 @@ def kpd(
     size = BATCH_SIZE[protocol] if batch_size is None else batch_size
     if num_batches < 1 or size < 2:
         raise FacsimError(f"the KPD needs at least one batch of two events, not {num_batches} of {size}.")
-    if min(len(x), len(y)) < size:
+    if batch_size is None and min(len(x), len(y)) < size:
         raise FacsimError(
             f"this protocol of the KPD draws batches of {size} events; there are {min(len(x), len(y))}: give more, "
-            "or a smaller batch_size."
+            "or set batch_size yourself."
         )
     values = _batch_values(*scale_by_largest(x, y), num_batches, size, seed)
     low, high = np.percentile(values, (16.275, 83.725))
