@@ -125,13 +125,12 @@ def compare(
 ) -> NetworkTest:
     """One comparison: networks, out-of-fold log-ratios, AUC and error."""
     fit = cross_fit((reference, candidate), plan, seed, PROTOCOL, progress)
-    ratios = fit.log_p[:, :, 1] - fit.log_p[:, :, 0]
-    return judged(ratios, fit, seed)
+    return judged(fit, seed)
 
 
-def judged(ratios: FloatArray, fit: CrossFit, seed: int) -> NetworkTest:
-    """AUC of log-ratios (S, N) of a fit of two classes."""
-    mean = ratios.mean(axis=0)
+def judged(fit: CrossFit, seed: int) -> NetworkTest:
+    """AUC of the log-ratios of a fit of two classes."""
+    mean, runs = fit.log_p[:, 1] - fit.log_p[:, 0], fit.runs[:, :, 1] - fit.runs[:, :, 0]
     auc = WeightedAuc(mean, fit.label, fit.fold)
     folds = int(fit.fold.max()) + 1
     overlap = math.sqrt(1 + folds / (folds - 1))
@@ -141,7 +140,7 @@ def judged(ratios: FloatArray, fit: CrossFit, seed: int) -> NetworkTest:
         auc(fit.weight),
         error,
         float(np.average(right, weights=fit.weight)),
-        np.array([WeightedAuc(one, fit.label, fit.fold)(fit.weight) for one in ratios]),
+        np.array([WeightedAuc(one, fit.label, fit.fold)(fit.weight) for one in runs]),
         mean,
         fit.label,
         fit.fold,

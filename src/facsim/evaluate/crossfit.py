@@ -69,7 +69,10 @@ class CrossFit:
     """What the networks said of the joined samples, N events in all.
 
     Attributes:
-        log_p: calibrated log-probability of each class when all are equally frequent, (S, N, K) for S seeds.
+        log_p: log-probability of each class when all are equally frequent, of the mean of the seeds, (N, K). Each seed
+            is calibrated on its inner validation parts, the mean then on the out-of-fold values of the other folds:
+            more events than any validation part has.
+        runs: of each seed's networks alone, (S, N, K).
         label, fold, groups: class, fold and group (different between classes) of each event, (N,).
         weight: each class adds up to N / K, (N,).
         n_train: events in the smallest training part, the inner validation part left out.
@@ -77,6 +80,7 @@ class CrossFit:
     """
 
     log_p: FloatArray
+    runs: FloatArray
     label: IntArray
     fold: IntArray
     groups: IntArray
@@ -108,7 +112,7 @@ def cross_fit(
     label = np.repeat(np.arange(len(samples)), [len(s) for s in samples])
     groups = _apart(ids)
     weight = class_weights(samples)
-    log_p = np.empty((plan.seeds, len(label), len(samples)))
+    runs = np.empty((plan.seeds, len(label), len(samples)))
     epochs = np.zeros((plan.seeds, plan.folds), dtype=np.int64)
     n_train = len(label)
     for k in range(plan.folds):
@@ -117,10 +121,20 @@ def cross_fit(
         for s in range(plan.seeds):
             inner = _validation(groups[outside], label[outside], plan.validation, generator(seed, name, "inner", k, s))
             n_train = min(n_train, int((~inner).sum()))
-            log_p[s, inside], epochs[s, k] = part.judge(inner, inside, integer_seed(seed, name, "network", k, s))
+            runs[s, inside], epochs[s, k] = part.judge(inner, inside, integer_seed(seed, name, "network", k, s))
             if progress is not None:
                 progress((k * plan.seeds + s + 1) / (plan.folds * plan.seeds))
-    return CrossFit(log_p, label, fold, groups, weight, n_train, epochs)
+    log_p = _recalibrated(runs.mean(axis=0), label, fold, weight)
+    return CrossFit(log_p, runs, label, fold, groups, weight, n_train, epochs)
+
+
+def _recalibrated(log_p: FloatArray, label: IntArray, fold: IntArray, weight: FloatArray) -> FloatArray:
+    """Each fold's values calibrated by a temperature from the other folds' values."""
+    out = np.empty_like(log_p)
+    for k in np.unique(fold):
+        other, own = fold != k, fold == k
+        out[own] = fit_temperature(log_p[other], label[other], weight[other]).log_probabilities(log_p[own])
+    return out
 
 
 class _Part:
@@ -137,18 +151,11 @@ class _Part:
         """Calibrated log-probabilities (n, K) of the events `inside`, and the epoch kept."""
         train, validation = self.outside[~inner], self.outside[inner]
         network = new_network(self.preparation, self.classes, self.plan, seed)
-        rng = torch.Generator().manual_seed(seed)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)  # dropout
-            found = fit_classifier(
-                network, self.events[_index(train)], self.events[_index(validation)], self.plan.settings, rng
-            )
-        held, judged = (
-            class_outputs(network, self.events[_index(i)]).numpy().astype(np.float64) for i in (validation, inside)
-        )
-        return calibrated(
-            held, judged, self.label[validation], self.weight[validation], self.plan.calibration
-        ), found.best
+        of_train, of_validation = self.events[torch.as_tensor(train)], self.events[torch.as_tensor(validation)]
+        found = fit_classifier(network, of_train, of_validation, self.plan.settings, seed)
+        held, judged = (class_outputs(network, each) for each in (of_validation, self.events[torch.as_tensor(inside)]))
+        label, weight = self.label[validation], self.weight[validation]
+        return calibrated(held, judged, label, weight, self.plan.calibration), found.best
 
 
 def prepared(preparation: Preparation, sample: Sample, label: IntArray, weight: FloatArray) -> Labelled:
@@ -211,7 +218,3 @@ def _apart(ids: Sequence[IntArray]) -> IntArray:
         parts.append(own + first)
         first += int(own.max()) + 1
     return np.concatenate(parts)
-
-
-def _index(events: IntArray) -> torch.Tensor:
-    return torch.as_tensor(events)

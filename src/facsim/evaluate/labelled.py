@@ -40,7 +40,7 @@ class Sample:
         return len(self.x)
 
     def __getitem__(self, index: Array) -> Sample:
-        parts = {name: value[index] for name, value in self.arrays().items()}
+        parts: dict[str, Any] = {name: value[index] for name, value in self.arrays().items()}
         return replace(self, **parts)
 
     def arrays(self) -> dict[str, Array]:
@@ -83,7 +83,7 @@ def join(samples: Sequence[Sample]) -> Sample:
         have = [getattr(s, name) is not None for s in samples]
         if any(have) and not all(have):
             raise FacsimError(f"only some of the samples have '{name}': give it for all or for none.")
-    if first.cond is not None and len({np.shape(s.cond)[1:] for s in samples}) > 1:
+    if len({s.cond.shape[1:] for s in samples if s.cond is not None}) > 1:
         raise FacsimError("the samples have different numbers of conditions.")
     joined = {name: np.concatenate([getattr(s, name) for s in samples]) for name in _common(first)}
     return Sample(**joined, geometry=first.geometry)

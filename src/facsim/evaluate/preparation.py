@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from facsim.core.errors import FacsimError
 from facsim.evaluate.labelled import Sample
-from facsim.models.nets.classifiers import NETWORKS, Inputs
+from facsim.models.nets.classifiers import Inputs
 
 FloatArray = NDArray[np.float64]
 DEGREE = 4
@@ -48,7 +47,7 @@ class Standardise:
     def __call__(self, x: FloatArray, cond: FloatArray | None) -> NDArray[np.float32]:
         """(N, D) and (N, K) to (N, K + D)."""
         z = (self._joined(x, cond) - self._mean) / np.where(self._varies, self._spread, np.inf)
-        return np.clip(z, -LIMIT, LIMIT).astype(np.float32)
+        return np.asarray(np.clip(z, -LIMIT, LIMIT), dtype=np.float32)
 
     def _design(self, n: int, cond: FloatArray | None) -> FloatArray:
         parts = [np.ones((n, 1))]
@@ -137,8 +136,10 @@ class CloudPreparation:
         if sample.x.ndim != 3:
             raise FacsimError(f"a cloud needs points of shape (N, P, F), not {sample.x.shape}.")
         real = sample.x[_mask(sample)].astype(np.float64)
-        self._mean, spread = (real.mean(axis=0), real.std(axis=0)) if len(real) else (0.0, np.zeros(sample.x.shape[2]))
-        self._spread = np.where(spread > 0, spread, np.inf)
+        if not len(real):
+            raise FacsimError("no event of the cloud has a point: check 'mask'.")
+        self._mean, spread = real.mean(axis=0), real.std(axis=0)
+        self._spread = np.where(spread > 1e-9 * np.abs(real).max(axis=0), spread, np.inf)
         self._standardise = Standardise(self._sums(sample), _cond(sample))
         conditions = 0 if sample.cond is None else sample.cond.shape[1]
         self.network, self.inputs = "cloud", Inputs(sample.x.shape[1:], sample.x.shape[2] + 1 + conditions)

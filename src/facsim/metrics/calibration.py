@@ -72,12 +72,13 @@ def fit_isotonic(scores: NDArray[Any], label: NDArray[Any], weight: NDArray[Any]
     """The increasing function of the score with the smallest weighted squared error to the label.
 
     Args:
-        scores: (N,). label: 0 or 1, (N,). weight: positive, (N,); by default 1.
+        scores: (N,). label: 0 or 1, (N,). weight: not negative, (N,); by default 1.
     """
-    x, place = np.unique(np.asarray(scores, dtype=np.float64), return_inverse=True)
-    w = np.ones(len(place)) if weight is None else np.asarray(weight, dtype=np.float64)
-    total = np.bincount(place, weights=w)
-    mean = np.bincount(place, weights=w * np.asarray(label, dtype=np.float64)) / total
+    w = np.ones(len(scores)) if weight is None else np.asarray(weight, dtype=np.float64)
+    used = w > 0
+    x, place = np.unique(np.asarray(scores, dtype=np.float64)[used], return_inverse=True)
+    total = np.bincount(place, weights=w[used])
+    mean = np.bincount(place, weights=w[used] * np.asarray(label, dtype=np.float64)[used]) / total
     blocks: list[tuple[float, float, int]] = []  # mean, weight, number of scores
     for value, mass in zip(mean, total, strict=True):
         block = (float(value), float(mass), 1)

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -79,17 +81,29 @@ def fit_classifier(
     train: Labelled,
     validation: Labelled,
     settings: ClassifierSettings,
-    rng: torch.Generator,
+    seed: int,
 ) -> Training:
     """Train `network` in place; it ends with its best weights, in evaluation mode.
 
     Args:
         network: on the device of the training. train, validation: on any device. settings: how.
-        rng: CPU generator of the order of events.
+        seed: of the order of events and of dropout.
 
     Raises:
         FacsimError: the loss is not finite.
     """
+    with torch.random.fork_rng(devices=_cuda(network)):
+        torch.manual_seed(seed)
+        return _fit(network, train, validation, settings, torch.Generator().manual_seed(seed))
+
+
+def _fit(
+    network: ClassifierNetwork,
+    train: Labelled,
+    validation: Labelled,
+    settings: ClassifierSettings,
+    rng: torch.Generator,
+) -> Training:
     device = next(network.parameters()).device
     optimiser = torch.optim.AdamW(network.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
     best, kept, epoch = Training(0, 0, math.inf, -1.0), _copy(network), 0
@@ -117,15 +131,15 @@ def fit_classifier(
 
 
 @torch.no_grad()
-def class_outputs(network: ClassifierNetwork, events: Labelled, batch_size: int = 2048) -> Tensor:
-    """Outputs (N, K) of the network in evaluation mode, on the CPU; one output becomes two, the first zero."""
+def class_outputs(network: ClassifierNetwork, events: Labelled, batch_size: int = 2048) -> NDArray[np.float64]:
+    """Outputs (N, K) of the network in evaluation mode; one output becomes two, the first zero."""
     device = next(network.parameters()).device
     network.eval()
     parts = []
     for start in range(0, len(events), batch_size):
         batch = events[slice(start, start + batch_size)].to(device)
         parts.append(_outputs(network, batch).cpu())
-    return torch.cat(parts)
+    return torch.cat(parts).double().numpy()
 
 
 def _outputs(network: ClassifierNetwork, batch: Labelled) -> Tensor:
@@ -138,7 +152,7 @@ def _loss(network: ClassifierNetwork, batch: Labelled) -> Tensor:
 
 
 def _judge(network: ClassifierNetwork, events: Labelled, epoch: int) -> Training:
-    outputs = class_outputs(network, events)
+    outputs = torch.as_tensor(class_outputs(network, events))
     label, weight = events.label.cpu(), events.weight.cpu()
     loss = (F.cross_entropy(outputs, label, reduction="none") * weight).sum() / weight.sum()
     right = ((outputs.argmax(dim=1) == label) * weight).sum() / weight.sum()
@@ -152,6 +166,12 @@ def _batches(n: int, size: int, rng: torch.Generator) -> Iterator[Tensor]:
         index = order[start : start + size]
         if len(index) == size or 2 * len(index) >= size or n < size:
             yield index
+
+
+def _cuda(network: ClassifierNetwork) -> list[torch.device]:
+    """The devices whose generators dropout draws from, beside the CPU's."""
+    device = next(network.parameters()).device
+    return [device] if device.type == "cuda" else []
 
 
 def _copy(network: ClassifierNetwork) -> dict[str, Tensor]:

@@ -41,7 +41,7 @@ class GridClassifier(ClassifierNetwork):
 
     def __init__(self, inputs: Inputs, outputs: int, channels: int = 8, width: int = 96, dropout: float = 0.1) -> None:
         super().__init__(inputs, outputs)
-        layers, angles, rings = inputs.x
+        layers, _, rings = inputs.x
         self.convolutions = nn.ModuleList(
             [
                 CylinderConv(2, channels),
@@ -49,7 +49,7 @@ class GridClassifier(ClassifierNetwork):
                 CylinderConv(2 * channels, 3 * channels, 2),
             ]
         )
-        left = -(-(-(-layers // 2)) // 2)
+        left = (layers + 3) // 4  # layers after two strides of 2
         self.read = nn.Sequential(nn.Flatten(), nn.Linear(6 * channels * left * rings, width), nn.SiLU())
         self.out = head(width + inputs.context, width, outputs, dropout)
 

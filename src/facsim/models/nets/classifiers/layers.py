@@ -36,7 +36,7 @@ class LayersClassifier(ClassifierNetwork):
         self.out = head(2 * token * len(inputs.layers) + inputs.context, width, outputs, dropout)
 
     def forward(self, x: Tensor, context: Tensor, mask: Tensor | None = None) -> Tensor:
-        parts = x.split(list(self.inputs.layers), dim=1)
+        parts = torch.split(x, list(self.inputs.layers), dim=1)
         tokens = [
             F.silu(embed(torch.cat([part, (part > 0).to(x.dtype)], dim=1)))
             for embed, part in zip(self.embed, parts, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import ClassVar
 
 import torch
@@ -55,9 +56,7 @@ class PlainClassifier(ClassifierNetwork):
     def __init__(self, inputs: Inputs, outputs: int, width: int = 2048, depth: int = 3) -> None:
         super().__init__(inputs, outputs)
         sizes = [inputs.x[0] + inputs.context, *[width] * depth]
-        hidden = [
-            part for n, m in zip(sizes[:-1], sizes[1:], strict=True) for part in (nn.Linear(n, m), nn.LeakyReLU())
-        ]
+        hidden = [part for n, m in pairwise(sizes) for part in (nn.Linear(n, m), nn.LeakyReLU())]
         self.layers = nn.Sequential(*hidden, nn.Linear(width, outputs))
 
     def forward(self, x: Tensor, context: Tensor, mask: Tensor | None = None) -> Tensor:
