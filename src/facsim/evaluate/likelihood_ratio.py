@@ -26,7 +26,7 @@ from facsim.metrics.wasserstein import wasserstein_1d
 FloatArray = NDArray[np.float64]
 FORMAT = "facsim-weights-1"
 LIMITS = (5.0, 0.2)
-EDGES = np.linspace(-5.0, 5.0, 51)
+EDGES = np.linspace(-5.0, 5.0, 201)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -20,6 +21,7 @@ from facsim.metrics.folds import group_numbers
 FloatArray = NDArray[np.float64]
 PROTOCOL = "facsim-truth-ratio-1"
 ARRAYS = ("log_ratio", "runs", "weight", "groups")
+WORDS = ("name", "truth", "seed", "n_model", "protocol")
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,9 @@ class TruthRatio:
 
     def save(self, path: Path) -> None:
         """Write a compressed NumPy archive, four bytes an event and seed."""
-        words = {name: np.array(getattr(self, name)) for name in ("name", "truth", "seed", "n_model", "protocol")}
+        words: dict[str, Any] = {name: np.array(getattr(self, name)) for name in WORDS}
         with atomic_path(path) as temporary, temporary.open("wb") as handle:
-            np.savez_compressed(handle, **{name: getattr(self, name) for name in ARRAYS}, **words)
+            np.savez_compressed(handle, **words | {name: getattr(self, name) for name in ARRAYS})
 
     @classmethod
     def load(cls, path: Path) -> TruthRatio:
@@ -70,7 +72,7 @@ class TruthRatio:
         try:
             with np.load(path, allow_pickle=False) as file:
                 found = {name: file[name] for name in file.files}
-                words = {name: found[name].item() for name in ("name", "truth", "seed", "n_model", "protocol")}
+                words = {name: found[name].item() for name in WORDS}
                 ratio = cls(**{name: found[name] for name in ARRAYS}, **words)
         except (OSError, ValueError, KeyError, BadZipFile) as error:
             raise FacsimError(f"'{path}' holds no ratios of a model ({type(error).__name__}).") from None
