@@ -32,7 +32,9 @@ def weights_figure(data: Json, look: Look, label: str = "candidate", reference: 
     _distribution(figure.add_axes((0.085, bottom, 0.53, tall)), data, look, label, reference)
     _reliability(figure.add_axes((0.715, bottom, 0.265, tall)), data["reliability"], look)
     if regions:
-        _regions(figure.add_axes((0.32, 0.45 / height, 0.66, 0.25 * len(regions) / height)), regions, look)
+        _regions(
+            figure.add_axes((0.32, 0.45 / height, 0.66, 0.25 * len(regions) / height)), regions, look, label, reference
+        )
     return figure
 
 
@@ -102,8 +104,8 @@ def _reliability(axes: Axes, data: Json, look: Look) -> None:
     axes.text(0.06, 0.95, f"p = {data['p']:.2g}", transform=axes.transAxes, va="top", color=MUTED)
 
 
-def _regions(axes: Axes, regions: list[Json], look: Look) -> None:
-    """Bars of significance, the shares of both samples written behind."""
+def _regions(axes: Axes, regions: list[Json], look: Look, label: str, reference: str) -> None:
+    """Bars of significance, coloured from 3 on, the shares of both samples written beside them."""
     places = np.arange(len(regions))[::-1]
     z = np.array([row["z"] for row in regions])
     axes.barh(places, z, height=0.62, color=[look.colour if each >= CLEAR else NULL for each in z])
@@ -111,12 +113,13 @@ def _regions(axes: Axes, regions: list[Json], look: Look) -> None:
     for place, row in zip(places, regions, strict=True):
         shares = f"{_percent(row['share_reference'])} → {_percent(row['share_candidate'])}"
         axes.text(max(row["z"], 0) + 0.012 * right, place, shares, va="center", fontsize=8, color=MUTED)
-    names = [f"{row['observable']}  {row['low']:.3g} … {row['high']:.3g}".replace("-", "−") for row in regions]
+    names = [
+        f"{row['observable']}  {row['low']:.3g} … {row['high']:.3g}".replace("-", "\N{MINUS SIGN}") for row in regions
+    ]
     axes.set_yticks(places, names)
     axes.tick_params(axis="y", length=0)
     axes.axvline(0, color=INK, lw=0.8)
-    axes.axvline(CLEAR, color=NULL, lw=0.8, ls=(0, (4, 2)))
     axes.set_xlim(min(0.0, 1.1 * float(z.min())), right)
     axes.set_ylim(-0.6, len(regions) - 0.4)
-    axes.set_xlabel("z: significance of the region's part of the difference (share in truth → candidate)")
+    axes.set_xlabel(f"z: significance of the region's part of the difference (beside: share of {reference} → {label})")
     axes.grid(axis="x", color=GRID, lw=0.5)
