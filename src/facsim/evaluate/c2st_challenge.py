@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from facsim.core.errors import FacsimError
 from facsim.core.geometry import CylinderGeometry
@@ -30,7 +31,8 @@ from facsim.train.loop import choose_device
 FloatArray = NDArray[np.float64]
 PROTOCOL = "calochallenge-2022"
 FEWEST_EVENTS = 50
-LEAST_LOG = -100.0  # where torch's binary cross-entropy cuts logarithms
+LEAST = 1e-6
+"""Calibrated probabilities are kept this far from 0 and 1."""
 
 
 @dataclass(frozen=True)
@@ -139,13 +141,11 @@ def _once(x: NDArray[Any], label: NDArray[np.int64], used: ChallengeSettings, se
     network.to(choose_device(device), kind)
     train, test, val = (events[torch.as_tensor(part)] for part in parts)
     fit_classifier(network, train, test, settings, seed)
-    of_test, of_val = (class_outputs(network, part)[:, 1] for part in (test, val))
-    p = fit_isotonic(of_test, label[parts[1]]).probability(of_val)
+    of_test, of_val = (expit(class_outputs(network, part)[:, 1]) for part in (test, val))
+    p = np.clip(fit_isotonic(of_test, label[parts[1]]).probability(of_val), LEAST, 1 - LEAST)
     truth = label[parts[2]] == 1
     auc, error = stratified_auc(p[~truth], p[truth])
-    with np.errstate(divide="ignore"):
-        right = np.maximum(np.log(np.where(truth, p, 1 - p)), LEAST_LOG)
-    jsd = (math.log(2) + right.mean()) / math.log(2)
+    jsd = (math.log(2) + np.log(np.where(truth, p, 1 - p)).mean()) / math.log(2)
     return [auc, stratified_auc(of_val[~truth], of_val[truth])[0], float(jsd), error]
 
 

@@ -115,7 +115,11 @@ def _joined(
     for name in reference:
         if (np.shape(reference[name]), np.shape(candidate[name])) != ((n,), (m,)):
             raise FacsimError(f"the observable '{name}' needs {n} values of the reference and {m} of the candidate.")
-    return {name: np.concatenate([reference[name], candidate[name]]) for name in reference}
+    joined = {name: np.concatenate([reference[name], candidate[name]]) for name in reference}
+    for name, values in joined.items():
+        if not np.isfinite(values).all():
+            raise FacsimError(f"the observable '{name}' needs finite values; leave out or mark events without it.")
+    return joined
 
 
 def _mean(values: FloatArray, weight: FloatArray, groups: NDArray[np.int64]) -> list[float]:

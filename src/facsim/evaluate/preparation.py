@@ -68,17 +68,23 @@ def _cond(sample: Sample) -> FloatArray | None:
     return None if sample.cond is None else np.asarray(sample.cond, dtype=np.float64)
 
 
+def _table(sample: Sample) -> FloatArray:
+    if sample.x.ndim != 2:
+        raise FacsimError(f"a network for tables needs features (N, D), not {sample.x.shape}.")
+    return np.asarray(sample.x, dtype=np.float64)
+
+
 class TablePreparation:
     """A table, standardised."""
 
     def __init__(self, sample: Sample) -> None:
-        x = np.asarray(sample.x, dtype=np.float64)
+        x = _table(sample)
         self._standardise = Standardise(x, _cond(sample))
         conditions = 0 if sample.cond is None else sample.cond.shape[1]
         self.network, self.inputs = "table", Inputs((x.shape[1] + conditions,))
 
     def __call__(self, sample: Sample) -> tuple[NDArray[Any], NDArray[Any]]:
-        x = self._standardise(np.asarray(sample.x, dtype=np.float64), _cond(sample))
+        x = self._standardise(_table(sample), _cond(sample))
         return x, np.zeros((len(x), 0), dtype=np.float32)
 
 
@@ -162,13 +168,15 @@ def _mask(sample: Sample) -> NDArray[np.bool_]:
 
 
 class RawPreparation:
-    """A table as it is: what the CaloChallenge's network reads."""
+    """A table as it is, conditions first: what the CaloChallenge's network reads."""
 
     def __init__(self, sample: Sample) -> None:
-        self.network, self.inputs = "plain", Inputs((sample.x.shape[1],))
+        x, _ = self(sample)
+        self.network, self.inputs = "plain", Inputs((x.shape[1],))
 
     def __call__(self, sample: Sample) -> tuple[NDArray[Any], NDArray[Any]]:
-        return np.asarray(sample.x, dtype=np.float64), np.zeros((len(sample), 0))
+        x = _table(sample) if sample.cond is None else np.hstack([sample.cond, _table(sample)])
+        return x.astype(np.float32), np.zeros((len(x), 0), dtype=np.float32)
 
 
 PREPARATIONS: dict[str, type[Preparation]] = {

@@ -33,7 +33,7 @@ def ranked_regions(
 
     Args:
         log_ratio: log p_candidate / p_reference, (N,). is_candidate: (N,). weight: (N,). groups: (N,).
-        observables: name to values (N,), in the order of the events. bins: quantiles of the pooled sample.
+        observables: name to finite values (N,), in the order of the events. bins: quantiles of the pooled sample.
         noise: factor on the errors for the overlap of training sets.
 
     Returns:
@@ -42,15 +42,15 @@ def ranked_regions(
         part `gap` of J with `error`, `z`, and `p`: of so large a z in any of the bins of all observables.
 
     Raises:
-        FacsimError: observables of another length or not finite.
+        FacsimError: observables of another length.
     """
     mass = np.where(is_candidate, weight / weight[is_candidate].sum(), weight / weight[~is_candidate].sum())
     signed = np.where(is_candidate, mass, -mass)
     found = []
     for name, raw in observables.items():
         values = np.asarray(raw, dtype=np.float64)
-        if values.shape != log_ratio.shape or not np.isfinite(values).all():
-            raise FacsimError(f"the observable '{name}' needs {len(log_ratio)} finite values, one an event.")
+        if values.shape != log_ratio.shape:
+            raise FacsimError(f"the observable '{name}' needs {len(log_ratio)} values, one an event.")
         edges = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)))
         place = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, max(len(edges) - 2, 0))
         for k in range(max(len(edges) - 1, 1)):

@@ -70,11 +70,11 @@ class TruthRatio:
             FacsimError: the file is missing, damaged or of another protocol.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
                 found = {name: file[name] for name in file.files}
                 words = {name: found[name].item() for name in WORDS}
                 ratio = cls(**{name: found[name] for name in ARRAYS}, **words)
-        except (OSError, ValueError, KeyError, BadZipFile) as error:
+        except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile) as error:
             raise FacsimError(f"'{path}' holds no ratios of a model ({type(error).__name__}).") from None
         if ratio.protocol != PROTOCOL:
             raise FacsimError(f"'{path}' is of protocol '{ratio.protocol}', not '{PROTOCOL}': compute it anew.")

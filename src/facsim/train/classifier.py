@@ -160,12 +160,10 @@ def _judge(network: ClassifierNetwork, events: Labelled, epoch: int) -> Training
 
 
 def _batches(n: int, size: int, rng: torch.Generator) -> Iterator[Tensor]:
-    """Random batches of an epoch; a short rest joins none unless it is all there is."""
+    """Random batches of an epoch; the last may be short."""
     order = torch.randperm(n, generator=rng)
     for start in range(0, n, size):
-        index = order[start : start + size]
-        if len(index) == size or 2 * len(index) >= size or n < size:
-            yield index
+        yield order[start : start + size]
 
 
 def _cuda(network: ClassifierNetwork) -> list[torch.device]:

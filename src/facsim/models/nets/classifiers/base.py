@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -29,9 +29,6 @@ class ClassifierNetwork(nn.Module):
     Args:
         inputs: shape of one event. outputs: classes, or 1 for the log-odds of two. options: of the network.
     """
-
-    dimensions: ClassVar[tuple[int, ...]]
-    """Numbers of dimensions that `inputs.x` may have."""
 
     def __init__(self, inputs: Inputs, outputs: int, **options: Any) -> None:
         super().__init__()

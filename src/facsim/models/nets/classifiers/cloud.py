@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -20,8 +18,6 @@ class CloudClassifier(ClassifierNetwork):
         inputs: x (P, F) and context (K,). outputs: classes. width: of a point. blocks: messages. heads: attention
             weights learnt for reading. dropout: before the output.
     """
-
-    dimensions: ClassVar[tuple[int, ...]] = (2,)
 
     def __init__(
         self, inputs: Inputs, outputs: int, width: int = 64, blocks: int = 2, heads: int = 4, dropout: float = 0.1

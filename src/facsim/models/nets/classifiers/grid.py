@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -40,8 +38,6 @@ class GridClassifier(ClassifierNetwork):
         inputs: x (L, A, R) and context (K,). outputs: classes. channels: of the first convolution, then three halves
             and twice as many. width: of the last layers. dropout: before the output.
     """
-
-    dimensions: ClassVar[tuple[int, ...]] = (3,)
 
     def __init__(self, inputs: Inputs, outputs: int, channels: int = 24, width: int = 96, dropout: float = 0.1) -> None:
         super().__init__(inputs, outputs)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,8 +20,6 @@ class LayersClassifier(ClassifierNetwork):
     Raises:
         FacsimError: the layers do not add up.
     """
-
-    dimensions: ClassVar[tuple[int, ...]] = (1,)
 
     def __init__(self, inputs: Inputs, outputs: int, token: int = 24, width: int = 96, dropout: float = 0.1) -> None:
         super().__init__(inputs, outputs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +16,6 @@ class TableClassifier(ClassifierNetwork):
     Args:
         inputs: x (D,) and context (K,). outputs: classes. width: of the blocks. depth: how many. dropout: in them.
     """
-
-    dimensions: ClassVar[tuple[int, ...]] = (1,)
 
     def __init__(self, inputs: Inputs, outputs: int, width: int = 96, depth: int = 2, dropout: float = 0.1) -> None:
         super().__init__(inputs, outputs)
@@ -50,8 +47,6 @@ class PlainClassifier(ClassifierNetwork):
     Args:
         inputs: x (D,) and context (K,). outputs: classes. width: of the hidden layers. depth: how many.
     """
-
-    dimensions: ClassVar[tuple[int, ...]] = (1,)
 
     def __init__(self, inputs: Inputs, outputs: int, width: int = 2048, depth: int = 3) -> None:
         super().__init__(inputs, outputs)
