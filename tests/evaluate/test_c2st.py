@@ -125,6 +125,19 @@ def test_the_same_seed_gives_the_same_number_and_another_does_not():
     assert run(a, b, seed=2).auc != run(a, b).auc
 
 
+def test_a_region_is_judged_by_the_same_scores():
+    rng = np.random.default_rng(8)
+    a, b = rng.normal(size=(2, 600, 2))
+    b[:, 0] += np.where(b[:, 1] > 0, 1.5, 0.0)
+    found = run(a, b)
+    high = np.concatenate([a, b])[:, 1] > 0
+    bad, good = found.region(high), found.region(~high)
+    assert bad[0] == pytest.approx(norm.cdf(1.5 / np.sqrt(2)), abs=3 * bad[1])
+    assert good[0] == pytest.approx(0.5, abs=3 * good[1])
+    assert bad[1] > found.error
+    assert np.isnan(found.region(found.label == 0)).all()
+
+
 def test_seeds_average_and_show_their_spread():
     found = run(*gaussians(0.5, n=150), replace(QUICK, seeds=3))
     assert len(found.seed_aucs) == 3

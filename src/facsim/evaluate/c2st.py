@@ -55,6 +55,12 @@ class NetworkTest:
     n_train: int
     epochs: NDArray[np.int64]
 
+    def region(self, inside: NDArray[np.bool_], seed: int = 0) -> tuple[float, float]:
+        """AUC and error of the same scores among the chosen events, (N,) booleans; NaN without both classes."""
+        auc, weight = WeightedAuc(self.log_ratio[inside], self.label[inside], self.fold[inside]), self.weight[inside]
+        groups = np.unique(self.groups[inside], return_inverse=True)[1]
+        return auc(weight), _error(auc, weight, groups, int(self.fold.max()) + 1, seed)
+
     @property
     def seed_spread(self) -> float:
         """Standard deviation of the AUC between seeds; NaN for one seed."""
@@ -132,9 +138,7 @@ def judged(fit: CrossFit, seed: int) -> NetworkTest:
     """AUC of the log-ratios of a fit of two classes."""
     mean, runs = fit.log_p[:, 1] - fit.log_p[:, 0], fit.runs[:, :, 1] - fit.runs[:, :, 0]
     auc = WeightedAuc(mean, fit.label, fit.fold)
-    folds = int(fit.fold.max()) + 1
-    overlap = math.sqrt(1 + folds / (folds - 1))
-    error = overlap * bootstrap_error(auc, fit.weight, fit.groups, generator(seed, PROTOCOL, "bootstrap"))
+    error = _error(auc, fit.weight, fit.groups, int(fit.fold.max()) + 1, seed)
     right = np.where(fit.label == 1, mean > 0, mean <= 0)
     return NetworkTest(
         auc(fit.weight),
@@ -149,6 +153,12 @@ def judged(fit: CrossFit, seed: int) -> NetworkTest:
         fit.n_train,
         fit.epochs,
     )
+
+
+def _error(auc: WeightedAuc, weight: FloatArray, groups: NDArray[np.int64], folds: int, seed: int) -> float:
+    """Bootstrap error over groups, with the factor for training sets that overlap (Nadeau and Bengio 2003)."""
+    rng = generator(seed, PROTOCOL, "bootstrap")
+    return math.sqrt(1 + folds / (folds - 1)) * bootstrap_error(auc, weight, groups, rng)
 
 
 def _step(progress: Progress, number: int, total: int) -> Progress:
@@ -168,5 +178,5 @@ def _score(found: dict[str, NetworkTest], protocol: str, plan: Plan, sizes: tupl
         status = "ok" if seen or clear else "underpowered"
     of_null = (math.nan, math.nan) if null is None else base
     return Score(
-        "auc", protocol, test.auc, test.error, *of_null, *sizes, seed, status=status, better="null", note=note + "."
+        "auc", protocol, test.auc, test.error, *of_null, *sizes, seed, status=status, better="lower", note=note + "."
     )

@@ -124,7 +124,7 @@ def challenge_test(
     note = f"{used.repeats} trainings, DNN {used.depth} x {used.width}; JSD {jsd.mean():.4f}."
     sizes: dict[str, Any] = {"n_reference": len(truth), "n_generated": len(other), "seed": seed}
     return ChallengeTest(
-        Score("auc", name, float(auc.mean()), spread, better="null", note=note, **sizes), auc, raw, jsd
+        Score("auc", name, float(auc.mean()), spread, better="lower", note=note, **sizes), auc, raw, jsd
     )
 
 

@@ -104,14 +104,17 @@ class GridPreparation:
         conditions = 0 if sample.cond is None else sample.cond.shape[1]
         self.inputs = Inputs(shape, 2 * len(layers) + 2 + conditions, layers if len(shape) == 1 else ())
 
-    def _cells(self, sample: Sample) -> FloatArray:
-        return np.asarray(sample.x, dtype=np.float64).reshape(len(sample), -1)
+    def _cells(self, sample: Sample) -> NDArray[np.float32]:
+        return np.asarray(sample.x, dtype=np.float32).reshape(len(sample), -1)
 
-    def _sums(self, cells: FloatArray) -> FloatArray:
+    def _sums(self, cells: NDArray[np.float32]) -> FloatArray:
         """Logarithms of layer energies and of the total, numbers of lit cells a layer and in all."""
         starts = np.concatenate([[0], np.cumsum(self._layers)[:-1]]).astype(int)
-        energy, lit = np.add.reduceat(cells, starts, axis=1), np.add.reduceat(cells > 0, starts, axis=1, dtype=float)
-        log = [np.log(np.maximum(e, 0) + self._unit) for e in (energy, cells.sum(axis=1, keepdims=True))]
+        energy, lit = (
+            np.add.reduceat(cells, starts, axis=1, dtype=float),
+            np.add.reduceat(cells > 0, starts, axis=1, dtype=float),
+        )
+        log = [np.log(np.maximum(e, 0) + self._unit) for e in (energy, energy.sum(axis=1, keepdims=True))]
         return np.hstack([log[0], lit, log[1], lit.sum(axis=1, keepdims=True)])
 
     def __call__(self, sample: Sample) -> tuple[NDArray[Any], NDArray[Any]]:

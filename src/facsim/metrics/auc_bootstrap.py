@@ -52,6 +52,8 @@ def bootstrap_error(
         groups: integers from 0, (N,), different for the two classes; events of one group are drawn together.
         rng: generator. replicas: how many samples are drawn.
     """
+    if not np.isfinite(auc(weight)):
+        return float("nan")
     n = int(groups.max()) + 1
     values = [auc(weight * rng.multinomial(n, np.full(n, 1.0 / n))[groups]) for _ in range(replicas)]
     return float(np.nanstd(values, ddof=1))
