@@ -99,8 +99,8 @@ def challenge_test(
 ) -> ChallengeTest:
     """The challenge's AUC of features (N, D) and (M, D), taken as they are.
 
-    Features: `low_level`, `low_level_normed`, or `facsim.physics.calo.high_level_features`. With the full settings a
-    training of 60 000 showers a class takes minutes on a GPU and hours on a CPU.
+    Features: `low_level`, `low_level_normed`, or `facsim.physics.calo.high_level_features`. The full settings are
+    meant for a GPU.
 
     Raises:
         FacsimError: no tables of one width, values that are not finite, fewer than 50 events a sample.

@@ -9,9 +9,11 @@ from torch import Tensor, nn
 
 from facsim.models.nets.classifiers.base import ClassifierNetwork, Inputs
 
+LARGEST = 4.0
+
 
 class TableClassifier(ClassifierNetwork):
-    """A linear map plus residual blocks: differences of means are learnt at once, the rest by the blocks.
+    """A linear map of values and squares, which learns means and widths at once, plus residual blocks for the rest.
 
     Args:
         inputs: x (D,) and context (K,). outputs: classes. width: of the blocks. depth: how many. dropout: in them.
@@ -20,7 +22,7 @@ class TableClassifier(ClassifierNetwork):
     def __init__(self, inputs: Inputs, outputs: int, width: int = 96, depth: int = 2, dropout: float = 0.1) -> None:
         super().__init__(inputs, outputs)
         n = inputs.x[0] + inputs.context
-        self.linear = nn.Linear(n, outputs)
+        self.linear = nn.Linear(2 * n, outputs)
         self.embed = nn.Linear(n, width)
         self.blocks = nn.ModuleList(
             nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU(), nn.Dropout(dropout))
@@ -37,7 +39,8 @@ class TableClassifier(ClassifierNetwork):
         h = torch.nn.functional.silu(self.embed(x))
         for block in self.blocks:
             h = h + block(h)
-        out: Tensor = self.linear(x) + self.out(h)
+        squares = (x.clamp(-LARGEST, LARGEST) ** 2 - 1) / 2**0.5  # of unit variance where x is Gaussian
+        out: Tensor = self.linear(torch.cat([x, squares], dim=-1)) + self.out(h)
         return out
 
 
