@@ -1,7 +1,7 @@
 """Which of several models truth looks most like: the multiclass log-posterior, two ways.
 
 With every model equally likely beforehand, P(k|x) = p_k(x) / sum_j p_j(x); a model's score is the mean of log P(k|x)
-over truth events, and chance is -ln N (Krause and Shih, arXiv 2106.05285 and 2110.11377; arXiv 2410.21611).
+over truth events, and chance is -ln N for N models (arXiv 2410.21611).
 
 * `facsim.evaluate.multiclass`: one classifier of N classes learns P from the N samples, truth excluded. A new model
   needs all old samples and a new training.
