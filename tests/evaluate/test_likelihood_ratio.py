@@ -139,3 +139,9 @@ def test_discrete_and_constant_observables_have_regions():
 def test_broken_observables_are_told_in_a_sentence(reference, candidate, sentence):
     with pytest.raises(FacsimError, match=sentence):
         weight_diagnostics(known(n=200)[0], reference, candidate)
+
+
+def test_samples_far_apart_stay_finite():
+    test, x = known(n=300)
+    data = weight_diagnostics(replace(test, log_ratio=1e4 * test.log_ratio), *columns(x)).to_dict()
+    json.dumps(data, allow_nan=False)

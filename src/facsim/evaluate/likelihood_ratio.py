@@ -26,6 +26,7 @@ from facsim.metrics.wasserstein import wasserstein_1d
 FloatArray = NDArray[np.float64]
 FORMAT = "facsim-weights-1"
 LIMITS = (5.0, 0.2)
+FARTHEST = 100.0
 EDGES = np.linspace(-5.0, 5.0, 201)
 
 
@@ -84,7 +85,7 @@ def weight_diagnostics(
     """
     is_candidate, weight = test.label == 1, test.weight
     observables = _joined(reference or {}, candidate or {}, int((~is_candidate).sum()), int(is_candidate.sum()))
-    w = np.exp(-test.log_ratio)
+    w = np.exp(np.clip(-test.log_ratio, -FARTHEST, FARTHEST))
     moved = np.where(is_candidate, weight * w, weight)
     folds = int(test.fold.max()) + 1
     overlap = math.sqrt(1 + folds / (folds - 1))

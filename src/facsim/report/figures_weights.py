@@ -60,7 +60,7 @@ def _distribution(axes: Axes, data: Json, look: Look, label: str, reference: str
     mean, error = data["mean_weight"]
     lines = (
         f"AUC {data['auc']:.3f} ± {data['error']:.3f}",
-        f"mean weight {mean:.2f} ± {error:.2f}",
+        f"mean weight {mean:.3f} ± {error:.3f}",
         f"above 5: {_percent(tails[0])},  below 0.2: {_percent(tails[1])}",
         f"effective size {_percent(data['effective_size'])}",
     )
