@@ -24,6 +24,7 @@ from facsim.core.errors import FacsimError
 from facsim.core.rng import generator
 from facsim.metrics.auc import stratified_auc
 from facsim.metrics.boosting import BoostSettings, out_of_fold_scores
+from facsim.metrics.folds import group_folds, group_numbers
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -111,9 +112,9 @@ def classifier_test(
     if protocol != PROTOCOL:
         raise FacsimError(f"unknown protocol '{protocol}' of the classifier test: use '{PROTOCOL}'.")
     x = _checked(a, b, conditions)
-    ids = (_group_numbers(groups_a, len(a), "reference"), _group_numbers(groups_b, len(b), "generated"))
+    ids = (group_numbers(groups_a, len(a), "reference", FOLDS), group_numbers(groups_b, len(b), "generated", FOLDS))
     rng = generator(seed, PROTOCOL)
-    folds_a, folds_b = (_folds(groups, rng) for groups in ids)
+    folds_a, folds_b = (group_folds(groups, rng, FOLDS) for groups in ids)
     fold = np.concatenate([folds_a, folds_b])
     label = np.repeat([0, 1], [len(a), len(b)])
     weight = np.where(label == 1, 0.5 * len(x) / len(b), 0.5 * len(x) / len(a))
@@ -146,37 +147,6 @@ def _checked(a: NDArray[Any], b: NDArray[Any], conditions: int) -> FloatArray:
     if not np.isfinite(pooled).all():
         raise FacsimError("a classifier test needs finite features; remove events with NaN or infinite values.")
     return pooled
-
-
-def _group_numbers(groups: NDArray[Any] | None, n: int, name: str) -> IntArray:
-    if groups is None:
-        return np.arange(n, dtype=np.int64)
-    numbers = np.unique(np.asarray(groups), return_inverse=True)[1].astype(np.int64)
-    if numbers.shape != (n,):
-        raise FacsimError(f"the {name} sample has {n} events but groups of shape {np.shape(groups)}.")
-    if numbers.max() + 1 < FOLDS:
-        raise FacsimError(
-            f"the {name} sample has only {numbers.max() + 1} groups of events; {FOLDS} folds need as many."
-        )
-    return numbers
-
-
-def _folds(groups: IntArray, rng: np.random.Generator) -> IntArray:
-    """Fold of each event: groups in random order, large ones first, each to the fold with the fewest events."""
-    sizes = np.bincount(groups)
-    order = rng.permutation(len(sizes))
-    order = order[np.argsort(-sizes[order], kind="stable")]
-    if sizes.max() == 1:
-        fold_of_group = np.empty(len(sizes), dtype=np.int64)
-        fold_of_group[order] = np.arange(len(sizes)) % FOLDS
-        return np.asarray(fold_of_group[groups])
-    filled = np.zeros(FOLDS, dtype=np.int64)
-    fold_of_group = np.zeros(len(sizes), dtype=np.int64)
-    for group in order:
-        fold = int(filled.argmin())
-        fold_of_group[group] = fold
-        filled[fold] += sizes[group]
-    return np.asarray(fold_of_group[groups])
 
 
 def without_conditions(x: FloatArray, conditions: int) -> FloatArray:

@@ -1,0 +1,23 @@
+"""Networks that tell classes of events apart. They know no method and no test: inputs to outputs, (N, classes).
+
+`NETWORKS` lists them. A network is built as `network(inputs, outputs)`, further arguments being options with defaults,
+and is called as `network(x, context, mask)`. To add one: a file in this folder and a line here.
+"""
+
+from __future__ import annotations
+
+from facsim.models.nets.classifiers.base import ClassifierNetwork, Inputs
+from facsim.models.nets.classifiers.cloud import CloudClassifier
+from facsim.models.nets.classifiers.grid import GridClassifier
+from facsim.models.nets.classifiers.layers import LayersClassifier
+from facsim.models.nets.classifiers.table import PlainClassifier, TableClassifier
+
+NETWORKS: dict[str, type[ClassifierNetwork]] = {
+    "table": TableClassifier,
+    "grid": GridClassifier,
+    "layers": LayersClassifier,
+    "cloud": CloudClassifier,
+    "plain": PlainClassifier,
+}
+
+__all__ = ["NETWORKS", "ClassifierNetwork", "Inputs"]
