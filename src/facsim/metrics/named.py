@@ -220,7 +220,8 @@ def c2st(
     reference_groups: Sample | None = None,
     candidate_groups: Sample | None = None,
 ) -> Score:
-    """AUC of the pinned classifier two-sample test; see `metrics.classifier`. Computed on the host.
+    """AUC of the pinned classifier two-sample test; see `metrics.classifier`. Computed on the host. Networks for tables,
+    grids and clouds are in `facsim.evaluate.c2st`.
 
     Well below 0.5 the status is `suspicious`: the samples share events, and folds give their twins away.
     """
