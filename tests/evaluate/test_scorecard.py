@@ -168,3 +168,40 @@ def test_bad_samples_are_named(judge, toy_showers):
 def test_an_unknown_score_is_named(truth_card):
     with pytest.raises(FacsimError, match="no score 'beauty'"):
         truth_card[0].score("beauty")
+
+
+def test_equivalent_size_says_how_many_truth_showers_a_sample_is_worth(truth_card, wrong_card):
+    good, bad = (card.score("equivalent_size/e_layer") for card, _ in (truth_card, wrong_card))
+    assert good.better == "higher"
+    assert good.value > 75
+    assert good.value > bad.value or bad.status == "capped"
+
+
+def test_kernel_distance_has_a_p_value(truth_card, wrong_card):
+    assert truth_card[0].score("kpd", protocol="strict").p_value > 0.01
+    assert wrong_card[0].score("kpd", protocol="strict").p_value < 0.01
+
+
+def test_showers_far_outside_are_counted_and_named(judge, toy_showers):
+    events = toy_showers(300, 12, 5000).read(0, 300)
+    x = events.x.copy()
+    x[17] *= 0.001
+    card, _ = judge.judge("one bad", MemorySource(make_events(events.schema, x, events.cond, first_id=5000)))
+    assert card.validity["farthest_outside"][0] == 17
+    assert card.validity["features_outside"] <= card.validity["reference"]["features_outside"] + 8
+
+
+def test_weights_say_where_a_generator_fails(judge, toy_showers):
+    """Showers of high incident energy lose a tenth of their energy: that is where the difference is."""
+    events = toy_showers(300, 13, 5000).read(0, 300)
+    high = events.cond[:, 0] > 15_000
+    x = np.where(high[:, None, None], 0.85 * events.x, events.x)
+    card, _ = judge.judge("low response", MemorySource(make_events(events.schema, x, events.cond, first_id=5000)))
+    weights = card.weights
+    assert weights["mean_weight"][0] == pytest.approx(1.0, abs=5 * weights["mean_weight"][1] + 0.2)
+    gap = {name: 0.0 for name in ("low", "high")}
+    for row in weights["regions"]:
+        if row["observable"] == "e_inc":
+            gap["high" if row["low"] > 14_000 else "low"] += row["gap"]
+    assert gap["high"] > 3 * abs(gap["low"])
+    json.dumps(weights, allow_nan=False)

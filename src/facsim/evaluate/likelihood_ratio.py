@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,6 @@ from scipy.special import expit
 from scipy.stats import chi2
 
 from facsim.core.errors import FacsimError
-from facsim.evaluate.c2st import NetworkTest
 from facsim.evaluate.regions import ranked_regions
 from facsim.metrics.auc_bootstrap import WeightedAuc
 from facsim.metrics.wasserstein import wasserstein_1d
@@ -28,6 +27,27 @@ FORMAT = "facsim-weights-1"
 LIMITS = (5.0, 0.2)
 FARTHEST = 100.0
 EDGES = np.linspace(-5.0, 5.0, 201)
+
+
+class Comparison(Protocol):
+    """What a classifier test leaves: `auc` and `error`, and for each event, the reference's first, the calibrated
+    `log_ratio` log p_candidate / p_reference out of fold, `label` (1: candidate), `fold`, `groups` and `weight`, (N,).
+    """
+
+    @property
+    def auc(self) -> float: ...
+    @property
+    def error(self) -> float: ...
+    @property
+    def log_ratio(self) -> FloatArray: ...
+    @property
+    def label(self) -> NDArray[np.int64]: ...
+    @property
+    def fold(self) -> NDArray[np.int64]: ...
+    @property
+    def groups(self) -> NDArray[np.int64]: ...
+    @property
+    def weight(self) -> FloatArray: ...
 
 
 @dataclass(frozen=True)
@@ -66,16 +86,16 @@ class WeightDiagnostics:
 
 
 def weight_diagnostics(
-    test: NetworkTest,
+    test: Comparison,
     reference: Mapping[str, NDArray[Any]] | None = None,
     candidate: Mapping[str, NDArray[Any]] | None = None,
     *,
     bins: int = 8,
 ) -> WeightDiagnostics:
-    """Diagnose the out-of-fold log-likelihood ratios of a network test.
+    """Diagnose the out-of-fold log-likelihood ratios of a classifier test.
 
     Args:
-        test: of the reference against the candidate.
+        test: of the reference against the candidate, e.g. `evaluate.c2st.NetworkTest`.
         reference, candidate: the same named observables of both samples, values (N,) and (M,) in the order of the
             events of the test; they need not be features of the classifier.
         bins: quantile bins of each observable, and of the reliability curve.

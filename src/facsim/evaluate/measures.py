@@ -44,10 +44,12 @@ class Measured:
 
 @dataclass(frozen=True)
 class Measures:
-    """Numbers of one comparison by name, protocol and region; `curves` by score name: value of each layer or ring."""
+    """Numbers of one comparison by name, protocol and region; `curves` by score name: value of each layer or ring;
+    `tests`: the classifier tests behind the AUCs."""
 
     numbers: dict[Key, Measured] = field(default_factory=dict)
     curves: dict[str, tuple[list[int], list[float]]] = field(default_factory=dict)
+    tests: dict[str, C2STResult] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ def measure(a: ShowerSample, b: ShowerSample, regions: Regions, seed: int, commu
     `community`: whether the batched protocols of FPD and KPD are computed where there are enough showers.
     """
     found = Measures()
-    for name, result in classifiers(a, b, seed).items():
+    found.tests.update(classifiers(a, b, seed))
+    for name, result in found.tests.items():
         found.numbers.update(auc_numbers(name, result, a, b, regions))
     _observables(found, a, b, "all")
     _pooled(found, a, b, seed)

@@ -23,6 +23,7 @@ from facsim.evaluate.histograms import sample_histograms
 from facsim.evaluate.measures import AUCS, Key, Measured, Measures, Regions, auc_numbers, classifiers, measure
 from facsim.evaluate.memorisation import Distances, distances, memorisation
 from facsim.evaluate.sample import ShowerSample, take_sample
+from facsim.evaluate.shower_weights import shower_weights
 from facsim.evaluate.validity import validity
 from facsim.metrics.outliers import outliers
 from facsim.metrics.score import Score
@@ -67,6 +68,7 @@ class Scorecard:
     controls: dict[str, Any] = field(default_factory=dict)
     validity: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    weights: dict[str, Any] = field(default_factory=dict)
     leaderboard: dict[str, Any] = field(default_factory=dict)
 
     def score(self, name: str, region: str = "all", protocol: str | None = None) -> Score:
@@ -95,6 +97,7 @@ class Scorecard:
             "controls": self.controls,
             "validity": self.validity,
             "notes": self.notes,
+            "weights": self.weights,
             **({"leaderboard": self.leaderboard} if self.leaderboard else {}),
         }
 
@@ -217,8 +220,9 @@ class Judge:
             scores,
             self._curves(measures),
             {f"{key[0]}/{key[2]}": self._control_row(key) for key in self.control},
-            {**validity(generated, self.null_source), **self._outliers(sample)},
+            self._validity(generated, sample),
             self._notes(sample, resamples_truth),
+            weights=shower_weights(measures.tests["auc_high"], self.reference, sample),
         )
         return card, sample_histograms(name, self.reference, self.null, sample, self.regions)
 
@@ -249,10 +253,17 @@ class Judge:
             number.p_value,
         )
 
-    def _outliers(self, sample: ShowerSample) -> dict[str, Any]:
-        """How many showers lie far outside of the reference's high-level features, and the farthest of them."""
-        found = outliers(self.reference.features, sample.features)
-        return {"features_outside": len(found.events), "farthest_outside": found.events[:MOST_NAMED].tolist()}
+    @cached_property
+    def _truth_outside(self) -> int:
+        """Showers of sample B far outside of the reference's high-level features."""
+        return len(outliers(self.reference.features, self.null.features).events)
+
+    def _validity(self, generated: EventSource, sample: ShowerSample) -> dict[str, Any]:
+        """Counts of impossible showers, and of those far outside of truth's high-level features, the farthest named."""
+        counts, far = validity(generated, self.null_source), outliers(self.reference.features, sample.features)
+        counts["reference"]["features_outside"] = self._truth_outside
+        farthest = far.events[:MOST_NAMED].tolist()
+        return {**counts, "features_outside": len(far.events), "farthest_outside": farthest}
 
     def _control_row(self, key: Key) -> dict[str, Any]:
         number = self.control[key]

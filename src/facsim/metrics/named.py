@@ -220,10 +220,10 @@ def c2st(
     reference_groups: Sample | None = None,
     candidate_groups: Sample | None = None,
 ) -> Score:
-    """AUC of the pinned classifier two-sample test; see `metrics.classifier`. Computed on the host. Networks for tables,
-    grids and clouds are in `facsim.evaluate.c2st`.
+    """AUC of the pinned classifier two-sample test; see `metrics.classifier`. Computed on the host.
 
-    Well below 0.5 the status is `suspicious`: the samples share events, and folds give their twins away.
+    Networks for tables, grids and clouds are in `facsim.evaluate.c2st`. Well below 0.5 the status is `suspicious`: the
+    samples share events, and folds give their twins away.
     """
     check_different(*check_features(reference, candidate))
 

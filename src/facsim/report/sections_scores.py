@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from facsim.report.blocks import Block, Gallery, Note, Picture, Section
 from facsim.report.figures_scores import distance_figure, energy_bins_figure, memorisation_figure
+from facsim.report.figures_weights import weights_figure
 from facsim.report.render import to_svg
 from facsim.report.rundata import RESAMPLERS, Json, RunData
 from facsim.report.scoretable import (
@@ -17,9 +18,10 @@ from facsim.report.scoretable import (
     scorecard_table,
     validity_table,
 )
-from facsim.report.text import capital, count, listing, plus_minus, score_label
+from facsim.report.text import capital, count, describe, listing, plus_minus, score_label
 
 MEMORY = "memorisation"
+REGIONS = {"e_inc": "Incident energy in MeV"}
 
 
 def scores_section(run: RunData) -> Section | None:
@@ -48,6 +50,7 @@ def scores_section(run: RunData) -> Section | None:
     pictures = [picture for picture in (_bins_picture(run), _memory_picture(run)) if picture]
     if pictures:
         blocks.append(Gallery(pictures, 2))
+    blocks += _weights_pictures(run)
     blocks += [table for table in (validity_table(run), observables_table(run), regions_table(run)) if table]
     blocks += _notes(run)
     lead = (
@@ -110,6 +113,28 @@ def _bins_picture(run: RunData) -> Picture | None:
         "with its error. A pooled score can hide a failure at one end of the spectrum: look for the highest bin."
     )
     return Picture(to_svg(figure, "energy-bins", "AUC against incident energy"), "AUC against incident energy", caption)
+
+
+def _weights_pictures(run: RunData) -> list[Picture]:
+    """Classifier weights of the surrogate, or of whatever was judged where there is none."""
+    judged = [sample for sample in run.with_scores if (sample.scorecard or {}).get("weights")]
+    chosen = [sample for sample in judged if sample.kind == "surrogate"] or judged[:1]
+    caption = (
+        "Left: how much more likely truth is than the sample for the classifier on high-level observables, shower by "
+        "shower: weights far from 1 are showers that one of the two hardly has. Right: of showers given a probability, "
+        "how many are generated. Below: where in phase space the sample fails, the most significant bins first."
+    )
+    found = []
+    for sample in chosen:
+        data = (sample.scorecard or {})["weights"]
+        regions = [
+            {**row, "observable": REGIONS.get(row["observable"]) or describe(row["observable"])[0]}
+            for row in data["regions"]
+        ]
+        figure = weights_figure({**data, "regions": regions}, run.looks[sample.name], sample.label)
+        title = f"Classifier weights of {sample.label}"
+        found.append(Picture(to_svg(figure, f"weights-{sample.name}", title), title, caption, wide=True))
+    return found
 
 
 def _memory_picture(run: RunData) -> Picture | None:
