@@ -199,7 +199,7 @@ def test_weights_say_where_a_generator_fails(judge, toy_showers):
     card, _ = judge.judge("low response", MemorySource(make_events(events.schema, x, events.cond, first_id=5000)))
     weights = card.weights
     assert weights["mean_weight"][0] == pytest.approx(1.0, abs=5 * weights["mean_weight"][1] + 0.2)
-    gap = {name: 0.0 for name in ("low", "high")}
+    gap = dict.fromkeys(("low", "high"), 0.0)
     for row in weights["regions"]:
         if row["observable"] == "e_inc":
             gap["high" if row["low"] > 14_000 else "low"] += row["gap"]
