@@ -52,7 +52,7 @@ def show_scorecard(card: Mapping[str, Any]) -> None:
 
 
 def show_study(found: Mapping[str, Any]) -> None:
-    """Significances: one row a metric, one column a difference; the paper's in brackets."""
+    """Significances: one row a metric, one column a difference; the paper's, or both values, in brackets."""
     console = Console(highlight=False)
     console.print(f"{found['title']}: {found['events']} events, {found['repeats']} repeats, seed {found['seed']}")
     console.print(
@@ -67,12 +67,20 @@ def show_study(found: Mapping[str, Any]) -> None:
     console.print(table)
 
 
+def show_studies(found: Mapping[str, Any]) -> None:
+    """Several studies, one below the other."""
+    for each in found["studies"]:
+        show_study(each)
+
+
 def _paper(found: Mapping[str, Any]) -> bool:
-    return any(row["published"] is not None for row in found["rows"])
+    return any(row[key] is not None for row in found["rows"] for key in ("published", "published_value"))
 
 
 def _significance(row: Mapping[str, Any]) -> str:
-    value = "" if row["significance"] is None else f"{row['significance']:.3g}"
+    value = "-" if row["significance"] is None else f"{row['significance']:.3g}"
+    if row["published_value"] is not None:
+        return f"{value} [{row['value']:.2f} ({row['published_value']:.2f})]"
     return value if row["published"] is None else f"{value} ({row['published']:.3g})"
 
 

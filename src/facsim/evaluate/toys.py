@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facsim.core.events import Events
+from facsim.core.geometry import CylinderGeometry
 
 FloatArray = NDArray[np.float64]
 Toy = Callable[[int, np.random.Generator], FloatArray]
@@ -18,6 +19,8 @@ COVARIANCE = np.array([[1.0, 0.25], [0.25, 1.0]])
 MEAN = np.zeros(2)
 ALIVE = 0.99
 SHARE_LOST = 0.1
+LAYER_SCALE = 1.05
+SHARE_OUTWARDS = 0.05
 
 
 def _gaussian(mean: FloatArray, covariance: FloatArray) -> Toy:
@@ -69,6 +72,32 @@ def smeared(events: Events, rng: np.random.Generator) -> Events:
     return replace(events, x=events.x * factor)
 
 
+def layer_scaled(events: Events, rng: np.random.Generator) -> Events:
+    """Cell energies of one layer, that with the most energy, 5 % larger."""
+    geometry = _geometry(events)
+    layer = int(geometry.layer_sum(events.cells.mean(axis=0)[None])[0].argmax())
+    factor = np.where(geometry.layer_index == layer, LAYER_SCALE, 1.0).astype(events.x.dtype)
+    return replace(events, x=events.x * factor[:, None])
+
+
+def widened(events: Events, rng: np.random.Generator) -> Events:
+    """Each cell gives 5 % of its energy to the next ring outwards; layers keep their energies."""
+    geometry = _geometry(events)
+    rings = np.array([layer.n_r for layer in geometry.layers])[geometry.layer_index]
+    inner = np.flatnonzero(geometry.ring_index < rings - 1)
+    x = events.x.copy()
+    given = events.x[:, inner] * np.asarray(SHARE_OUTWARDS, dtype=x.dtype)
+    x[:, inner] -= given
+    x[:, inner + 1] += given
+    return replace(events, x=x)
+
+
+def _geometry(events: Events) -> CylinderGeometry:
+    geometry = events.schema.geometry
+    assert geometry is not None
+    return geometry
+
+
 def dead(events: Events, rng: np.random.Generator) -> Events:
     """One cell in a hundred silent, the same in all showers."""
     return replace(events, x=events.x * (rng.random((1, events.x.shape[1], 1)) < ALIVE))
@@ -86,8 +115,7 @@ def cut(events: Events, rng: np.random.Generator) -> Events:
 
 def shuffled(events: Events, rng: np.random.Generator) -> Events:
     """Each layer taken from one of the showers nearest in incident energy: layers without their correlations."""
-    geometry = events.schema.geometry
-    assert geometry is not None
+    geometry = _geometry(events)
     order = np.argsort(events.condition("incident_energy"))
     x = events.x.copy()
     for layer in range(geometry.n_layers):
@@ -101,7 +129,9 @@ def shuffled(events: Events, rng: np.random.Generator) -> Events:
 
 DISTORTIONS: dict[str, Distort] = {
     "cells x 1.01": scaled,
+    "one layer x 1.05": layer_scaled,
     "response smeared by 2 %": smeared,
+    "5 % one ring outwards": widened,
     "1 % of cells dead": dead,
     "low tail missing": cut,
     "layers uncorrelated": shuffled,
