@@ -52,18 +52,22 @@ def show_scorecard(card: Mapping[str, Any]) -> None:
 
 
 def show_study(found: Mapping[str, Any]) -> None:
-    """Significances: one row a metric, one column a difference; the paper's, or both values, in brackets."""
+    """Significances: one row a metric, one column a difference; the paper's in brackets."""
     console = Console(highlight=False)
     console.print(f"{found['title']}: {found['events']} events, {found['repeats']} repeats, seed {found['seed']}")
     console.print(
         "standard deviations from truth against truth" + (", the paper's in brackets" if _paper(found) else "")
     )
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for header in ("metric", *found["alternatives"]):
-        table.add_column(header, justify="left" if header == "metric" else "right")
-    for metric in dict.fromkeys(row["metric"] for row in found["rows"]):
+    metrics = list(dict.fromkeys(row["metric"] for row in found["rows"]))
+    table = Table(box=None, header_style="bold", pad_edge=False, collapse_padding=True)
+    table.add_column("metric", no_wrap=True, min_width=max(map(len, metrics)))
+    for header in found["alternatives"]:
+        table.add_column(header, justify="right", min_width=max(map(len, header.split())))
+    for metric in metrics:
         rows = [row for row in found["rows"] if row["metric"] == metric]
         table.add_row(metric, *(_significance(row) for row in rows))
+        if any(row["published_value"] is not None for row in rows):
+            table.add_row("  value", *(_with_paper(row["value"], row["published_value"], ".2f") for row in rows))
     console.print(table)
 
 
@@ -78,10 +82,11 @@ def _paper(found: Mapping[str, Any]) -> bool:
 
 
 def _significance(row: Mapping[str, Any]) -> str:
-    value = "-" if row["significance"] is None else f"{row['significance']:.3g}"
-    if row["published_value"] is not None:
-        return f"{value} [{row['value']:.2f} ({row['published_value']:.2f})]"
-    return value if row["published"] is None else f"{value} ({row['published']:.3g})"
+    return "-" if row["significance"] is None else _with_paper(row["significance"], row["published"], ".3g")
+
+
+def _with_paper(value: float, paper: float | None, form: str) -> str:
+    return f"{value:{form}}" if paper is None else f"{value:{form}} ({paper:{form}})"
 
 
 def show_facts(facts: Mapping[str, Any]) -> None:

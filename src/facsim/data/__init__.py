@@ -26,8 +26,8 @@ def open_events(
     """Open a file of events, or several as one, without loading it.
 
     Args:
-        path: CaloChallenge or JetNet HDF5, facsim's own store, or with `mapping` any HDF5 or ROOT file; a sequence is read
-            as one source.
+        path: CaloChallenge or JetNet HDF5, facsim's own store, or with `mapping` any HDF5 or ROOT file; a sequence is
+            read as one source.
         geometry: the read-out, when the file does not say it: a built-in name (`ds2-electrons`), the path of a
             binning XML or geometry JSON, or a geometry.
         mapping: YAML file that says where the file keeps what, see `facsim.data.mapping`.

@@ -51,7 +51,8 @@ def run_study(study: Study, settings: StudySettings, progress: Progress | None =
         samples = study.draw(generator(settings.seed, study.kind, repeat))
         _, reference = next(samples)
         for name, sample in samples:
-            found[name].append(measure_all(reference, sample, settings.seed + repeat, study.conditions))
+            values = measure_all(reference, sample, settings.seed + repeat, study.conditions, study.more)
+            found[name].append(values)
             done += 1
             if progress is not None:
                 progress(done / (len(names) * settings.repeats), name)

@@ -22,6 +22,7 @@ from facsim.metrics.wasserstein import sliced_wasserstein, wasserstein_1d
 from facsim.physics.observables import strict_bins
 
 FloatArray = NDArray[np.float64]
+JETNET = "jetnet-0.2.5"
 FEWEST_RESAMPLINGS = 2  # errors are not wanted here: a study has its own repeats
 
 
@@ -87,8 +88,23 @@ MEASURES: dict[str, Measure] = {
 the mean over the features and `ks` is the largest."""
 
 
-def measure_all(x: Sample, y: Sample, seed: int, conditions: int = 0) -> dict[str, float]:
-    """Every metric by name, and `w1_<name>` of every observable."""
+def _fpd_jetnet(pair: Pair) -> float:
+    most = min(len(pair.x), len(pair.y))
+    return fpd(pair.x, pair.y, JETNET, min_samples=max(2, most // 3), max_samples=most, seed=pair.seed)[0]
+
+
+def _kpd_jetnet(pair: Pair) -> float:
+    return kpd(pair.x, pair.y, JETNET, batch_size=min(len(pair.x), len(pair.y)), seed=pair.seed)[0]
+
+
+JETNET_MEASURES: dict[str, Measure] = {"fpd_jetnet": _fpd_jetnet, "kpd_jetnet": _kpd_jetnet}
+"""The Frechet and kernel distances as jetnet defines them, at the sizes there are: slow for hundreds of features."""
+
+
+def measure_all(
+    x: Sample, y: Sample, seed: int, conditions: int = 0, more: Mapping[str, Measure] | None = None
+) -> dict[str, float]:
+    """Every metric by name, `more` of them, and `w1_<name>` of every observable."""
     pair = Pair(x.features, y.features, seed, conditions)
     found = {f"w1_{name}": wasserstein_1d(values, y.observables[name])[0] for name, values in x.observables.items()}
-    return found | {name: float(measure(pair)) for name, measure in MEASURES.items()}
+    return found | {name: float(measure(pair)) for name, measure in {**MEASURES, **(more or {})}.items()}

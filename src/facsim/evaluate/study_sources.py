@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from facsim.evaluate.jet_toys import (
     distorted,
     relative_mass,
 )
-from facsim.evaluate.study_metrics import Sample
+from facsim.evaluate.study_metrics import JETNET_MEASURES, Measure, Sample
 from facsim.evaluate.toys import DISTORTIONS, PUBLISHED, TOY_TRUTH, TOYS
 from facsim.physics.calo import collect
 from facsim.physics.jets import efps
@@ -41,6 +40,7 @@ class Study:
         alternatives: names of the differences, in the order of `published`.
         draw: with a generator, the names and samples of one repeat: the reference, then `truth`, then the alternatives.
         conditions: how many of the first features are known before simulation.
+        more: metrics beside those that every study has.
         published: significances of others by metric, and `published_values` their values.
     """
 
@@ -50,6 +50,7 @@ class Study:
     alternatives: tuple[str, ...]
     draw: Callable[[np.random.Generator], Iterator[tuple[str, Sample]]]
     conditions: int = 0
+    more: Mapping[str, Measure] = field(default_factory=dict)
     published: Published = field(default_factory=dict)
     published_values: Published = field(default_factory=dict)
 
@@ -62,7 +63,8 @@ def toy_study(events: int) -> Study:
         for name, toy in {TRUTH: TOY_TRUTH, **TOYS}.items():
             yield name, Sample(toy(events, rng))
 
-    return Study("toy", "Gaussian toy of arXiv 2211.10295", events, tuple(TOYS), draw, published=PUBLISHED)
+    title = "Gaussian toy of arXiv 2211.10295"
+    return Study("toy", title, events, tuple(TOYS), draw, more=JETNET_MEASURES, published=PUBLISHED)
 
 
 def source_study(source: EventSource, events: int, name: str = "") -> Study:
@@ -99,8 +101,16 @@ def _jet_study(events: Events, n: int, name: str) -> Study:
             yield alternative, _of_jets(distorted(alternative, pool, n, rng))
 
     title = f"Distorted {name} jets".replace("  ", " ")
-    published: dict[str, Any] = {"published": PUBLISHED_JETS, "published_values": PUBLISHED_VALUES}
-    return Study("jets", title, n, JET_DISTORTIONS, draw, **published)
+    return Study(
+        "jets",
+        title,
+        n,
+        JET_DISTORTIONS,
+        draw,
+        more=JETNET_MEASURES,
+        published=PUBLISHED_JETS,
+        published_values=PUBLISHED_VALUES,
+    )
 
 
 def _of_jets(jets: JetArray) -> Sample:
