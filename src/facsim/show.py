@@ -62,12 +62,12 @@ def show_study(found: Mapping[str, Any]) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False, collapse_padding=True)
     table.add_column("metric", no_wrap=True, min_width=max(map(len, metrics)))
     for header in found["alternatives"]:
-        table.add_column(header, justify="right", min_width=max(map(len, header.split())))
+        table.add_column(header.replace(" ", "\n"), justify="right")
     for metric in metrics:
         rows = [row for row in found["rows"] if row["metric"] == metric]
-        table.add_row(metric, *(_significance(row) for row in rows))
+        table.add_row(metric, *map(_significance, rows))
         if any(row["published_value"] is not None for row in rows):
-            table.add_row("  value", *(_with_paper(row["value"], row["published_value"], ".2f") for row in rows))
+            table.add_row("  value", *map(_value, rows))
     console.print(table)
 
 
@@ -82,11 +82,25 @@ def _paper(found: Mapping[str, Any]) -> bool:
 
 
 def _significance(row: Mapping[str, Any]) -> str:
-    return "-" if row["significance"] is None else _with_paper(row["significance"], row["published"], ".3g")
+    if row["significance"] is None:
+        return "-"
+    return _with_paper(short(row["significance"]), None if row["published"] is None else short(row["published"]))
 
 
-def _with_paper(value: float, paper: float | None, form: str) -> str:
-    return f"{value:{form}}" if paper is None else f"{value:{form}} ({paper:{form}})"
+def _value(row: Mapping[str, Any]) -> str:
+    paper = row["published_value"]
+    return _with_paper(f"{row['value']:.2f}", None if paper is None else f"{paper:.2f}")
+
+
+def _with_paper(value: str, paper: str | None) -> str:
+    return value if paper is None else f"{value} ({paper})"
+
+
+def short(value: float) -> str:
+    """A number not below 0 in at most four characters up to a million: 3.4, 120, 57k."""
+    if value < 9.95:
+        return f"{value:.1f}"
+    return f"{value:.0f}" if value < 9999.5 else f"{value / 1000:.0f}k"
 
 
 def show_facts(facts: Mapping[str, Any]) -> None:

@@ -59,10 +59,10 @@ MASS_DISTORTIONS: dict[str, Weigh] = {
 """Of the distribution of jets: the weight of each, from the relative masses (N,) of all."""
 
 PARTICLE_DISTORTIONS: dict[str, Change] = {
-    "particles smeared": _scaled(ALL, 1.0, 0.25),
-    "particle eta smeared": _scaled(ETA, 1.0, 0.25),
-    "particle pT smeared": _scaled(PT, 1.0, 0.25),
-    "particle pT shifted": _scaled(PT, 0.9, 0.1),
+    "all smeared": _scaled(ALL, 1.0, 0.25),
+    "eta smeared": _scaled(ETA, 1.0, 0.25),
+    "pT smeared": _scaled(PT, 1.0, 0.25),
+    "pT shifted": _scaled(PT, 0.9, 0.1),
 }
 """Of the particles: jets (N, P, 3) to as many changed ones; padding stays 0."""
 

@@ -20,7 +20,7 @@ from facsim.evaluate.jet_toys import (
     relative_mass,
 )
 from facsim.evaluate.study_metrics import JETNET_MEASURES, Measure, Sample
-from facsim.evaluate.toys import DISTORTIONS, PUBLISHED, TOY_TRUTH, TOYS
+from facsim.evaluate.toys import DISTORTIONS, PUBLISHED, TOY_TRUTH, TOYS, hottest_layer
 from facsim.physics.calo import collect
 from facsim.physics.jets import efps
 
@@ -118,19 +118,27 @@ def _of_jets(jets: JetArray) -> Sample:
 
 
 def _shower_study(events: Events, n: int, name: str) -> Study:
-    """A half is the reference; the other half is distorted. Features: the high-level vector and the response."""
+    """A half is the reference; the other half is distorted. See `_of_showers`."""
+    layer = hottest_layer(events)
 
     def draw(rng: np.random.Generator) -> Iterator[tuple[str, Sample]]:
         order = rng.permutation(len(events))
         second = events[np.sort(order[n:])]
-        yield "reference", _of_showers(events[np.sort(order[:n])])
-        yield TRUTH, _of_showers(second)
+        yield "reference", _of_showers(events[np.sort(order[:n])], layer)
+        yield TRUTH, _of_showers(second, layer)
         for alternative, distort in DISTORTIONS.items():
-            yield alternative, _of_showers(distort(second, rng))
+            yield alternative, _of_showers(distort(second, rng), layer)
 
     return Study("showers", f"Distorted showers{name and ' of ' + name}", n, tuple(DISTORTIONS), draw, conditions=1)
 
 
-def _of_showers(events: Events) -> Sample:
-    seen = collect(MemorySource(events), max(len(events), 1))
-    return Sample(np.column_stack([seen.features, seen.obs["e_ratio"]]).astype(np.float64))
+def _of_showers(events: Events, layer: int) -> Sample:
+    """The high-level vector and the response; one by one: response, mean radius (mm), share of one layer's energy."""
+    obs = (seen := collect(MemorySource(events), max(len(events), 1))).obs
+    total = np.maximum(obs["e_total"], np.finfo(np.float32).tiny)
+    observables = {
+        "response": obs["e_ratio"],
+        "radius": (obs["e_layer"] * obs["ec_r"]).sum(axis=1) / total,
+        "peak_layer": obs["e_layer"][:, layer] / total,
+    }
+    return Sample(np.column_stack([seen.features, obs["e_ratio"]]).astype(np.float64), observables)

@@ -63,34 +63,40 @@ PUBLISHED |= {f"{name}_jetnet": PUBLISHED[name] for name in ("fpd", "kpd")}
 
 
 def scaled(events: Events, rng: np.random.Generator) -> Events:
-    """All cell energies 1 % larger."""
-    return replace(events, x=events.x * 1.01)
+    """All cell energies 2 % larger."""
+    return replace(events, x=events.x * 1.02)
 
 
 def smeared(events: Events, rng: np.random.Generator) -> Events:
-    """Each shower's energy times a normal factor of width 2 %."""
-    factor = rng.normal(1.0, 0.02, (len(events), 1, 1)).astype(events.x.dtype)
+    """Each shower's energy times a normal factor of width 5 %."""
+    factor = rng.normal(1.0, 0.05, (len(events), 1, 1)).astype(events.x.dtype)
     return replace(events, x=events.x * factor)
 
 
 def layer_scaled(events: Events, rng: np.random.Generator) -> Events:
     """Cell energies of one layer, that with the most energy, 5 % larger."""
-    geometry = _geometry(events)
-    layer = int(geometry.layer_sum(events.cells.mean(axis=0)[None])[0].argmax())
-    factor = np.where(geometry.layer_index == layer, LAYER_SCALE, 1.0).astype(events.x.dtype)
+    factor = np.where(_geometry(events).layer_index == hottest_layer(events), LAYER_SCALE, 1.0).astype(events.x.dtype)
     return replace(events, x=events.x * factor[:, None])
 
 
 def widened(events: Events, rng: np.random.Generator) -> Events:
-    """Each cell gives 5 % of its energy to the next ring outwards; layers keep their energies."""
+    """Each cell gives 5 % of its energy to its neighbour one ring outwards where that has energy, too.
+
+    Layers keep their energies, and no cell lights up: the number of cells hit would give it away.
+    """
     geometry = _geometry(events)
     rings = np.array([layer.n_r for layer in geometry.layers])[geometry.layer_index]
     inner = np.flatnonzero(geometry.ring_index < rings - 1)
     x = events.x.copy()
-    given = events.x[:, inner] * np.asarray(SHARE_OUTWARDS, dtype=x.dtype)
+    given = np.where(x[:, inner + 1] > 0, SHARE_OUTWARDS * x[:, inner], 0).astype(x.dtype)
     x[:, inner] -= given
     x[:, inner + 1] += given
     return replace(events, x=x)
+
+
+def hottest_layer(events: Events) -> int:
+    """The layer with the most energy, summed over the showers."""
+    return int(_geometry(events).layer_sum(events.cells.mean(axis=0)[None])[0].argmax())
 
 
 def _geometry(events: Events) -> CylinderGeometry:
@@ -129,9 +135,9 @@ def shuffled(events: Events, rng: np.random.Generator) -> Events:
 
 
 DISTORTIONS: dict[str, Distort] = {
-    "cells x 1.01": scaled,
+    "cells x 1.02": scaled,
     "one layer x 1.05": layer_scaled,
-    "response smeared by 2 %": smeared,
+    "response smeared by 5 %": smeared,
     "5 % one ring outwards": widened,
     "1 % of cells dead": dead,
     "low tail missing": cut,
