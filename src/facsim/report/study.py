@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from facsim.report.style import ENERGY, INK, MUTED, PAPER, facsim_style, new_fig
 
 BRIGHTEST = 1000.0
 DARK = 15.0
+LABEL_WIDTH = 14  # characters
 
 
 def study_picture(found: dict[str, Any], path: Path) -> None:
@@ -42,7 +44,7 @@ def study_figure(found: dict[str, Any]) -> Figure:
             own = "-" if cells[metric, name]["significance"] is None else _short(values[y, x])
             axes.text(x, y + shift, own, ha="center", va="center", color=ink, fontsize=9)
             axes.text(x, y + 0.24, paper, ha="center", va="center", color=ink, fontsize=6)
-    axes.set_xticks(range(len(names)), [name.replace(" ", "\n", 1) for name in names], fontsize=8)
+    axes.set_xticks(range(len(names)), [fill(name, LABEL_WIDTH) for name in names], fontsize=8)
     axes.set_yticks(range(len(metrics)), metrics, fontsize=9)
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
