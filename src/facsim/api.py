@@ -39,6 +39,7 @@ __all__ = [
     "score",
     "simulate",
     "study",
+    "study_all",
     "train",
 ]
 
@@ -247,6 +248,7 @@ def leaderboard(
 def study(
     truth: str | Path | None = None,
     *,
+    jets: str | None = None,
     geometry: str | None = None,
     out: str | Path = "study",
     events: int = 2000,
@@ -257,14 +259,16 @@ def study(
     """Which metric sees what: significances of known differences, with every metric.
 
     Args:
-        truth: showers to distort; without it, the Gaussian toy of arXiv 2211.10295.
+        truth: showers, or jets in JetNet's form, to distort; without it, the Gaussian toy of arXiv 2211.10295.
+        jets: jets to simulate with Pythia and distort: `gluon`, `quark`, `top`, `w`, `z`.
         geometry: the read-out where the file does not say it.
         out: folder for `study.json` and `study.png`.
-        events: toy events a sample (showers are halved). repeats: of truth against truth and of each difference.
+        events: in a sample; of a file no more than half the showers, or a third of the jets.
+        repeats: of truth against truth and of each difference.
         seed: of every random choice.
 
     Raises:
-        FacsimError: too few events or repeats, or a file that is broken.
+        FacsimError: too few events or repeats, a file that is broken, jets of an unknown kind, or both truth and jets.
     """
     from facsim.evaluate.study import StudySettings  # noqa: PLC0415  heavy
     from facsim.pipeline.study import study as study_metrics  # noqa: PLC0415
@@ -272,7 +276,25 @@ def study(
     settings = StudySettings(events, repeats, seed)
     path = None if truth is None else Path(truth)
     told = reporter or Terminal()
-    return study_metrics(path, geometry=geometry, out=Path(out), settings=settings, reporter=told)
+    return study_metrics(path, jets=jets, geometry=geometry, out=Path(out), settings=settings, reporter=told)
+
+
+def study_all(
+    *,
+    out: str | Path = "study",
+    events: int = 2000,
+    repeats: int = 10,
+    seed: int = 1,
+    reporter: Reporter | None = None,
+) -> list[dict[str, Any]]:
+    """`study` of the toy, of gluon jets (left out where Pythia is not installed) and of the showers facsim comes with.
+
+    Each goes in a folder of its own below `out`. Arguments and errors as for `study`.
+    """
+    from facsim.evaluate.study import StudySettings  # noqa: PLC0415  heavy
+    from facsim.pipeline.study import study_all as study_each  # noqa: PLC0415
+
+    return study_each(out=Path(out), settings=StudySettings(events, repeats, seed), reporter=reporter or Terminal())
 
 
 def _reporter(options: RunOptions) -> Reporter:

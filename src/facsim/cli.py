@@ -185,32 +185,42 @@ def leaderboard(
         give(api.leaderboard(name, x=x, y=y, out=out), show_leaderboard)
 
 
-@app.command(epilog="Example: facsim study metrics --out studies/toy; facsim study metrics --truth truth.h5")
+@app.command(epilog="Example: facsim study metrics --out studies/toy; facsim study metrics --jets gluon")
 def study(
     what: Annotated[str, typer.Argument(help="What to study; there is: metrics.")] = "metrics",
     truth: Annotated[
-        Path | None, typer.Option("--truth", help="Showers to distort; without it, a Gaussian toy.")
+        Path | None, typer.Option("--truth", help="Showers or JetNet's jets to distort; without, a Gaussian toy.")
     ] = None,
+    jets: Annotated[
+        str | None, typer.Option("--jets", metavar="KIND", help="Jets of Pythia to distort: gluon, quark, top, w, z.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="The toy, gluon jets and facsim's own showers.")] = False,
     geometry: Geometry = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="For study.json and study.png.")] = Path("study"),
-    events: Annotated[int, typer.Option("--events", help="Toy events a sample.")] = 2000,
+    events: Annotated[int, typer.Option("--events", help="In a sample; of a file as far as there are.")] = 2000,
     repeats: Annotated[int, typer.Option("--repeats", help="Of truth against truth and of each difference.")] = 10,
     seed: Seed = None,
     as_json: Json = False,
 ) -> None:
     """Which metric sees which known difference.
 
-    Gaussian samples of arXiv 2211.10295, with the paper's own significances, or distorted showers of a file.
+    Gaussian samples or jets, with the significances of arXiv 2211.10295 beside, or showers of a file.
     """
     with _told_plainly(), _result(as_json) as give:
         from facsim import api  # noqa: PLC0415
-        from facsim.show import show_study  # noqa: PLC0415
+        from facsim.show import show_studies, show_study  # noqa: PLC0415
 
         if what != "metrics":
             raise FacsimError(f"there is no study of '{what}': expected 'metrics'.")
         number = 1 if seed is None else seed
-        found = api.study(truth, geometry=geometry, out=out, events=events, repeats=repeats, seed=number)
-        give(found, show_study)
+        if not everything:
+            found = api.study(truth, jets=jets, geometry=geometry, out=out, events=events, repeats=repeats, seed=number)
+            give(found, show_study)
+        elif truth is None and jets is None and geometry is None:
+            each = api.study_all(out=out, events=events, repeats=repeats, seed=number)
+            give({"studies": each}, show_studies)
+        else:
+            raise FacsimError("--all runs studies of its own: leave out --truth, --jets and --geometry.")
 
 
 @app.command(epilog="Example: facsim info --json")

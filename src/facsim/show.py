@@ -141,22 +141,49 @@ def show_study(found: Mapping[str, Any]) -> None:
     console.print(
         "standard deviations from truth against truth" + (", the paper's in brackets" if _paper(found) else "")
     )
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for header in ("metric", *found["alternatives"]):
-        table.add_column(header, justify="left" if header == "metric" else "right")
-    for metric in dict.fromkeys(row["metric"] for row in found["rows"]):
+    metrics = list(dict.fromkeys(row["metric"] for row in found["rows"]))
+    table = Table(box=None, header_style="bold", pad_edge=False, collapse_padding=True)
+    table.add_column("metric", no_wrap=True, min_width=max(map(len, metrics)))
+    for header in found["alternatives"]:
+        table.add_column(header.replace(" ", "\n"), justify="right")
+    for metric in metrics:
         rows = [row for row in found["rows"] if row["metric"] == metric]
-        table.add_row(metric, *(_significance(row) for row in rows))
+        table.add_row(metric, *map(_significance, rows))
+        if any(row["published_value"] is not None for row in rows):
+            table.add_row("  value", *map(_value, rows))
     console.print(table)
 
 
+def show_studies(found: Mapping[str, Any]) -> None:
+    """Several studies, one below the other."""
+    for each in found["studies"]:
+        show_study(each)
+
+
 def _paper(found: Mapping[str, Any]) -> bool:
-    return any(row["published"] is not None for row in found["rows"])
+    return any(row[key] is not None for row in found["rows"] for key in ("published", "published_value"))
 
 
 def _significance(row: Mapping[str, Any]) -> str:
-    value = "" if row["significance"] is None else f"{row['significance']:.3g}"
-    return value if row["published"] is None else f"{value} ({row['published']:.3g})"
+    if row["significance"] is None:
+        return "-"
+    return _with_paper(short(row["significance"]), None if row["published"] is None else short(row["published"]))
+
+
+def _value(row: Mapping[str, Any]) -> str:
+    paper = row["published_value"]
+    return _with_paper(f"{row['value']:.2f}", None if paper is None else f"{paper:.2f}")
+
+
+def _with_paper(value: str, paper: str | None) -> str:
+    return value if paper is None else f"{value} ({paper})"
+
+
+def short(value: float) -> str:
+    """A number not below 0 in at most four characters up to a million: 3.4, 120, 57k."""
+    if value < 9.95:
+        return f"{value:.1f}"
+    return f"{value:.0f}" if value < 9999.5 else f"{value / 1000:.0f}k"
 
 
 def show_facts(facts: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from facsim.core.sources import ConcatSource
 from facsim.core.store import FORMAT, StoreReader, open_hdf5
 from facsim.data.calochallenge import CaloChallengeReader
 from facsim.data.geometry import GeometryLike, load_geometry
+from facsim.data.jetnet import PARTICLES, JetNetReader
 
 __all__ = ["open_events"]
 
@@ -25,8 +26,8 @@ def open_events(
     """Open a file of events, or several as one, without loading it.
 
     Args:
-        path: CaloChallenge HDF5, facsim's own store, or with `mapping` any HDF5 or ROOT file; a sequence is read as
-            one source.
+        path: CaloChallenge or JetNet HDF5, facsim's own store, or with `mapping` any HDF5 or ROOT file; a sequence is
+            read as one source.
         geometry: the read-out, when the file does not say it: a built-in name (`ds2-electrons`), the path of a
             binning XML or geometry JSON, or a geometry.
         mapping: YAML file that says where the file keeps what, see `facsim.data.mapping`.
@@ -47,17 +48,16 @@ def open_events(
     if path.suffix.lower() == ".root":
         raise FacsimError(f"'{path}' is a ROOT file: say which branches hold the events with a mapping file.")
     with open_hdf5(path) as handle:
-        native, showers, keys = (
-            handle.attrs.get("format") == FORMAT,
-            bool({ENERGIES, SHOWERS} & set(handle)),
-            sorted(handle),
-        )
+        native, keys = handle.attrs.get("format") == FORMAT, sorted(handle)
     if native:
         return _check_geometry(StoreReader(path), geometry, path)
-    if showers:
+    if {ENERGIES, SHOWERS} & set(keys):
         return CaloChallengeReader(path, geometry)
+    if PARTICLES in keys:
+        return _check_geometry(JetNetReader(path), geometry, path)
     raise FacsimError(
-        f"'{path}' is neither a CaloChallenge file (data sets incident_energies, showers) nor a facsim store; "
+        f"'{path}' is neither a CaloChallenge file (data sets incident_energies, showers), nor one of JetNet "
+        f"({PARTICLES}), nor a facsim store; "
         f"it has {keys}: describe its layout with a mapping file."
     )
 

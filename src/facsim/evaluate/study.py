@@ -10,45 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facsim.core.errors import FacsimError
-from facsim.core.events import Events, EventSource
 from facsim.core.rng import generator
-from facsim.core.sources import MemorySource
-from facsim.evaluate.toys import DISTORTIONS, PUBLISHED, TOY_TRUTH, TOYS
-from facsim.metrics.classifier import classifier_test
-from facsim.metrics.energy import energy_distance
-from facsim.metrics.frechet import fpd
-from facsim.metrics.kernel import kpd
-from facsim.metrics.neighbours import prdc
-from facsim.metrics.wasserstein import sliced_wasserstein, wasserstein_1d
-from facsim.physics.calo import collect
+from facsim.evaluate.study_metrics import measure_all
+from facsim.evaluate.study_sources import FEWEST_EVENTS, TRUTH, Published, Study
 
-FORMAT = "facsim-study-1"
+FORMAT = "facsim-study-2"
 FEWEST_REPEATS = 3
-FEWEST_EVENTS = 50
-Features = NDArray[np.float64]
+ROUNDING = 1e-12
 Progress = Callable[[float, str], None]
-
-
-def measure_all(x: Features, y: Features, seed: int, conditions: int = 0) -> dict[str, float]:
-    """Every metric of features (N, D) and (M, D) by name; `w1`: mean over the features, in standard deviations."""
-    near = prdc(x, y)
-    return {
-        "w1": float(np.nanmean([wasserstein_1d(a, b, normalise=True)[0] for a, b in zip(x.T, y.T, strict=True)])),
-        "sliced_w1": sliced_wasserstein(x, y, seed=seed)[0],
-        "fpd": fpd(x, y, seed=seed)[0],
-        "kpd": kpd(x, y, seed=seed)[0],
-        "energy": energy_distance(x, y, seed=seed)[0],
-        "precision": near.precision,
-        "recall": near.recall,
-        "density": near.density,
-        "coverage": near.coverage,
-        "c2st": classifier_test(x, y, seed, conditions=conditions).auc,
-    }
 
 
 @dataclass(frozen=True)
 class StudySettings:
-    """Size of a study: events a sample (of the toy; showers are halved), repeats, seed."""
+    """Size of a study: events a sample (of showers and jets no more than there are), repeats, seed."""
 
     events: int = 2000
     repeats: int = 10
@@ -62,85 +36,64 @@ class StudySettings:
             )
 
 
-def study_toys(settings: StudySettings, progress: Progress | None = None) -> dict[str, Any]:
-    """The Gaussian toy of arXiv 2211.10295, with the paper's significances beside facsim's.
+def run_study(study: Study, settings: StudySettings, progress: Progress | None = None) -> dict[str, Any]:
+    """Compare a reference in every repeat with truth (the null) and with each alternative.
 
-    In every repeat two fresh truth samples are compared (the null), and a third with each alternative.
+    Returns:
+        JSON-ready: what was studied, and one row for each metric and alternative. Its significance is
+        |mean - mean of the null| over the null's standard deviation, as in arXiv 2211.10295, and None where the null
+        does not vary.
     """
-    found = _Values(["truth", *TOYS], progress, settings.repeats)
+    names = [TRUTH, *study.alternatives]
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
+    done = 0
     for repeat in range(settings.repeats):
-        rng = generator(settings.seed, "toy", repeat)
-        truth = TOY_TRUTH(settings.events, rng)
-        for name in found.names:
-            draw = TOYS.get(name, TOY_TRUTH)
-            found.add(name, measure_all(truth, draw(settings.events, rng), settings.seed + repeat))
-    published = {metric: dict(zip(TOYS, values, strict=True)) for metric, values in PUBLISHED.items()}
-    return found.result("Gaussian toy of arXiv 2211.10295", settings.events, settings, published)
+        samples = study.draw(generator(settings.seed, study.kind, repeat))
+        _, reference = next(samples)
+        for name, sample in samples:
+            values = measure_all(reference, sample, settings.seed + repeat, study.conditions, study.more)
+            found[name].append(values)
+            done += 1
+            if progress is not None:
+                progress(done / (len(names) * settings.repeats), name)
+    return {
+        "format": FORMAT,
+        "kind": study.kind,
+        "title": study.title,
+        "events": study.events,
+        "repeats": settings.repeats,
+        "seed": settings.seed,
+        "alternatives": list(study.alternatives),
+        "rows": list(_rows(found, study)),
+    }
 
 
-def study_showers(source: EventSource, settings: StudySettings, progress: Progress | None = None) -> dict[str, Any]:
-    """Distorted showers of one truth sample, on the high-level features and the response.
-
-    In every repeat the sample is halved at random; one half is compared with the other as it is (the null) and
-    distorted. The sample is read into memory.
-
-    Raises:
-        FacsimError: fewer than 100 showers, or not showers on a cylinder.
-    """
-    if len(source) < 2 * FEWEST_EVENTS:
-        raise FacsimError(f"a study of showers needs at least {2 * FEWEST_EVENTS} of them, not {len(source)}.")
-    events, half = source.read(0, len(source)), len(source) // 2
-    found = _Values(["truth", *DISTORTIONS], progress, settings.repeats)
-    for repeat in range(settings.repeats):
-        rng = generator(settings.seed, "showers", repeat)
-        order = rng.permutation(len(events))
-        first, second = events[np.sort(order[:half])], events[np.sort(order[half : 2 * half])]
-        truth = _features(first)
-        for name in found.names:
-            other = second if name == "truth" else DISTORTIONS[name](second, rng)
-            found.add(name, measure_all(truth, _features(other), settings.seed + repeat, conditions=1))
-    return found.result("Distorted showers", half, settings, {})
+def _rows(found: dict[str, list[dict[str, float]]], study: Study) -> Iterator[dict[str, Any]]:
+    for metric in found[TRUTH][0]:
+        null = np.array([values[metric] for values in found[TRUTH]])
+        for position, name in enumerate(study.alternatives):
+            values = np.array([each[metric] for each in found[name]])
+            yield {
+                "metric": metric,
+                "alternative": name,
+                "value": float(values.mean()),
+                "error": float(values.std(ddof=1)),
+                "null": float(null.mean()),
+                "null_error": float(null.std(ddof=1)),
+                "significance": significance(values, null),
+                "published": _number(study.published, metric, position),
+                "published_value": _number(study.published_values, metric, position),
+            }
 
 
-def _features(events: Events) -> Features:
-    observations = collect(MemorySource(events), max(len(events), 1))
-    return np.column_stack([observations.features, observations.obs["e_ratio"]]).astype(np.float64)
+def significance(values: NDArray[np.float64], null: NDArray[np.float64]) -> float | None:
+    """|mean of the values - mean of the null| over the null's standard deviation; None where that is 0."""
+    spread = float(null.std(ddof=1))
+    if not spread > ROUNDING * float(np.abs(null).max()):
+        return None
+    return float(abs(values.mean() - null.mean()) / spread)
 
 
-class _Values:
-    """What was measured so far: by alternative and metric, one value a repeat."""
-
-    def __init__(self, names: list[str], progress: Progress | None, repeats: int) -> None:
-        self.names = names
-        self._found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
-        self._progress, self._total = progress, len(names) * repeats
-
-    def add(self, name: str, values: dict[str, float]) -> None:
-        self._found[name].append(values)
-        if self._progress is not None:
-            self._progress(sum(map(len, self._found.values())) / self._total, name)
-
-    def result(
-        self, title: str, events: int, settings: StudySettings, published: dict[str, dict[str, float]]
-    ) -> dict[str, Any]:
-        """JSON-ready: one row for each metric and alternative."""
-        head = {"format": FORMAT, "title": title, "events": events, "repeats": settings.repeats, "seed": settings.seed}
-        return {**head, "alternatives": self.names[1:], "rows": list(self._rows(published))}
-
-    def _rows(self, published: dict[str, dict[str, float]]) -> Iterator[dict[str, Any]]:
-        for metric in self._found["truth"][0]:
-            null = np.array([values[metric] for values in self._found["truth"]])
-            spread = float(null.std(ddof=1))
-            for name in self.names[1:]:
-                values = np.array([each[metric] for each in self._found[name]])
-                paper = published.get(metric, {}).get(name, np.nan)
-                yield {
-                    "metric": metric,
-                    "alternative": name,
-                    "value": float(values.mean()),
-                    "error": float(values.std(ddof=1)),
-                    "null": float(null.mean()),
-                    "null_error": spread,
-                    "significance": abs(float(values.mean() - null.mean())) / spread if spread > 0 else None,
-                    "published": None if np.isnan(paper) else float(paper),
-                }
+def _number(published: Published, metric: str, position: int) -> float | None:
+    value = published[metric][position] if metric in published else np.nan
+    return None if np.isnan(value) else float(value)

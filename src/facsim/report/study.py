@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from facsim.report.style import ENERGY, INK, MUTED, PAPER, facsim_style, new_fig
 
 BRIGHTEST = 1000.0
 DARK = 15.0
+LABEL_WIDTH = 14  # characters
 
 
 def study_picture(found: dict[str, Any], path: Path) -> None:
@@ -37,12 +39,12 @@ def study_figure(found: dict[str, Any]) -> Figure:
     for y, metric in enumerate(metrics):
         for x, name in enumerate(names):
             ink = PAPER if values[y, x] > DARK else INK
-            paper = cells[metric, name]["published"]
-            shift = 0.0 if paper is None else -0.14
-            axes.text(x, y + shift, _short(values[y, x]), ha="center", va="center", color=ink, fontsize=9)
-            if paper is not None:
-                axes.text(x, y + 0.24, f"paper {_short(paper)}", ha="center", va="center", color=ink, fontsize=6)
-    axes.set_xticks(range(len(names)), [name.replace(" ", "\n", 1) for name in names], fontsize=8)
+            paper = _paper(cells[metric, name])
+            shift = -0.14 if paper else 0.0
+            own = "-" if cells[metric, name]["significance"] is None else _short(values[y, x])
+            axes.text(x, y + shift, own, ha="center", va="center", color=ink, fontsize=9)
+            axes.text(x, y + 0.24, paper, ha="center", va="center", color=ink, fontsize=6)
+    axes.set_xticks(range(len(names)), [fill(name, LABEL_WIDTH) for name in names], fontsize=8)
     axes.set_yticks(range(len(metrics)), metrics, fontsize=9)
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
@@ -51,6 +53,13 @@ def study_figure(found: dict[str, Any]) -> Figure:
     note = "standard deviations between the metric and its value for truth against truth"
     figure.text(0.01, 1 - 0.3 / height, note, fontsize=8, color=MUTED, va="top")
     return figure
+
+
+def _paper(row: dict[str, Any]) -> str:
+    """What is published: a significance, or a value beside ours."""
+    if row["published_value"] is not None:
+        return f"{row['value']:.2f}, paper {row['published_value']:.2f}"
+    return "" if row["published"] is None else f"paper {_short(row['published'])}"
 
 
 def _short(value: float) -> str:
