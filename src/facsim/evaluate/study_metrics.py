@@ -97,8 +97,14 @@ def _kpd_jetnet(pair: Pair) -> float:
     return kpd(pair.x, pair.y, JETNET, batch_size=min(len(pair.x), len(pair.y)), seed=pair.seed)[0]
 
 
-JETNET_MEASURES: dict[str, Measure] = {"fpd_jetnet": _fpd_jetnet, "kpd_jetnet": _kpd_jetnet}
-"""The Frechet and kernel distances as jetnet defines them, at the sizes there are: slow for hundreds of features."""
+OTHER_DISTANCES: dict[str, Measure] = {
+    "fpd_raw": lambda pair: fpd(pair.x, pair.y, seed=pair.seed, clip=None)[0],
+    "kpd_raw": lambda pair: kpd(pair.x, pair.y, seed=pair.seed, clip=None)[0],
+    "fpd_jetnet": _fpd_jetnet,
+    "kpd_jetnet": _kpd_jetnet,
+}
+"""The Frechet and kernel distances with extreme events as they are, and as jetnet defines them, at the sizes there are:
+slow for hundreds of features."""
 
 
 def measure_all(

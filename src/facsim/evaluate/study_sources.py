@@ -19,7 +19,7 @@ from facsim.evaluate.jet_toys import (
     distorted,
     relative_mass,
 )
-from facsim.evaluate.study_metrics import JETNET_MEASURES, Measure, Sample
+from facsim.evaluate.study_metrics import OTHER_DISTANCES, Measure, Sample
 from facsim.evaluate.toys import DISTORTIONS, PUBLISHED, TOY_TRUTH, TOYS, hottest_layer
 from facsim.physics.calo import collect
 from facsim.physics.jets import efps
@@ -64,7 +64,7 @@ def toy_study(events: int) -> Study:
             yield name, Sample(toy(events, rng))
 
     title = "Gaussian toy of arXiv 2211.10295"
-    return Study("toy", title, events, tuple(TOYS), draw, more=JETNET_MEASURES, published=PUBLISHED)
+    return Study("toy", title, events, tuple(TOYS), draw, more=OTHER_DISTANCES, published=PUBLISHED)
 
 
 def source_study(source: EventSource, events: int, name: str = "") -> Study:
@@ -107,7 +107,7 @@ def _jet_study(events: Events, n: int, name: str) -> Study:
         n,
         JET_DISTORTIONS,
         draw,
-        more=JETNET_MEASURES,
+        more=OTHER_DISTANCES,
         published=PUBLISHED_JETS,
         published_values=PUBLISHED_VALUES,
     )

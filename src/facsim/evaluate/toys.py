@@ -19,8 +19,8 @@ COVARIANCE = np.array([[1.0, 0.25], [0.25, 1.0]])
 MEAN = np.zeros(2)
 ALIVE = 0.99
 SHARE_LOST = 0.1
-LAYER_SCALE = 1.05
-SHARE_OUTWARDS = 0.05
+LAYER_SCALE = 1.2
+SHARE_OUTWARDS = 0.2
 
 
 def _gaussian(mean: FloatArray, covariance: FloatArray) -> Toy:
@@ -80,7 +80,7 @@ def layer_scaled(events: Events, rng: np.random.Generator) -> Events:
 
 
 def widened(events: Events, rng: np.random.Generator) -> Events:
-    """Each cell gives 5 % of its energy to its neighbour one ring outwards where that has energy, too.
+    """Each cell gives 20 % of its energy to its neighbour one ring outwards where that has energy, too.
 
     Layers keep their energies, and no cell lights up: the number of cells hit would give it away.
     """
@@ -136,9 +136,9 @@ def shuffled(events: Events, rng: np.random.Generator) -> Events:
 
 DISTORTIONS: dict[str, Distort] = {
     "cells x 1.02": scaled,
-    "one layer x 1.05": layer_scaled,
+    "one layer x 1.2": layer_scaled,
     "response smeared by 5 %": smeared,
-    "5 % one ring outwards": widened,
+    "20 % one ring outwards": widened,
     "1 % of cells dead": dead,
     "low tail missing": cut,
     "layers uncorrelated": shuffled,

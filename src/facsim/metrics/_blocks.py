@@ -20,6 +20,9 @@ from facsim.metrics.score import Estimate
 
 BLOCKS = 20
 HALVES = 100
+MANY_FEATURES = 64
+FEW_HALVES = 16
+"""Halves for the error of functions of covariances with more than `MANY_FEATURES` features, which take milliseconds."""
 FEWEST_FOR_QUANTILE = 50
 ONE_SIGMA = 0.6826894921370859
 LEAST_SHARE = 0.75

@@ -7,7 +7,7 @@ import numpy as np
 from facsim.core.arrays import Array, namespace
 from facsim.core.errors import FacsimError
 from facsim.core.rng import generator
-from facsim.metrics._blocks import HALVES, assign_blocks, estimate
+from facsim.metrics._blocks import FEW_HALVES, HALVES, MANY_FEATURES, assign_blocks, estimate
 from facsim.metrics._moments import Moments, between_moments, moments_of_groups
 from facsim.metrics._samples import SAME, FloatArray, check_different, check_features, check_weights
 from facsim.metrics.score import Estimate
@@ -47,7 +47,8 @@ def correlation_distance(
     blocks = assign_blocks(*weights, rng)
     moments = moments_of_groups(*_standardised(x, y), weights, blocks)
     statistic = between_moments(moments, _distance)
-    return estimate(statistic, blocks, rng, extrapolate=True, permutations=permutations, halves=HALVES)
+    halves = HALVES if x.shape[1] <= MANY_FEATURES else FEW_HALVES
+    return estimate(statistic, blocks, rng, extrapolate=True, permutations=permutations, halves=halves)
 
 
 def _standardised(x: Array, y: Array) -> tuple[Array, Array]:

@@ -13,7 +13,7 @@ from scipy.optimize import OptimizeWarning, curve_fit
 from facsim.core.arrays import Array, like, namespace, rows, to_numpy
 from facsim.core.errors import FacsimError
 from facsim.core.rng import generator
-from facsim.metrics._blocks import HALVES, Statistic, assign_blocks, estimate
+from facsim.metrics._blocks import FEW_HALVES, HALVES, MANY_FEATURES, Statistic, assign_blocks, estimate
 from facsim.metrics._moments import Moments, between_moments, moments_of_groups
 from facsim.metrics._samples import (
     CLIP,
@@ -30,10 +30,7 @@ JETNET = "jetnet-0.2.5"
 CHALLENGE = "calochallenge-2022"
 STRICT = "strict"
 MIN_SAMPLES = {JETNET: 20_000, CHALLENGE: 10_000}
-MANY_FEATURES = 64
 ROWS_AT_ONCE = 1024
-FEW_HALVES = 16
-"""Halves for the error with more features than `MANY_FEATURES`, where each distance takes tens of milliseconds."""
 
 
 def frechet_distance(mean1: FloatArray, cov1: FloatArray, mean2: FloatArray, cov2: FloatArray) -> float:
