@@ -139,3 +139,46 @@ def test_a_constant_feature_changes_no_distance(name: str) -> None:
     assert np.isfinite(padded.value)
     if name in ("fpd", "energy_distance", "precision", "recall", "density", "coverage"):
         assert padded.value == pytest.approx(plain.value, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_what_is_no_plain_array_of_numbers(name: str) -> None:
+    x, y = samples(name)
+    masked = np.ma.masked_array(y, mask=np.abs(y) > 2)
+    for broken in (masked, [["a", "b"], ["c"]], np.zeros(len(y), dtype=[("a", float), ("b", float)])):
+        with pytest.raises(FacsimError, match=r"masked|plain array|shape"):
+            ALL[name](x, broken)
+    with pytest.raises(FacsimError, match="weights of the generated"):
+        ALL[name](x, y, candidate_weights=["a"] * len(y))
+
+
+@pytest.mark.parametrize("name", sorted(FEATURES))
+def test_values_whose_squares_overflow(name: str) -> None:
+    x, y = samples(name)
+    with pytest.raises(FacsimError, match="another unit"):
+        FEATURES[name](1e200 * x, 1e200 * y)
+
+
+@pytest.mark.parametrize("name", DEBIASED)
+def test_weights_that_leave_no_effective_event(name: str) -> None:
+    x, y = samples(name)
+    weights = np.where(np.arange(len(y)) % 2, 1.0, -1.0)
+    weights[:4] = 1.0  # sum 4, effective events 0.05
+    with pytest.raises(FacsimError, match="a few events hold all the weight"):
+        FEATURES[name](x, y, candidate_weights=weights)
+
+
+@pytest.mark.parametrize("function", [m.fpd, m.kpd])
+def test_options_that_would_make_nothing_of_the_samples(function: Callable[..., Any]) -> None:
+    x, y = samples("fpd")
+    for clip in (0.0, -1.0, float("nan")):
+        with pytest.raises(FacsimError, match="above 0"):
+            function(x, y, clip=clip)
+    with pytest.raises(FacsimError, match="permutations"):
+        function(x, y, permutations=-1)
+
+
+def test_the_classifiers_null_is_not_the_reference() -> None:
+    x, y = samples("fpd")
+    with pytest.raises(FacsimError, match="same events"):
+        m.c2st(x, y, null=x)

@@ -59,3 +59,7 @@ def test_mistakes_are_told() -> None:
         score_table(table(1), table(2), names=["a", "a"])
     with pytest.raises(FacsimError, match="observable 'mean' gave shape"):
         score_table(table(1), table(2), observables={"mean": lambda x: x.mean()})
+    with pytest.raises(FacsimError, match="shapes"):
+        score_table(table(1), table(2), null=table(3)[:, :1])
+    with pytest.raises(FacsimError, match="not finite"):
+        score_table(table(1), table(2), null=np.where(table(3) > 2, np.nan, table(3)))

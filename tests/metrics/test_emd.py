@@ -147,3 +147,11 @@ def test_nearest_only_gives_up_most_pairs() -> None:
     assert np.isfinite(some).mean() < 0.5
     for axis in (0, 1):
         np.testing.assert_array_equal(some.argmin(axis=axis), emd_matrix(x[:35], y[:35]).argmin(axis=axis))
+
+
+def test_angles_that_are_no_angles() -> None:
+    jets = np.full((2, 3, 3), 0.1)
+    far = jets.copy()
+    far[0, 0, 0] = 1e160  # its square is infinite: no path would ever be shortest
+    with pytest.raises(FacsimError, match="angle"):
+        emd(far, jets)

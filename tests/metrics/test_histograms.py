@@ -72,3 +72,23 @@ def test_overflow_is_seen_and_the_last_edge_belongs_to_the_last_bin() -> None:
 def test_bad_input_is_told(weights: np.ndarray | None, bins: np.ndarray, sentence: str) -> None:
     with pytest.raises(FacsimError, match=sentence):
         chi2_test(np.linspace(0, 1, 9), np.linspace(0, 1, 9), bins, weights)
+
+
+def test_chi2_of_unequal_samples_is_that_of_the_contingency_table() -> None:
+    rng = np.random.default_rng(1)
+    x, y, bins = rng.normal(size=60), rng.normal(size=900), np.linspace(-2, 2, 11)
+    edges = np.concatenate([[-np.inf], bins, [np.inf]])
+    table = np.stack([np.histogram(values, edges)[0] for values in (x, y)])
+    expected = chi2_contingency(table, correction=False)
+    assert chi2_test(x, y, bins).statistic == pytest.approx(expected.statistic)
+    assert chi2_test(x, y, bins).p_value == pytest.approx(expected.pvalue)
+
+
+def test_chi2_raises_no_false_alarm_for_samples_of_very_different_sizes() -> None:
+    rng, bins = np.random.default_rng(1), np.linspace(-2, 2, 11)
+    p = [
+        chi2_test(rng.normal(size=3000), rng.normal(size=200), bins, None, rng.exponential(size=200)).p_value
+        for _ in range(300)
+    ]
+    assert np.mean(np.array(p) < 0.05) < 0.09
+    assert kstest(p, "uniform").pvalue > 0.01

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facsim.core.errors import FacsimError
-from facsim.metrics import kernel
+from facsim.metrics import pairs
 from facsim.metrics._samples import scale_robustly
-from facsim.metrics.kernel import kpd, product_moments
+from facsim.metrics.kernel import kpd, quartic_moments
 from facsim.metrics.pairs import pair_sums, quartic_kernel
 from facsim.physics.jets import efps
 
@@ -83,7 +83,7 @@ def test_linear_time_sums_equal_the_kernel() -> None:
     x, y = rng.normal(size=(90, 4)), rng.normal(size=(70, 4))
     of_x, of_y = np.arange(90) % 3, np.arange(70) % 3
     want = pair_sums(x, np.eye(3)[:, of_x], y, np.eye(3)[:, of_y], quartic_kernel)
-    got = product_moments(x, of_x, np.ones(90), 3) @ product_moments(y, of_y, np.ones(70), 3).T
+    got = quartic_moments(x, of_x, np.ones(90), 3) @ quartic_moments(y, of_y, np.ones(70), 3).T
     np.testing.assert_allclose(got, want, rtol=1e-12)
 
 
@@ -91,7 +91,7 @@ def test_blocked_sums_do_not_depend_on_the_block(monkeypatch: pytest.MonkeyPatch
     rng = np.random.default_rng(5)
     x, y, w = rng.normal(size=(50, 3)), rng.normal(size=(40, 3)), rng.normal(size=(2, 50))
     whole = pair_sums(x, w, y, np.ones((1, 40)), quartic_kernel)
-    monkeypatch.setattr(kernel, "ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(pairs, "ROWS_AT_ONCE", 7)
     np.testing.assert_allclose(pair_sums(x, w, y, np.ones((1, 40)), quartic_kernel), whole, rtol=1e-12)
 
 

@@ -164,3 +164,8 @@ def test_challenge_spectrum_ignores_the_outer_bins() -> None:
     assert separation_of_spectra(a, b, CHALLENGE)[0] == 0.0
     assert separation_of_spectra(a, b, STRICT)[0] > 0.5
     assert np.isnan(separation_of_spectra(a, np.zeros((8, 4)))[0])
+
+
+def test_edges_that_are_not_numbers() -> None:
+    with pytest.raises(FacsimError, match="increasing"):
+        separation_power(np.arange(4.0), np.arange(4.0), np.array([0.0, np.nan, 1.0]))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from facsim import metrics
 from facsim.core.arrays import to_numpy
 from facsim.core.errors import FacsimError
+from facsim.metrics._samples import check_features
 from facsim.metrics.score import Score
 from facsim.metrics.testing import ObservableTest, compare_observables
 from facsim.metrics.validity import Validity, validity
@@ -77,7 +78,7 @@ def score_table(
         seed: of every random choice.
 
     Raises:
-        FacsimError: shapes that do not fit, a reference that is not finite, names that do not fit.
+        FacsimError: shapes that do not fit, a reference or null that is not finite, names that do not fit.
     """
     x, y = (np.asarray(to_numpy(s), dtype=np.float64) for s in (reference, candidate))
     looked_at = validity(x, y, training, seed=seed)
@@ -86,7 +87,7 @@ def score_table(
     if len(named) != x.shape[1] or len(set(named) | set(observables or {})) != len(named) + len(observables or {}):
         raise FacsimError(f"a table of {x.shape[1]} columns needs as many different names, not {named}.")
     every = {**column_observables(named), **(observables or {})}
-    z = None if null is None else np.asarray(to_numpy(null), dtype=np.float64)
+    z = None if null is None else check_features(x, to_numpy(null))[1]
     of_x, of_y = _features(every, x), _features(every, y)
     of_z = None if z is None else _features(every, z)
     scores = [*_single(list(every), of_x, of_y, of_z, seed), *_joint(of_x, of_y, of_z, seed)]

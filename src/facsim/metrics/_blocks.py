@@ -25,6 +25,8 @@ FEW_HALVES = 16
 """Halves for the error of functions of covariances with more than `MANY_FEATURES` features, which take milliseconds."""
 FEWEST_FOR_QUANTILE = 50
 ONE_SIGMA = 0.6826894921370859
+FEWEST_EFFECTIVE = 1.5
+"""Effective events left without a block; unbiased covariances and MMDs divide by this number less one."""
 LEAST_SHARE = 0.75
 """The linear part is a difference and may come out negative; it may take at most the rest of the scatter of pairs."""
 
@@ -61,7 +63,7 @@ def assign_blocks(weights_x: FloatArray, weights_y: FloatArray, rng: np.random.G
     """Random blocks of all but equal numbers of events: 20, or as many as there are pairs of events.
 
     Raises:
-        FacsimError: fewer than four events in a sample, or blocks whose weights sum to nothing.
+        FacsimError: fewer than four events in a sample, or all but no effective events left without a block.
     """
     sizes = (len(weights_x), len(weights_y))
     count = min(BLOCKS, *(size // 2 for size in sizes))
@@ -72,8 +74,9 @@ def assign_blocks(weights_x: FloatArray, weights_y: FloatArray, rng: np.random.G
         np.concatenate([np.bincount(b, w**power, count) for b, w in zip(of, (weights_x, weights_y), strict=True)])
         for power in (1, 2)
     ]
-    for weights, part in zip((weights_x, weights_y), np.split(sums[0], 2), strict=True):
-        if weights.sum() - part.max() <= 0:
+    for total, square in zip(np.split(sums[0], 2), np.split(sums[1], 2), strict=True):
+        left, left_square = total.sum() - total, square.sum() - square
+        if left.min() <= 0 or np.any(left**2 < FEWEST_EFFECTIVE * left_square):
             raise FacsimError("a few events hold all the weight of a sample: this metric has no error then.")
     return Blocks(of[0], of[1], sums[0], sums[1])
 
@@ -94,7 +97,12 @@ def estimate(
     it takes for such of the other part), and the central 68 % half-width of the statistic between halves that hold half
     of the blocks of either sample, which is the scatter that is left for samples of one distribution; added in squares.
     p-value: of `permutations` exchanges of blocks, (1 + as large) / (1 + all); exact for samples of equal size.
+
+    Raises:
+        FacsimError: a negative number of permutations.
     """
+    if permutations < 0:
+        raise FacsimError(f"the number of permutations is {permutations}: expected 0 or more.")
     k = blocks.count
     x, y = np.repeat([1.0, 0.0], k)[None], np.repeat([0.0, 1.0], k)[None]
     kept = 1.0 - np.tile(np.eye(k), 2)

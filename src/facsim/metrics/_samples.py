@@ -14,6 +14,7 @@ FloatArray = NDArray[np.float64]
 
 SIGMA_QUANTILES = (0.15865525393145707, 0.5, 0.8413447460685429)
 CLIP = 8.0
+LARGEST = 1e150
 SAME = 1e-6
 """Relative difference from a constant below which a value is the constant: rounding in float32."""
 
@@ -24,7 +25,7 @@ def check_values(name: str, values: NDArray[Any]) -> FloatArray:
     Raises:
         FacsimError: empty, not one-dimensional, or not finite.
     """
-    array = np.asarray(to_numpy(values), dtype=np.float64)
+    array = as_numbers(name, values)
     if array.ndim != 1 or len(array) == 0:
         raise FacsimError(f"the {name} sample must be a list of numbers, not an array of shape {array.shape}.")
     return np.asarray(_finite(name, array))
@@ -36,18 +37,22 @@ def check_features(real: Array, gen: Array) -> tuple[Array, Array]:
     Tensors of torch stay tensors on their device.
 
     Raises:
-        FacsimError: shapes that do not fit, values that are not finite, one tensor and one array.
+        FacsimError: shapes that do not fit, values that are no numbers, not finite or beyond 1e150 (their squares would
+            overflow), one tensor and one array.
     """
     xp = namespace(real)
     if xp is not namespace(gen) or (xp is not np and real.device != gen.device):
         raise FacsimError("both samples must be numpy arrays, or both torch tensors on one device.")
-    x, y = (np.asarray(s, dtype=np.float64) if xp is np else as_type(s.detach(), xp.float64) for s in (real, gen))
+    x, y = (
+        as_numbers(name, s) if xp is np else as_type(s.detach(), xp.float64)
+        for name, s in (("reference", real), ("generated", gen))
+    )
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or min(len(x), len(y)) < 2 or not x.shape[1]:
         raise FacsimError(
             f"two samples of features need shapes (N, D) and (M, D) with at least two events, not {tuple(x.shape)} "
             f"and {tuple(y.shape)}."
         )
-    return _finite("reference", x), _finite("generated", y)
+    return _small(_finite("reference", x)), _small(_finite("generated", y))
 
 
 def check_weights(name: str, events: int, weights: Array | None, *, negative: bool = True) -> FloatArray:
@@ -59,7 +64,7 @@ def check_weights(name: str, events: int, weights: Array | None, *, negative: bo
     """
     if weights is None:
         return np.ones(events)
-    given = np.asarray(to_numpy(weights), dtype=np.float64)
+    given = as_numbers(f"weights of the {name}", weights)
     if given.shape != (events,) or not np.isfinite(given).all() or not given.sum() > 0:
         raise FacsimError(
             f"weights of the {name} sample must be {events} finite numbers with a positive sum, not an array of "
@@ -83,6 +88,27 @@ def check_different(x: Array, y: Array) -> None:
         )
 
 
+def as_numbers(name: str, values: Any) -> FloatArray:
+    """As float64 on the host.
+
+    Raises:
+        FacsimError: a masked array, text, lists of different lengths, or named fields.
+    """
+    if np.ma.is_masked(values):
+        raise FacsimError(f"the {name} sample is a masked array; remove the masked events.")
+    try:
+        return np.asarray(to_numpy(values), dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise FacsimError(f"the {name} sample must be a plain array of numbers ({error}).") from None
+
+
+def _small(array: Array) -> Array:
+    largest = float(namespace(array).abs(array).max())
+    if largest > LARGEST:
+        raise FacsimError(f"a sample holds the value {largest:.3g}: expected less than {LARGEST:g}; take another unit.")
+    return array
+
+
 def _finite(name: str, array: Array) -> Array:
     bad = int((~namespace(array).isfinite(array)).sum())
     if bad:
@@ -104,7 +130,12 @@ def scale_robustly(real: Array, gen: Array, clip: float | None = CLIP) -> tuple[
     A few extreme events decide neither the scale nor the result. Where the central half-width is below a tenth
     of the standard deviation (a feature that is mostly constant), the latter is the unit. Where the reference is
     constant there is no unit: events that differ count as 8 units away, others as 0.
+
+    Raises:
+        FacsimError: a limit that is not above 0.
     """
+    if clip is not None and not clip > 0:
+        raise FacsimError(f"the limit of robust units is {clip}: expected a number above 0, or None for no limit.")
     xp = namespace(real)
     low, centre, high = quantiles(real, SIGMA_QUANTILES)
     width, mean = 0.5 * (high - low), real.mean(axis=0)

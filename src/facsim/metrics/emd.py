@@ -16,6 +16,7 @@ PAIRS_AT_ONCE = 1024
 STEPS_BETWEEN = 8
 SHARE_FREE = 8
 """Every so many steps it is looked whether one problem in so many is solved and makes room for another."""
+FARTHEST = 1e100
 MARGIN = 1 + 1e-9
 """For rounding, where a bound is held against a distance."""
 
@@ -35,7 +36,8 @@ def emd(a: Array, b: Array, mask_a: Array | None = None, mask_b: Array | None = 
         (N,), float64, in the unit of pT.
 
     Raises:
-        FacsimError: wrong shapes, numbers that are not finite, negative pT, different numbers of jets.
+        FacsimError: wrong shapes, numbers that are not finite, angles beyond 1e100, negative pT, different numbers of
+            jets.
     """
     one, two = _loaded(a, mask_a), _loaded(b, mask_b)
     if len(one.pt) != len(two.pt):
@@ -64,7 +66,10 @@ def _loaded(jets: Array, mask: Array | None) -> Particles:
     """Particles in float64, and one more of no pT after them."""
     found = particles(jets.detach() if hasattr(jets, "detach") else jets, mask, positive=True)
     xp = namespace(found.pt)
-    return Particles(*(xp.concatenate([part, 0 * part[:, :1]], 1) for part in (as_type(p, xp.float64) for p in found)))
+    parts = Particles(*(as_type(part, xp.float64) for part in found))
+    if bool((xp.abs(parts.eta) > FARTHEST).any()) or bool((xp.abs(parts.phi) > FARTHEST).any()):
+        raise FacsimError(f"jets hold an angle beyond {FARTHEST:g}: no distance can be taken; remove those jets.")
+    return Particles(*(xp.concatenate([part, 0 * part[:, :1]], 1) for part in parts))
 
 
 def _problems(a: Particles, b: Particles) -> tuple[Array, Array, Array, Array]:

@@ -13,6 +13,9 @@ from scipy.stats import kstwobign
 from facsim.core.errors import FacsimError
 from facsim.metrics._samples import FloatArray, check_values, check_weights
 
+ENTRIES = 20
+"""Of the whole sample's weights that join those of a bin in its variance."""
+
 
 @dataclass(frozen=True)
 class TestResult:
@@ -76,10 +79,13 @@ def chi2_test(
 ) -> TestResult:
     """Chi squared of the shapes of two weighted histograms (Gagunashvili, arXiv physics/0605123; Porter, 0804.0380).
 
-    sum over bins of (p - q)^2 / (var p + var q), p and q the histograms over the sums of weights, var from the sums of
-    squared weights. Underflow and overflow are bins. Bins in which neither sample has an entry are left out; the
-    degrees of freedom are the others less one. The error is sqrt(2 degrees + 4 (statistic - degrees)), and not below
-    sqrt(2 degrees).
+    sum over bins of (p - q)^2 / (var p + var q), p and q the histograms over the sums of weights. Without negative
+    weights both variances are taken at the common share (n p + m q) / (n + m), n and m the effective numbers of events,
+    and with the size of the bin's weights (20 of the whole sample's join them: a few entries miss the large ones), so
+    that a bin that is empty in the smaller sample has a variance too. With negative weights they are each bin's sum of
+    squared weights alone, which takes some ten entries in every bin of either sample. Underflow and overflow are bins.
+    Bins in which neither sample has an entry are left out; the degrees of freedom are the others less one. The error is
+    sqrt(2 degrees + 4 (statistic - degrees)), and not below sqrt(2 degrees).
 
     Args:
         a: reference values (N,), b: values to judge (M,).
@@ -92,7 +98,7 @@ def chi2_test(
     edges = np.asarray(bins, dtype=np.float64)
     if edges.ndim != 1 or len(edges) < 2 or not np.all(np.diff(edges) > 0):
         raise FacsimError("chi squared needs at least two increasing bin edges.")
-    shapes, variances = [], []
+    shapes, variances, units, positive = [], [], [], True
     for name, values, weights in (("reference", a, weights_a), ("generated", b, weights_b)):
         x = check_values(name, values)
         w = check_weights(name, len(x), weights)
@@ -101,7 +107,14 @@ def chi2_test(
         content, square = (np.bincount(place, power, len(edges) + 1) for power in (w, w**2))
         shapes.append(content / w.sum())
         variances.append(square / w.sum() ** 2)
+        positive &= bool(np.all(w >= 0))
+        # The share of an entry, of each bin with some entries of the whole sample: few entries miss the large weights.
+        content, square = content + ENTRIES * w.mean(), square + ENTRIES * np.mean(w**2)
+        units.append(square / np.where(content > 0, content, 1.0) / w.sum())
     variance = variances[0] + variances[1]
+    if positive:
+        n, m = (1 / part.sum() for part in variances)
+        variance = (n * shapes[0] + m * shapes[1]) / (n + m) * (units[0] + units[1])
     filled = variance > 0
     statistic = float(np.sum((shapes[0] - shapes[1])[filled] ** 2 / variance[filled]))
     degrees = int(filled.sum()) - 1

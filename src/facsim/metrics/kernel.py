@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+from math import comb
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,14 +21,15 @@ from facsim.metrics._samples import (
     scale_by_largest,
     scale_robustly,
 )
-from facsim.metrics.pairs import ROWS_AT_ONCE, in_blocks, kernel_matrix, mmd, pair_sums, quartic_kernel
+from facsim.metrics.pairs import in_blocks, kernel_matrix, mmd, pair_sums, quartic_kernel
 from facsim.metrics.score import Estimate
 
 JETNET = "jetnet-0.2.5"
 CHALLENGE = "calochallenge-2022"
 STRICT = "strict"
 BATCH_SIZE = {JETNET: 5_000, CHALLENGE: 10_000}
-MOST_PRODUCTS = 1000
+MOST_MONOMIALS = 300_000
+EVENTS_AT_ONCE = 512
 
 
 def kpd(
@@ -93,8 +97,8 @@ def _batch_values(x: Array, y: Array, batches: int, size: int, seed: int) -> Flo
     for i in range(batches):
         rng = np.random.default_rng(seed + i * 1000)
         drawn.append((rng.choice(len(x), size=size), rng.choice(len(y), size=size)))
-    if _products(x.shape[1]) ** 2 < size * (x.shape[1] + 8):
-        return np.array([_unbiased_of_products(rows(x, i), rows(y, j)) for i, j in drawn])
+    if _linear_is_cheaper(size, size, x.shape[1]):
+        return np.array([_unbiased_of_moments(rows(x, i), rows(y, j)) for i, j in drawn])
     if max(len(x), len(y)) ** 2 > batches * size**2:
         ones = np.ones((1, size))
         return np.array([_unbiased(rows(x, i), ones, rows(y, j), ones)[0] for i, j in drawn])
@@ -112,9 +116,15 @@ def _unbiased(x: Array, times_x: FloatArray, y: Array, times_y: FloatArray) -> F
     return np.asarray(inside_x / (n * (n - 1)) + inside_y / (m * (m - 1)) - 2 * across / (n * m))
 
 
-def _unbiased_of_products(x: Array, y: Array) -> float:
+def _linear_is_cheaper(n: int, m: int, dimension: int) -> bool:
+    """Whether moments take fewer multiplications than kernels of all pairs, and fit in memory."""
+    monomials = _monomials(dimension)
+    return monomials <= MOST_MONOMIALS and (n + m) * monomials < (n * n + m * m + n * m) * (dimension + 8)
+
+
+def _unbiased_of_moments(x: Array, y: Array) -> float:
     """Unbiased MMD^2 of two samples in linear time."""
-    one, other = (product_moments(s, np.zeros(len(s), dtype=int), np.ones(len(s)), 1)[0] for s in (x, y))
+    one, other = (quartic_moments(s, np.zeros(len(s), dtype=int), np.ones(len(s)), 1)[0] for s in (x, y))
     n, m = len(x), len(y)
     inside_x = float((one * one).sum()) - _kernel_of_itself(x).sum()
     inside_y = float((other * other).sum()) - _kernel_of_itself(y).sum()
@@ -125,33 +135,52 @@ def _kernel_of_itself(x: Array) -> FloatArray:
     return to_numpy(((x * x).sum(axis=1) / x.shape[1] + 1.0) ** 4)
 
 
-def _products(dimension: int) -> int:
-    """Products of pairs of `dimension` features and a constant."""
-    return (dimension + 1) * (dimension + 2) // 2
+def _monomials(dimension: int) -> int:
+    """Monomials of degree 4 of `dimension` features and a constant."""
+    return comb(dimension + 4, 4)
 
 
-def product_moments(x: Array, blocks: NDArray[np.int64], weights: FloatArray, count: int) -> Array:
-    """Sums over the events of each block of w P P^T, P the products of pairs of [x / sqrt(D), 1]: (blocks, Q^2).
+def quartic_moments(x: Array, blocks: NDArray[np.int64], weights: FloatArray, count: int) -> Array:
+    """Weighted sums over the events of each block of all monomials of degree 4 of [x / sqrt(D), 1]: (blocks, Q).
 
-    The kernel is <P(x), P(y)>^2, so that its sum over two blocks is the inner product of their moments: time linear in
-    the number of events.
+    The kernel is a sum over these monomials, each as often as its factors can be ordered, so that its sum over two
+    blocks is the inner product of their moments, with the root of that number as factor: time linear in the events.
+    Monomials a <= b <= c <= d are products of the pairs (a, b) with all (c, d) that begin at b or later.
     """
-    xp, dimension = namespace(x), x.shape[1]
-    i, j = np.triu_indices(dimension + 1)
-    alike = bool(np.all(weights == 1))
-    factor = like(np.where(i == j, 1.0, np.sqrt(2.0)), x)
-    moments = xp.zeros_like(x, shape=(count, len(i), len(i))) if xp is np else x.new_zeros((count, len(i), len(i)))
+    xp, size = namespace(x), x.shape[1] + 1
+    alike, factor = bool(np.all(weights == 1)), like(_orders(size), x)
+    moments = []
     for block in range(count):
         members = np.flatnonzero(blocks == block)
-        for first in range(0, len(members), ROWS_AT_ONCE):
-            chosen = members[first : first + ROWS_AT_ONCE]
-            part = rows(x, chosen)
-            extended = xp.concatenate([part / dimension**0.5, xp.ones_like(part[:, :1])], axis=1)
-            products = extended[:, i] * extended[:, j] * factor
-            # Equal factors are a symmetric product, which takes half of the time.
-            weighted = products if alike else products * like(weights[chosen, None], x)
-            moments[block] += weighted.T @ products
-    return moments.reshape(count, -1)
+        total = 0.0 * factor
+        for first in range(0, len(members), EVENTS_AT_ONCE):
+            chosen = members[first : first + EVENTS_AT_ONCE]
+            part = rows(x, chosen).T
+            part = xp.concatenate([part / (size - 1) ** 0.5, xp.ones_like(part[:1])])
+            left = part if alike else part * like(weights[chosen], x)
+            pairs = xp.concatenate([part[c:] * part[c] for c in range(size)])
+            begin = np.cumsum([0, *range(size, 0, -1)])
+            sums = [(left[: b + 1] * part[b]) @ pairs[begin[b] :].T for b in range(size)]
+            total += xp.concatenate([each.reshape(-1) for each in sums])
+        moments.append(total * factor)
+    return xp.stack(moments)
+
+
+@cache
+def _orders(size: int) -> FloatArray:
+    """Root of the number of orders of the factors of each monomial, in the order of `quartic_moments`."""
+    found = []
+    for b in range(size):
+        c, d = np.triu_indices(size - b)
+        four = np.stack(np.broadcast_arrays(np.arange(b + 1)[:, None], b, c + b, d + b), axis=-1)
+        same = four[..., 1:] == four[..., :-1]
+        runs = np.ones(same.shape[:-1])
+        length = np.ones(same.shape[:-1])
+        for k in range(3):
+            length = np.where(same[..., k], length + 1, 1.0)
+            runs *= length
+        found.append((24.0 / runs).ravel())
+    return np.asarray(np.sqrt(np.concatenate(found)))
 
 
 def _strict(x: Array, y: Array, weights: tuple[FloatArray, FloatArray], seed: int, permutations: int) -> Estimate:
@@ -166,10 +195,9 @@ def _strict(x: Array, y: Array, weights: tuple[FloatArray, FloatArray], seed: in
 
 def _matrix(x: Array, y: Array, weights: tuple[FloatArray, FloatArray], blocks: Blocks) -> FloatArray:
     """Sums of the kernel over pairs of blocks, (2 K, 2 K), by the cheaper of two ways."""
-    products = _products(x.shape[1])
-    if products <= MOST_PRODUCTS and products**2 < (len(x) + len(y)) * (x.shape[1] + 8):
+    if _linear_is_cheaper(len(x), len(y), x.shape[1]):
         of_both = ((x, blocks.of_x, weights[0]), (y, blocks.of_y, weights[1]))
-        moments = namespace(x).concatenate([product_moments(s, of, w, blocks.count) for s, of, w in of_both])
+        moments = namespace(x).concatenate([quartic_moments(s, of, w, blocks.count) for s, of, w in of_both])
         return to_numpy(moments @ moments.T).copy()
     of_x, of_y = in_blocks(blocks, *weights)
     return kernel_matrix(x, of_x, y, of_y, quartic_kernel)

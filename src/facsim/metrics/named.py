@@ -225,7 +225,8 @@ def c2st(
     Networks for tables, grids and clouds are in `facsim.evaluate.c2st`. Well below 0.5 the status is `suspicious`: the
     samples share events, and folds give their twins away.
     """
-    check_different(*check_features(reference, candidate))
+    for sample in (candidate, *([] if null is None else [null])):
+        check_different(*check_features(reference, sample))
 
     def measure(y: Sample, groups: Sample | None) -> tuple[float, float]:
         found = classifier_test(to_numpy(reference), to_numpy(y), seed, reference_groups, groups, conditions=conditions)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from facsim.core.arrays import to_numpy
 from facsim.core.errors import FacsimError
 from facsim.core.rng import generator
-from facsim.metrics._samples import FloatArray, check_values, check_weights
+from facsim.metrics._samples import FloatArray, as_numbers, check_values, check_weights
 
 CHALLENGE = "calochallenge-2022"
 STRICT = "strict"
@@ -56,8 +56,8 @@ def separation_power(
     Raises:
         FacsimError: values that are not finite, edges that do not increase, unknown protocol, weights that do not fit.
     """
-    a, b, edges = to_numpy(a), to_numpy(b), np.asarray(to_numpy(bins), dtype=np.float64)
-    if edges.ndim != 1 or len(edges) < 2 or np.any(np.diff(edges) <= 0):
+    a, b, edges = as_numbers("reference", a), as_numbers("generated", b), np.asarray(to_numpy(bins), dtype=np.float64)
+    if edges.ndim != 1 or len(edges) < 2 or not np.all(np.diff(edges) > 0):
         raise FacsimError("separation power needs at least two increasing bin edges.")
     if weights_a is not None or weights_b is not None:
         if protocol != STRICT:
