@@ -180,5 +180,25 @@ def test_options_that_would_make_nothing_of_the_samples(function: Callable[..., 
 
 def test_the_classifiers_null_is_not_the_reference() -> None:
     x, y = samples("fpd")
-    with pytest.raises(FacsimError, match="same events"):
+    with pytest.raises(FacsimError, match="null is the reference"):
         m.c2st(x, y, null=x)
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_the_null_is_neither_the_reference_nor_the_candidate(name: str) -> None:
+    x, y = samples(name)
+    for null in (x, y):
+        with pytest.raises(FacsimError, match="the null is the"):
+            ALL[name](x, y, null=null.copy())
+
+
+@pytest.mark.parametrize("name", sorted(FEATURES))
+def test_events_of_the_reference_among_the_candidates_are_suspicious(name: str) -> None:
+    x, y = samples(name)
+    mixed = np.concatenate([y[:200], x[100:40:-1]])
+    score = ALL[name](x, mixed)
+    assert score.status == "suspicious"
+    assert score.note.startswith("60 of 260 events")
+    assert ALL[name](x, y).status == "ok"
+    rounded = ALL[name](np.round(x), np.round(y))
+    assert rounded.status == "ok"

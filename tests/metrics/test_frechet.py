@@ -97,7 +97,7 @@ def test_batched_protocols_want_as_many_events_as_they_draw() -> None:
     x, y = (s[:500] for s in golden_samples())
     with pytest.raises(FacsimError, match="at least 20000 events"):
         fpd(x, y, "jetnet-0.2.5")
-    with pytest.raises(FacsimError, match="two or more sizes"):
+    with pytest.raises(FacsimError, match="three or more sizes"):
         fpd(x, y, "jetnet-0.2.5", min_samples=400, max_samples=400)
 
 

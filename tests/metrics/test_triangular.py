@@ -169,3 +169,13 @@ def test_challenge_spectrum_ignores_the_outer_bins() -> None:
 def test_edges_that_are_not_numbers() -> None:
     with pytest.raises(FacsimError, match="increasing"):
         separation_power(np.arange(4.0), np.arange(4.0), np.array([0.0, np.nan, 1.0]))
+
+
+@pytest.mark.parametrize(("n", "m"), [(60, 3000), (3000, 150), (400, 1000)])
+def test_strict_averages_to_zero_for_unequal_sizes_too(n: int, m: int) -> None:
+    """Bins that are empty in the small sample only by chance count as noise."""
+    rng = np.random.default_rng(n)
+    bins = np.linspace(-3, 3, 21)
+    found = [separation_power(rng.normal(size=n), rng.normal(size=m), bins, n_bootstrap=20) for _ in range(100)]
+    values, errors = np.array(found).T
+    assert abs(values.mean()) < 0.3 * errors.mean()

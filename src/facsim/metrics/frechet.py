@@ -135,9 +135,9 @@ def fpd(
     if real_weights is not None or gen_weights is not None:
         raise FacsimError(f"the protocol '{protocol}' knows no weights; use '{STRICT}'.")
     least = MIN_SAMPLES[protocol] if min_samples is None else min_samples
-    if not 2 <= least < max_samples or num_points < 2 or num_batches < 1:
+    if not 2 <= least < max_samples or num_points < 3 or num_batches < 1:
         raise FacsimError(
-            f"the FPD's fit needs two or more sizes between 2 <= min_samples < max_samples and a batch at each, not "
+            f"the FPD's fit needs three or more sizes between 2 <= min_samples < max_samples and a batch at each, not "
             f"{num_points} sizes from {least} to {max_samples} and {num_batches} batches."
         )
     if min_samples is None and min(len(x), len(y)) < least:

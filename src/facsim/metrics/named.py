@@ -18,7 +18,7 @@ from typing import Any
 from facsim.core.arrays import to_numpy
 from facsim.metrics import frechet, kernel
 from facsim.metrics._samples import check_different, check_features, count_limited, scale_robustly
-from facsim.metrics._scored import Sample, made, scored
+from facsim.metrics._scored import Sample, check_null, made, scored
 from facsim.metrics.classifier import PROTOCOL as C2ST
 from facsim.metrics.classifier import classifier_test
 from facsim.metrics.correlation import correlation_distance
@@ -157,6 +157,7 @@ def prdc(
 
     The best value is truth's own, not 1.
     """
+    check_null(reference, candidate, null)
     measure = partial(prdc_of, reference, real_weights=reference_weights, nearest=nearest, scale=scale)
     found = measure(candidate, gen_weights=candidate_weights)
     other = None if null is None else measure(null)
@@ -183,6 +184,7 @@ def prd_auc(
     def measure(y: Sample, weights: Sample | None) -> tuple[float, float]:
         return prd_auc_of(reference, y, real_weights=reference_weights, gen_weights=weights, seed=seed, **options)
 
+    check_null(reference, candidate, null)
     of_null = None if null is None else measure(null, None)
     found = measure(candidate, candidate_weights)
     return made("prd_auc", STRICT, reference, candidate, found, of_null, seed, better="null")
@@ -225,8 +227,8 @@ def c2st(
     Networks for tables, grids and clouds are in `facsim.evaluate.c2st`. Well below 0.5 the status is `suspicious`: the
     samples share events, and folds give their twins away.
     """
-    for sample in (candidate, *([] if null is None else [null])):
-        check_different(*check_features(reference, sample))
+    check_different(*check_features(reference, candidate))
+    check_null(reference, candidate, null)
 
     def measure(y: Sample, groups: Sample | None) -> tuple[float, float]:
         found = classifier_test(to_numpy(reference), to_numpy(y), seed, reference_groups, groups, conditions=conditions)
@@ -235,7 +237,7 @@ def c2st(
     of_null = None if null is None else measure(null, None)
     found = measure(candidate, candidate_groups)
     score = made("auc", C2ST, reference, candidate, found, of_null, seed)
-    if found[0] > 0.5 - SUSPICIOUS_SIGMAS * found[1]:
+    if score.status != "ok" or found[0] > 0.5 - SUSPICIOUS_SIGMAS * found[1]:
         return score
     return replace(score, status="suspicious", note="below 0.5: do the samples share events?")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from facsim.metrics._scored import Sample, made, scored
+from facsim.metrics._scored import Sample, check_null, made, scored
 from facsim.metrics.histograms import TestResult, chi2_test, ks_test
 from facsim.metrics.score import Score
 from facsim.metrics.triangular import STRICT, separation_power
@@ -87,8 +87,12 @@ def _tested(
         unit = max(result.degrees, 1)
         return result.statistic / unit, result.error / unit
 
+    check_null(reference, candidate, null)
     result = test(reference, candidate, *arguments, reference_weights, candidate_weights)
     of_null = None if null is None else measured(test(reference, null, *arguments, reference_weights, None))
     note = f"p = {result.p_value:.3g}" + (f" with {result.degrees} degrees of freedom." if result.degrees else ".")
     found = measured(result)
-    return made(name, STRICT, reference, candidate, found, of_null, 0, note=note, p_value=result.p_value)
+    details = {name: result.statistic, "degrees": float(result.degrees)} if result.degrees else {}
+    return made(
+        name, STRICT, reference, candidate, found, of_null, 0, note=note, p_value=result.p_value, details=details
+    )

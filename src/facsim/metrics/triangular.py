@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binom
 
 from facsim.core.arrays import to_numpy
 from facsim.core.errors import FacsimError
@@ -17,6 +18,8 @@ from facsim.metrics._samples import FloatArray, as_numbers, check_values, check_
 
 CHALLENGE = "calochallenge-2022"
 STRICT = "strict"
+UNEQUAL = 1.5
+FEWEST_EXPECTED = 5
 
 
 def separation_power(
@@ -208,11 +211,26 @@ def _noise_bias(a: NDArray[np.int64], b: NDArray[np.int64]) -> float:
     """Expected S from counting noise alone, to second order: 2 sum h_a h_b (h_b / N_a + h_a / N_b) / (h_a + h_b)^3.
 
     The factor T / (T - 1), T the entries of a bin, makes it exact for equal sample sizes and distributions in bins
-    of two entries or more; disjoint bins have none.
+    of two entries or more; disjoint bins have none. With sizes that differ, bins of less than 5 expected entries in the
+    smaller sample take the expectation at given T instead, exact for equal distributions.
     """
-    n_a, n_b = a.sum(), b.sum()
-    h_a, h_b, entries = a / n_a, b / n_b, a + b
-    shared = (a > 0) & (b > 0)
-    h_a, h_b, entries = h_a[shared], h_b[shared], entries[shared]
+    n_a, n_b = int(a.sum()), int(b.sum())
+    share = n_a / (n_a + n_b)
+    entries = a + b
+    few = entries * min(share, 1 - share) < FEWEST_EXPECTED if max(n_a, n_b) > UNEQUAL * min(n_a, n_b) else entries < 0
+    bias = sum(
+        count * _expected(int(t), n_a, n_b)
+        for t, count in zip(*np.unique(entries[few], return_counts=True), strict=True)
+    )
+    shared = (a > 0) & (b > 0) & ~few
+    h_a, h_b, entries = a[shared] / n_a, b[shared] / n_b, entries[shared]
     terms = 2 * h_a * h_b * (h_b / n_a + h_a / n_b) / (h_a + h_b) ** 3
-    return float(np.sum(terms * entries / (entries - 1)))
+    return float(bias + np.sum(terms * entries / (entries - 1)))
+
+
+def _expected(entries: int, n_a: int, n_b: int) -> float:
+    """Mean contribution of a bin of so many entries that fall to either sample by chance."""
+    k = np.arange(entries + 1)
+    h_a, h_b = k / n_a, (entries - k) / n_b
+    chance = binom.pmf(k, entries, n_a / (n_a + n_b))
+    return float(np.sum(chance * 0.5 * (h_a - h_b) ** 2 / np.maximum(h_a + h_b, 1e-300)))
