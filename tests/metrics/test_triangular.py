@@ -176,6 +176,6 @@ def test_strict_averages_to_zero_for_unequal_sizes_too(n: int, m: int) -> None:
     """Bins that are empty in the small sample only by chance count as noise."""
     rng = np.random.default_rng(n)
     bins = np.linspace(-3, 3, 21)
-    found = [separation_power(rng.normal(size=n), rng.normal(size=m), bins, n_bootstrap=20) for _ in range(100)]
+    found = [separation_power(rng.normal(size=n), rng.normal(size=m), bins, n_bootstrap=20) for _ in range(300)]
     values, errors = np.array(found).T
     assert abs(values.mean()) < 0.3 * errors.mean()
