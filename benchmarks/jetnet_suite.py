@@ -21,11 +21,12 @@ from typing import Any
 
 import numpy as np
 
-from facsim.evaluate.jet_measures import JETNET, JetSample
+from facsim.evaluate.jet_measures import JetSample
 from facsim.metrics.bootstrap_w1 import bootstrap_w1
 from facsim.metrics.clouds import coverage_mmd
 from facsim.metrics.frechet import fpd
 from facsim.metrics.kernel import kpd
+from facsim.metrics.protocols import JETNET
 from facsim.physics.jets import W1EFP_COLUMNS
 
 SEED = 42

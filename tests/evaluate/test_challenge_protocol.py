@@ -14,7 +14,7 @@ from facsim.core.events import make_events
 from facsim.core.schema import calorimeter_schema
 from facsim.core.sources import MemorySource
 from facsim.evaluate.families import separation
-from facsim.metrics.triangular import CHALLENGE
+from facsim.metrics.protocols import CHALLENGE
 from facsim.physics.calo import Observations, collect
 from facsim.physics.geometries import GEOMETRIES
 from facsim.physics.observables import OBSERVABLES

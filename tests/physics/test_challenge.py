@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from facsim.core.geometry import Layer
-from facsim.metrics.triangular import CHALLENGE, separation_power
+from facsim.metrics.protocols import CHALLENGE
+from facsim.metrics.triangular import separation_power
 from facsim.physics.calo import high_level_features, shower_observables
 from facsim.physics.geometries import GEOMETRIES
 from facsim.physics.observables import OBSERVABLES, challenge_cell_bins

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facsim.metrics.triangular import STRICT, discrimination, separation_of_counts
+from facsim.metrics.protocols import STRICT
+from facsim.metrics.triangular import discrimination, separation_of_counts
 from facsim.metrics.wasserstein import wasserstein_1d
 from facsim.physics.calo import Observations
 from facsim.physics.observables import Observable, strict_bins

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facsim.core.errors import FacsimError
-from facsim.metrics.frechet import JETNET, frechet_distance
+from facsim.metrics.frechet import frechet_distance
+from facsim.metrics.protocols import JETNET
 from facsim.metrics.score import Score
 from facsim.models.nets.particlenet import ParticleNet
 

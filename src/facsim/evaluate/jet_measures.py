@@ -14,9 +14,10 @@ from facsim.core.arrays import Array, as_type, namespace
 from facsim.core.errors import FacsimError
 from facsim.metrics.bootstrap_w1 import bootstrap_w1, grouped_w1
 from facsim.metrics.clouds import coverage_mmd
-from facsim.metrics.frechet import JETNET, STRICT, fpd
+from facsim.metrics.frechet import fpd
 from facsim.metrics.kernel import kpd
 from facsim.metrics.outliers import outlier_fraction
+from facsim.metrics.protocols import JETNET, STRICT
 from facsim.metrics.triangular import separation_power
 from facsim.metrics.wasserstein import wasserstein_1d
 from facsim.physics.jet_arrays import particles

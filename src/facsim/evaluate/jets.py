@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from facsim.core.arrays import Array
 from facsim.evaluate.jet_measures import PROTOCOLS, JetNumber, JetOptions, JetSample, measure_jets
-from facsim.metrics.frechet import JETNET
+from facsim.metrics.protocols import JETNET
 from facsim.metrics.score import Score
 
 __all__ = ["JetOptions", "score_jets"]

@@ -17,7 +17,8 @@ from facsim.metrics.equivalent import FEWEST as FEWEST_CANDIDATES
 from facsim.metrics.equivalent import FEWEST_TRUTH, equivalent_size
 from facsim.metrics.frechet import MIN_SAMPLES, fpd
 from facsim.metrics.kernel import BATCH_SIZE, kpd
-from facsim.metrics.triangular import CHALLENGE, STRICT, separation_of_spectra
+from facsim.metrics.protocols import CHALLENGE, STRICT
+from facsim.metrics.triangular import separation_of_spectra
 from facsim.physics.observables import OBSERVABLES
 
 Key = tuple[str, str, str]

@@ -17,12 +17,12 @@ from facsim.metrics.histograms import chi2_test, ks_test
 from facsim.metrics.kernel import kpd
 from facsim.metrics.neighbours import PRDC, prdc
 from facsim.metrics.prd import prd_auc
+from facsim.metrics.protocols import JETNET
 from facsim.metrics.triangular import separation_power
 from facsim.metrics.wasserstein import sliced_wasserstein, wasserstein_1d
 from facsim.physics.observables import strict_bins
 
 FloatArray = NDArray[np.float64]
-JETNET = "jetnet-0.2.5"
 FEWEST_RESAMPLINGS = 2  # errors are not wanted here: a study has its own repeats
 
 

@@ -12,9 +12,7 @@ from facsim.core.errors import FacsimError
 from facsim.core.rng import generator
 from facsim.metrics._samples import FloatArray
 from facsim.metrics.emd import emd_matrix
-
-JETNET = "jetnet-0.2.5"
-STRICT = "strict"
+from facsim.metrics.protocols import JETNET, STRICT
 
 
 @dataclass(frozen=True)

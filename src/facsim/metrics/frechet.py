@@ -24,11 +24,9 @@ from facsim.metrics._samples import (
     scale_by_largest,
     scale_robustly,
 )
+from facsim.metrics.protocols import CHALLENGE, JETNET, STRICT
 from facsim.metrics.score import Estimate
 
-JETNET = "jetnet-0.2.5"
-CHALLENGE = "calochallenge-2022"
-STRICT = "strict"
 MIN_SAMPLES = {JETNET: 20_000, CHALLENGE: 10_000}
 ROWS_AT_ONCE = 1024
 

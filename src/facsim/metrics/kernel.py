@@ -22,11 +22,9 @@ from facsim.metrics._samples import (
     scale_robustly,
 )
 from facsim.metrics.pairs import in_blocks, kernel_matrix, mmd, pair_sums, quartic_kernel
+from facsim.metrics.protocols import CHALLENGE, JETNET, STRICT
 from facsim.metrics.score import Estimate
 
-JETNET = "jetnet-0.2.5"
-CHALLENGE = "calochallenge-2022"
-STRICT = "strict"
 BATCH_SIZE = {JETNET: 5_000, CHALLENGE: 10_000}
 MOST_MONOMIALS = 300_000
 EVENTS_AT_ONCE = 512

@@ -28,8 +28,8 @@ from facsim.metrics.equivalent import equivalent_size as equivalent_size_of
 from facsim.metrics.neighbours import NEAREST
 from facsim.metrics.neighbours import prdc as prdc_of
 from facsim.metrics.prd import prd_auc as prd_auc_of
+from facsim.metrics.protocols import STRICT
 from facsim.metrics.score import Score
-from facsim.metrics.triangular import STRICT
 from facsim.metrics.wasserstein import sliced_wasserstein
 
 PERMUTATIONS = 199

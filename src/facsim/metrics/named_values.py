@@ -7,8 +7,9 @@ from typing import Any
 
 from facsim.metrics._scored import Sample, check_null, made, scored
 from facsim.metrics.histograms import TestResult, chi2_test, ks_test
+from facsim.metrics.protocols import STRICT
 from facsim.metrics.score import Score
-from facsim.metrics.triangular import STRICT, separation_power
+from facsim.metrics.triangular import separation_power
 from facsim.metrics.wasserstein import wasserstein_1d
 
 

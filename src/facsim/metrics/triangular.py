@@ -15,9 +15,8 @@ from facsim.core.arrays import to_numpy
 from facsim.core.errors import FacsimError
 from facsim.core.rng import generator
 from facsim.metrics._samples import FloatArray, as_numbers, check_values, check_weights
+from facsim.metrics.protocols import CHALLENGE, STRICT
 
-CHALLENGE = "calochallenge-2022"
-STRICT = "strict"
 UNEQUAL = 1.5
 FEWEST_EXPECTED = 5
 
