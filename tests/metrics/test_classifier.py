@@ -143,3 +143,19 @@ def test_bad_input_is_named(change, words):
     options = {"a": np.zeros((30, 2)), "b": np.ones((30, 2)), "seed": 1} | change
     with pytest.raises(FacsimError, match=words):
         classifier_test(**options)
+
+
+def test_weights_make_two_samples_one() -> None:
+    """A candidate with too many events at large x, weighted back: nothing is left to see."""
+    rng = np.random.default_rng(5)
+    a, b = rng.normal(size=(1500, 3)), rng.normal(0.0, 1.0, (1500, 3))
+    b[:, 0] += 0.6
+    weights = np.exp(-0.6 * b[:, 0] + 0.18)
+    plain, weighted = classifier_test(a, b, 1), classifier_test(a, b, 1, weights_b=weights)
+    assert plain.auc > 0.5 + 5 * plain.error
+    assert weighted.auc == pytest.approx(0.5, abs=3 * weighted.error)
+    even = classifier_test(a, b, 1, weights_a=np.full(1500, 2.0), weights_b=np.full(1500, 0.1))
+    assert even.auc == pytest.approx(plain.auc, abs=1e-9)
+    assert even.error == pytest.approx(plain.error, rel=0.3)
+    with pytest.raises(FacsimError, match="must not be negative"):
+        classifier_test(a, b, 1, weights_b=-weights + 1)

@@ -14,7 +14,7 @@ when the samples cannot be told apart. What the protocol fixes, and why, is in d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,9 @@ from numpy.typing import NDArray
 
 from facsim.core.errors import FacsimError
 from facsim.core.rng import generator
+from facsim.metrics._samples import check_weights
 from facsim.metrics.auc import stratified_auc
+from facsim.metrics.auc_bootstrap import WeightedAuc, bootstrap_error
 from facsim.metrics.boosting import BoostSettings, out_of_fold_scores
 from facsim.metrics.folds import group_folds, group_numbers
 
@@ -57,6 +59,7 @@ class C2STResult:
         n_train: events of both classes that the smallest training set held.
         seed: seed of the folds and the trees.
         protocol: name and version.
+        weights_a, weights_b: event weights, None without.
     """
 
     auc: float
@@ -72,17 +75,17 @@ class C2STResult:
     n_train: int
     seed: int
     protocol: str = PROTOCOL
+    weights_a: FloatArray | None = None
+    weights_b: FloatArray | None = None
 
     def region(self, in_a: NDArray[np.bool_], in_b: NDArray[np.bool_]) -> tuple[float, float]:
         """AUC and error of the same scores among the chosen events: masks (Na,) and (Nb,)."""
-        auc, error = stratified_auc(
-            self.scores_a[in_a],
-            self.scores_b[in_b],
-            self.folds_a[in_a],
-            self.folds_b[in_b],
-            self.groups_a[in_a],
-            self.groups_b[in_b],
-        )
+        parts = (self.scores_a[in_a], self.scores_b[in_b], self.folds_a[in_a], self.folds_b[in_b])
+        groups = (self.groups_a[in_a], self.groups_b[in_b])
+        if self.weights_a is None or self.weights_b is None:
+            auc, error = stratified_auc(*parts, *groups)
+        else:
+            auc, error = _weighted_auc(*parts, groups, (self.weights_a[in_a], self.weights_b[in_b]), self.seed)
         return auc, error * TRAINING_NOISE
 
 
@@ -95,6 +98,8 @@ def classifier_test(
     protocol: str = PROTOCOL,
     *,
     conditions: int = 0,
+    weights_a: NDArray[Any] | None = None,
+    weights_b: NDArray[Any] | None = None,
 ) -> C2STResult:
     """How well a classifier tells sample `b` from sample `a`.
 
@@ -104,10 +109,11 @@ def classifier_test(
         groups_a, groups_b: events made from one truth event share a number and stay in one fold.
         protocol: only `facsim-c2st-1`.
         conditions: how many leading columns are known before simulation (the high-level vector has one, log10 E_inc).
+        weights_a, weights_b: event weights, not negative. With them the error is a bootstrap over groups.
 
     Raises:
         FacsimError: shapes that do not fit, values that are not finite, fewer than 20 events or 5 groups a class,
-            unknown protocol.
+            weights that do not fit, unknown protocol.
     """
     if protocol != PROTOCOL:
         raise FacsimError(f"unknown protocol '{protocol}' of the classifier test: use '{PROTOCOL}'.")
@@ -117,18 +123,52 @@ def classifier_test(
     folds_a, folds_b = (group_folds(groups, rng, FOLDS) for groups in ids)
     fold = np.concatenate([folds_a, folds_b])
     label = np.repeat([0, 1], [len(a), len(b)])
-    weight = np.where(label == 1, 0.5 * len(x) / len(b), 0.5 * len(x) / len(a))
+    own = [
+        check_weights(name, len(sample), given, negative=False)
+        for name, sample, given in (("reference", a, weights_a), ("generated", b, weights_b))
+    ]
+    weight = 0.5 * len(x) * np.concatenate([w / w.sum() for w in own])
     ranks = uniform_ranks(with_components(without_conditions(x, conditions)))
     settings = BoostSettings()
     scores = np.mean([out_of_fold_scores(ranks, label, weight, fold, settings, rng) for _ in range(ENSEMBLES)], axis=0)
     scores_a, scores_b = scores[: len(a)], scores[len(a) :]
-    auc, error = stratified_auc(scores_a, scores_b, folds_a, folds_b, *ids)
-    error *= TRAINING_NOISE
-    accuracy = 0.5 * (np.mean(scores_a <= 0) + np.mean(scores_b > 0))
+    accuracy = 0.5 * (np.average(scores_a <= 0, weights=own[0]) + np.average(scores_b > 0, weights=own[1]))
     n_train = len(fold) - int(np.bincount(fold).max())
-    return C2STResult(
-        auc, error, float(accuracy), scores_a, scores_b, folds_a, folds_b, *ids, ARCHITECTURE, n_train, seed
+    kept = (None, None) if weights_a is None and weights_b is None else (own[0], own[1])
+    nothing = float("nan")
+    found = C2STResult(
+        nothing,
+        nothing,
+        float(accuracy),
+        scores_a,
+        scores_b,
+        folds_a,
+        folds_b,
+        *ids,
+        ARCHITECTURE,
+        n_train,
+        seed,
+        PROTOCOL,
+        *kept,
     )
+    auc, error = found.region(np.ones(len(a), dtype=bool), np.ones(len(b), dtype=bool))
+    return replace(found, auc=auc, error=error)
+
+
+def _weighted_auc(
+    scores_a: FloatArray,
+    scores_b: FloatArray,
+    folds_a: IntArray,
+    folds_b: IntArray,
+    groups: tuple[IntArray, IntArray],
+    weights: tuple[FloatArray, FloatArray],
+    seed: int,
+) -> tuple[float, float]:
+    label = np.repeat([0, 1], [len(scores_a), len(scores_b)])
+    auc = WeightedAuc(np.concatenate([scores_a, scores_b]), label, np.concatenate([folds_a, folds_b]))
+    weight = np.concatenate([w / w.sum() for w in weights])
+    numbers = np.unique(2 * np.concatenate(groups) + label, return_inverse=True)[1]
+    return auc(weight), bootstrap_error(auc, weight, numbers, generator(seed, PROTOCOL, "bootstrap"))
 
 
 def _checked(a: NDArray[Any], b: NDArray[Any], conditions: int) -> FloatArray:

@@ -219,6 +219,8 @@ def c2st(
     null: Sample | None = None,
     seed: int = 0,
     conditions: int = 0,
+    reference_weights: Sample | None = None,
+    candidate_weights: Sample | None = None,
     reference_groups: Sample | None = None,
     candidate_groups: Sample | None = None,
 ) -> Score:
@@ -230,12 +232,21 @@ def c2st(
     check_different(*check_features(reference, candidate))
     check_null(reference, candidate, null)
 
-    def measure(y: Sample, groups: Sample | None) -> tuple[float, float]:
-        found = classifier_test(to_numpy(reference), to_numpy(y), seed, reference_groups, groups, conditions=conditions)
+    def measure(y: Sample, groups: Sample | None, weights: Sample | None) -> tuple[float, float]:
+        found = classifier_test(
+            to_numpy(reference),
+            to_numpy(y),
+            seed,
+            reference_groups,
+            groups,
+            conditions=conditions,
+            weights_a=reference_weights,
+            weights_b=weights,
+        )
         return found.auc, found.error
 
-    of_null = None if null is None else measure(null, None)
-    found = measure(candidate, candidate_groups)
+    of_null = None if null is None else measure(null, None, None)
+    found = measure(candidate, candidate_groups, candidate_weights)
     score = made("auc", C2ST, reference, candidate, found, of_null, seed)
     if score.status != "ok" or found[0] > 0.5 - SUSPICIOUS_SIGMAS * found[1]:
         return score
