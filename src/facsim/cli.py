@@ -35,7 +35,7 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key, e.g. --set train.lr=1e-4; repeatable."),
 ]
-Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Replace the configuration's seed.")]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Of every random choice; replaces a configuration's.")]
 Smoke = Annotated[bool, typer.Option("--smoke", help="In miniature: apply the configuration's section 'smoke'.")]
 Force = Annotated[bool, typer.Option("--force", help="Run even what is up to date.")]
 Json = Annotated[bool, typer.Option("--json", help="Result as JSON on standard output, all else on standard error.")]

@@ -35,7 +35,8 @@ def show_scorecard(card: Mapping[str, Any]) -> None:
     console.print(f"{card['name']}: {n['generated']} events against {n['reference']} of truth, seed {card['seed']}")
     table = Table(box=None, header_style="bold", pad_edge=False)
     for header in ("score", "protocol", "value", "truth itself", "z", ""):
-        table.add_column(header, no_wrap=True, justify="right" if header == "z" else "left")
+        narrow = {"z": 6, "": 11, "value": 16}.get(header)  # what must be read; names give way in a narrow terminal
+        table.add_column(header, no_wrap=True, justify="right" if header == "z" else "left", min_width=narrow)
     for row in card["scores"]:
         if row["region"] == "all" and row["value"] is not None:
             table.add_row(
@@ -139,7 +140,8 @@ def show_study(found: Mapping[str, Any]) -> None:
     console = Console(highlight=False)
     console.print(f"{found['title']}: {found['events']} events, {found['repeats']} repeats, seed {found['seed']}")
     console.print(
-        "standard deviations from truth against truth" + (", the paper's in brackets" if _paper(found) else "")
+        "standard deviations from truth against truth"
+        + (", the paper's (with 50 000 events) in brackets" if _paper(found) else "")
     )
     metrics = list(dict.fromkeys(row["metric"] for row in found["rows"]))
     table = Table(box=None, header_style="bold", pad_edge=False, collapse_padding=True)

@@ -237,3 +237,10 @@ def test_broken_samples_are_told_in_a_sentence(change, sentence):
 def test_broken_plans_are_told_in_a_sentence(change, sentence):
     with pytest.raises(FacsimError, match=sentence):
         run(*gaussians(0.0, n=60), replace(QUICK, **change))
+
+
+def test_the_null_is_truth_of_its_own() -> None:
+    x, y = (np.random.default_rng(k).normal(size=(200, 2)) for k in (1, 2))
+    for null in (x, y):
+        with pytest.raises(FacsimError, match="the null is the"):
+            network_test(x, y, null=null)

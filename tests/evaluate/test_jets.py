@@ -109,3 +109,14 @@ def test_broken_input_is_refused() -> None:
         score_jets(X, -Y)
     with pytest.raises(FacsimError, match="four events"):
         score_jets(X[:3], Y, protocols=["strict"], options=QUICK)
+
+
+def test_too_few_jets_leave_out_the_batched_distances_and_say_so() -> None:
+    scores = {
+        (s.protocol, s.name): s for s in score_jets(X[:60], Y[:60], options=JetOptions(cloud=False, w1_samples=60))
+    }
+    left_out = scores["jetnet-0.2.5", "fpd"]
+    assert (left_out.status, "20000 jets" in left_out.note) == ("not computed", True)
+    assert scores["jetnet-0.2.5", "w1m"].status == "ok"
+    assert 0 < scores["strict", "kpd"].p_value <= 1
+    assert {s.protocol for s in score_jets(X[:60], Y[:60], protocols="strict", options=QUICK)} == {"strict"}

@@ -205,3 +205,15 @@ def test_weights_say_where_a_generator_fails(judge, toy_showers):
             gap["high" if row["low"] > 14_000 else "low"] += row["gap"]
     assert gap["high"] > 3 * abs(gap["low"])
     json.dumps(weights, allow_nan=False)
+
+
+def test_truth_given_as_generated_is_suspicious(judge):
+    card, _ = judge.judge("truth itself", judge.null_source)
+    assert card.validity["shared_with_truth"] == 300
+    assert "300 showers are showers of truth itself" in card.notes[0]
+    assert card.score("fpd").status == "suspicious"
+
+
+def test_the_smaller_file_is_named(toy_showers):
+    with pytest.raises(FacsimError, match="the generated sample has 10 showers"):
+        score_files(toy_showers(300, 1), toy_showers(10, 2, 900), seed=1)

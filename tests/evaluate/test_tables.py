@@ -63,3 +63,10 @@ def test_mistakes_are_told() -> None:
         score_table(table(1), table(2), null=table(3)[:, :1])
     with pytest.raises(FacsimError, match="not finite"):
         score_table(table(1), table(2), null=np.where(table(3) > 2, np.nan, table(3)))
+
+
+def test_observables_are_a_dictionary_of_new_names() -> None:
+    with pytest.raises(FacsimError, match="dictionary of names"):
+        score_table(table(1), table(2), observables=np.sum)
+    with pytest.raises(FacsimError, match=r"\['pt'\] are columns already"):
+        score_table(table(1), table(2), names=["eta", "pt"], observables={"pt": lambda x: x[:, 1]})

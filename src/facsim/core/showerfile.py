@@ -91,14 +91,14 @@ def _per_event(events: Events, extra: dict[str, Array]) -> dict[str, Array]:
     return rows | {name: np.asarray(values) for name, values in extra.items()}
 
 
-def write_showers(path: Path, batches: Iterable[Events]) -> int:
+def write_showers(path: str | Path, batches: Iterable[Events]) -> int:
     """Write batches of grid events to a CaloChallenge file, atomically; return the number of showers.
 
     Raises:
         FacsimError: no events, no condition `incident_energy`, or the disk is full.
     """
     total = 0
-    with atomic_path(path) as temporary, open_showers(temporary, "w") as handle:
+    with atomic_path(Path(path)) as temporary, open_showers(temporary, "w") as handle:
         for batch in batches:
             append_showers(handle, batch)
             total += len(batch)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facsim.core.errors import FacsimError
 from facsim.core.events import Events
 from facsim.core.rng import generator
 from facsim.evaluate.crossfit import CrossFit, Plan, Progress, cross_fit
@@ -116,6 +117,9 @@ def network_test(
     others = {"test": as_sample(candidate, conditions)}
     if null is not None:
         others["null"] = as_sample(null, conditions)
+        for name, other in (("reference", truth), ("candidate", others["test"])):
+            if np.array_equal(np.asarray(others["null"].x), np.asarray(other.x)):
+                raise FacsimError(f"the null is the {name} itself; give truth of its own, disjoint from the reference.")
         if control is not None:
             others["control"] = control(others["null"])
     found = {}

@@ -44,6 +44,8 @@ def score_files(
             f"the reference sample has {len(reference)} showers; it is divided in two halves of at least "
             f"{FEWEST_SHOWERS}, so it needs {2 * FEWEST_SHOWERS}."
         )
+    if len(generated) < FEWEST_SHOWERS:
+        raise FacsimError(f"the generated sample has {len(generated)} showers; scores need at least {FEWEST_SHOWERS}.")
     n = min(len(reference) // 2, len(generated))
     order = generator(seed, "halves").permutation(len(reference))
     first, second = (SubsetSource(reference, np.sort(part)) for part in (order[:n], order[n : 2 * n]))

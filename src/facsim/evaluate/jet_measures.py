@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,10 +15,11 @@ from facsim.core.arrays import Array, as_type, namespace
 from facsim.core.errors import FacsimError
 from facsim.metrics.bootstrap_w1 import bootstrap_w1, grouped_w1
 from facsim.metrics.clouds import coverage_mmd
-from facsim.metrics.frechet import fpd
-from facsim.metrics.kernel import kpd
+from facsim.metrics.frechet import MIN_SAMPLES, fpd
+from facsim.metrics.kernel import BATCH_SIZE, kpd
 from facsim.metrics.outliers import outlier_fraction
 from facsim.metrics.protocols import JETNET, STRICT
+from facsim.metrics.score import Estimate
 from facsim.metrics.triangular import separation_power
 from facsim.metrics.wasserstein import wasserstein_1d
 from facsim.physics.jet_arrays import particles
@@ -27,6 +29,7 @@ from facsim.physics.observables import strict_bins
 
 PROTOCOLS = (JETNET, STRICT)
 FEATURES = ("eta", "phi", "pt")
+PERMUTATIONS = 199
 
 FloatArray = NDArray[np.float64]
 
@@ -53,12 +56,14 @@ class JetOptions:
 
 @dataclass(frozen=True)
 class JetNumber:
-    """One number; `better` as in `metrics.score.Score`."""
+    """One number; `better`, `p_value`, `note` as in `metrics.score.Score`. A number that is not computed has a note."""
 
     name: str
     value: float
     error: float
     better: str = "lower"
+    p_value: float = math.nan
+    note: str = ""
 
 
 class JetSample(Jets):
@@ -94,9 +99,8 @@ def measure_jets(a: JetSample, b: JetSample, protocol: str, options: JetOptions,
     if protocol not in PROTOCOLS:
         raise FacsimError(f"unknown protocol '{protocol}' of jets: use some of {list(PROTOCOLS)}.")
     x, y = on_host(a.efps), on_host(b.efps)
-    further = (options.fpd, options.kpd) if protocol == JETNET else ({}, {})
-    yield JetNumber("fpd", *fpd(x, y, protocol, seed=seed, **further[0]))
-    yield JetNumber("kpd", *kpd(x, y, protocol, seed=seed, **further[1]))
+    yield _distance("fpd", fpd, x, y, protocol, options, seed)
+    yield _distance("kpd", kpd, x, y, protocol, options, seed)
     yield from _w1(a, b, protocol, options, seed)
     if protocol == STRICT:
         yield from _observables(a, b, seed)
@@ -113,6 +117,27 @@ def measure_jets(a: JetSample, b: JetSample, protocol: str, options: JetOptions,
         )
         yield JetNumber("coverage", cloud.coverage, cloud.coverage_error, "null")
         yield JetNumber("mmd", cloud.mmd, cloud.mmd_error)
+
+
+def _distance(
+    name: str,
+    function: Callable[..., Estimate],
+    x: FloatArray,
+    y: FloatArray,
+    protocol: str,
+    options: JetOptions,
+    seed: int,
+) -> JetNumber:
+    """FPD or KPD; why not, where the protocol asks for more jets than there are."""
+    if protocol == STRICT:
+        found = function(x, y, protocol, seed=seed, permutations=PERMUTATIONS)
+        return JetNumber(name, *found, p_value=found.p_value)
+    size, least = ("min_samples", MIN_SAMPLES[protocol]) if name == "fpd" else ("batch_size", BATCH_SIZE[protocol])
+    given = options.fpd if name == "fpd" else options.kpd
+    if size not in given and min(len(x), len(y)) < least:
+        note = f"defined from {least} jets a sample; JetOptions({name}={{'{size}': ...}}) sets another size."
+        return JetNumber(name, math.nan, math.nan, note=note)
+    return JetNumber(name, *function(x, y, protocol, seed=seed, **given))
 
 
 def _w1(a: JetSample, b: JetSample, protocol: str, options: JetOptions, seed: int) -> Iterator[JetNumber]:

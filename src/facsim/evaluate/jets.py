@@ -28,7 +28,7 @@ def score_jets(
     reference_mask: Array | None = None,
     candidate_mask: Array | None = None,
     null_mask: Array | None = None,
-    protocols: Sequence[str] = PROTOCOLS,
+    protocols: str | Sequence[str] = PROTOCOLS,
     jet_type: str | None = None,
     seed: int = 42,
     options: JetOptions | None = None,
@@ -45,7 +45,7 @@ def score_jets(
         candidate: (M, Q, 3 or more), jets to judge.
         null: more truth, disjoint from the reference; gives every score its null.
         reference_mask, candidate_mask, null_mask: 1 for a particle, 0 for padding.
-        protocols: some of the two.
+        protocols: one or both of the two.
         jet_type: `g`, `q` or `t` adds FPND, for 30 particles; see `evaluate.fpnd`.
         seed: of all draws; 42 gives jetnet's own FPD and KPD.
         options: sizes of the resampled numbers.
@@ -57,7 +57,7 @@ def score_jets(
     truth, judged = JetSample(reference, reference_mask), JetSample(candidate, candidate_mask)
     other = None if null is None else JetSample(null, null_mask)
     scores = []
-    for protocol in protocols:
+    for protocol in [protocols] if isinstance(protocols, str) else protocols:
         found = measure_jets(truth, judged, protocol, chosen, seed)
         of_null = {} if other is None else {n.name: n for n in measure_jets(truth, other, protocol, chosen, seed)}
         few = protocol == JETNET and min(len(truth), len(judged)) < RECOMMENDED
@@ -83,7 +83,8 @@ def _score(number: JetNumber, null: JetNumber, protocol: str, sizes: tuple[int, 
         null.error,
         *sizes,
         seed,
-        status="ok" if defined else "failed",
+        status="ok" if defined else "not computed" if number.note else "failed",
         better=number.better,
-        note=note if defined else "This has no value where the reference does not vary.",
+        note=note if defined else number.note or "This has no value where the reference does not vary.",
+        p_value=number.p_value,
     )

@@ -103,6 +103,8 @@ def weight_diagnostics(
     Raises:
         FacsimError: observables that only one sample has, or of the wrong length, or not finite.
     """
+    if not hasattr(test, "log_ratio"):
+        raise FacsimError("weights are of one comparison: give `network_test(...).test`.")
     is_candidate, weight = test.label == 1, test.weight
     observables = _joined(reference or {}, candidate or {}, int((~is_candidate).sum()), int(is_candidate.sum()))
     w = np.exp(np.clip(-test.log_ratio, -FARTHEST, FARTHEST))

@@ -7,7 +7,7 @@ the same for all generators, so a `Judge` measures it once and then judges as ma
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -211,6 +211,13 @@ class Judge:
                 max_events=self.options.most_memory,
                 truth=self.truth_distances,
             )
+        counts = self._validity(generated, sample)
+        notes = self._notes(sample, resamples_truth)
+        if counts["shared_with_truth"]:
+            scores = [replace(score, status="suspicious") if score.status == "ok" else score for score in scores]
+            notes.insert(
+                0, f"{counts['shared_with_truth']} showers are showers of truth itself: these scores mean nothing."
+            )
         card = Scorecard(
             name,
             kind,
@@ -220,8 +227,8 @@ class Judge:
             scores,
             self._curves(measures),
             {f"{key[0]}/{key[2]}": self._control_row(key) for key in self.control},
-            self._validity(generated, sample),
-            self._notes(sample, resamples_truth),
+            counts,
+            notes,
             weights=shower_weights(measures.tests["auc_high"], self.reference, sample),
         )
         return card, sample_histograms(name, self.reference, self.null, sample, self.regions)

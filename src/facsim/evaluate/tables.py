@@ -84,6 +84,11 @@ def score_table(
     looked_at = validity(x, y, training, seed=seed)
     y = y[np.isfinite(y).all(axis=1)]
     named = [f"x{k}" for k in range(x.shape[1])] if names is None else list(names)
+    if observables is not None and not isinstance(observables, Mapping):
+        raise FacsimError("further observables are a dictionary of names to functions of the events.")
+    clash = sorted(set(named) & set(observables or {}))
+    if clash:
+        raise FacsimError(f"observables {clash} are columns already; give them names of their own.")
     if len(named) != x.shape[1] or len(set(named) | set(observables or {})) != len(named) + len(observables or {}):
         raise FacsimError(f"a table of {x.shape[1]} columns needs as many different names, not {named}.")
     every = {**column_observables(named), **(observables or {})}

@@ -56,6 +56,7 @@ def validity(generated: EventSource, reference: EventSource) -> dict[str, Any]:
         Counts of showers: `showers_not_finite`, `empty_showers`, `response_outside` (E_tot / E_inc out of the allowed
         range), `incident_outside` (incident energy out of truth's range), `cell_above_incident` (one cell with more
         than the incident energy), `exact_duplicates` (equal to an earlier one to the last bit, empty ones apart).
+        `shared_with_truth` counts showers that are showers of the reference, to the last bit.
         `response` has the sample's range and the allowed one, `reference` truth's own counts. `valid` is false when a
         cell is not finite, negative or below threshold; the rest is told but may have reasons.
 
@@ -80,6 +81,7 @@ def validity(generated: EventSource, reference: EventSource) -> dict[str, Any]:
         **mine.public(),
         "response": {"range": _finite(mine.response), "allowed": _finite(_allowed(truth.response))},
         "reference": {"showers": len(reference), **truth.public()},
+        "shared_with_truth": len(mine.seen & truth.seen),
         "valid": not (mine.cells_not_finite or mine.negative_cells or mine.cells_below_threshold),
     }
 

@@ -60,7 +60,9 @@ def separation_power(
     """
     a, b, edges = as_numbers("reference", a), as_numbers("generated", b), np.asarray(to_numpy(bins), dtype=np.float64)
     if edges.ndim != 1 or len(edges) < 2 or not np.all(np.diff(edges) > 0):
-        raise FacsimError("separation power needs at least two increasing bin edges.")
+        raise FacsimError(
+            "separation power needs at least two increasing bin edges, e.g. numpy.linspace(low, high, 31)."
+        )
     if weights_a is not None or weights_b is not None:
         if protocol != STRICT:
             raise FacsimError(f"the protocol '{protocol}' of the separation power knows no weights; use '{STRICT}'.")

@@ -12,7 +12,7 @@ from facsim.data.jetnet import JetNetReader, write_jetnet
 from facsim.evaluate.study import StudySettings, run_study
 from facsim.evaluate.study_sources import Study, source_study, toy_study
 from facsim.run import Reporter
-from facsim.simulate.pythia_jets import pythia_jets
+from facsim.simulate.pythia_jets import check_kind, pythia_jets
 from facsim.simulate.sample import sample_path
 
 POOL = 3  # jets to simulate for each of a sample: a reference, and twice as many to draw the others from
@@ -52,6 +52,7 @@ def study_all(*, out: Path, settings: StudySettings, reporter: Reporter) -> list
 
 def simulated_jets(kind: str, out: Path, settings: StudySettings, reporter: Reporter) -> Path:
     """Jets of Pythia in `out`, in a file of JetNet's layout."""
+    check_kind(kind)
     path = out / f"{kind}.hdf5"
     with reporter.progress(f"simulating {kind} jets") as advance:
         jets = pythia_jets(POOL * settings.events, kind, settings.seed, lambda fraction: advance(fraction, ""))

@@ -41,6 +41,16 @@ JETS: dict[str, tuple[str, ...]] = {
 """Kind of jet to the settings of Pythia that make it; a new kind is a line."""
 
 
+def check_kind(kind: str) -> None:
+    """Refuse an unknown kind of jets.
+
+    Raises:
+        FacsimError: it is no key of `JETS`.
+    """
+    if kind not in JETS:
+        raise FacsimError(f"there are no jets '{kind}': expected one of {', '.join(JETS)}.")
+
+
 def pythia_jets(
     n: int, kind: str = "gluon", seed: int = 1, progress: Callable[[float], None] | None = None
 ) -> JetArray:
@@ -62,8 +72,7 @@ def pythia_jets(
         FacsimError: an unknown kind, no jets asked for, or a Pythia that does not start.
         MissingExtraError: Pythia or FastJet is not installed.
     """
-    if kind not in JETS:
-        raise FacsimError(f"there are no jets '{kind}': expected one of {', '.join(JETS)}.")
+    check_kind(kind)
     if n < 1:
         raise FacsimError(f"at least one jet has to be simulated, not {n}.")
     parts: list[JetArray] = []
