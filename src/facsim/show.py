@@ -35,7 +35,7 @@ def show_scorecard(card: Mapping[str, Any]) -> None:
     console.print(f"{card['name']}: {n['generated']} events against {n['reference']} of truth, seed {card['seed']}")
     table = Table(box=None, header_style="bold", pad_edge=False)
     for header in ("score", "protocol", "value", "truth itself", "z", ""):
-        narrow = {"z": 6, "": 11, "value": 16}.get(header)  # what must be read; names give way in a narrow terminal
+        narrow = {"z": 6, "": 9, "value": 12, "truth itself": 12}.get(header)  # what must be read; names give way in a narrow terminal
         table.add_column(header, no_wrap=True, justify="right" if header == "z" else "left", min_width=narrow)
     for row in card["scores"]:
         if row["region"] == "all" and row["value"] is not None:
