@@ -33,7 +33,7 @@ def show_scorecard(card: Mapping[str, Any]) -> None:
     console = Console(highlight=False)
     n = card["n"]
     console.print(f"{card['name']}: {n['generated']} events against {n['reference']} of truth, seed {card['seed']}")
-    table = Table(box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False, collapse_padding=True)
     for header in ("score", "protocol", "value", "truth itself", "z", ""):
         narrow = {"z": 6, "": 9, "value": 12, "truth itself": 12}.get(header)  # what must be read; names give way in a narrow terminal
         table.add_column(header, no_wrap=True, justify="right" if header == "z" else "left", min_width=narrow)
