@@ -9,6 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+LEAST = {"z": 6, "": 11, "value": 11, "truth itself": 12}
+"""Widths of columns that must be read; names give way in a narrow terminal."""
 MARKS = {"ok": "", "failed": "[red]failed[/red]", "underpowered": "[yellow]weak test[/yellow]"}
 
 
@@ -35,8 +37,9 @@ def show_scorecard(card: Mapping[str, Any]) -> None:
     console.print(f"{card['name']}: {n['generated']} events against {n['reference']} of truth, seed {card['seed']}")
     table = Table(box=None, header_style="bold", pad_edge=False, collapse_padding=True)
     for header in ("score", "protocol", "value", "truth itself", "z", ""):
-        narrow = {"z": 6, "": 9, "value": 12, "truth itself": 12}.get(header)  # what must be read; names give way in a narrow terminal
-        table.add_column(header, no_wrap=True, justify="right" if header == "z" else "left", min_width=narrow)
+        table.add_column(
+            header, no_wrap=True, justify="right" if header == "z" else "left", min_width=LEAST.get(header)
+        )
     for row in card["scores"]:
         if row["region"] == "all" and row["value"] is not None:
             table.add_row(
