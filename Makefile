@@ -11,7 +11,7 @@ OUT ?= runs/demo
 
 help:
 	@echo "make install   create $(VENV) and install facsim with the extras $(EXTRAS)"
-	@echo "make demo      simulate, train, evaluate, report and export into $(OUT) (about 20 minutes on 2 cores)"
+	@echo "make demo      simulate, train, evaluate, report and export into $(OUT) (10 to 20 minutes on 2 cores)"
 	@echo "make test      run the tests"
 	@echo "make lint      ruff, mypy --strict, import-linter"
 	@echo "make docs      build the documentation into docs/_build"

@@ -90,7 +90,7 @@ def demo(
 ) -> None:
     """Everything once, on Geant4 electrons.
 
-    About 20 minutes on 2 cores, a minute with --smoke. Interrupted, it goes on when run again.
+    10 to 20 minutes on 2 cores, a minute with --smoke. Interrupted, it goes on when run again.
     """
     with _told_plainly(), _result(as_json) as give:
         from facsim import api  # noqa: PLC0415
