@@ -9,7 +9,16 @@ from typing import Any
 from facsim.core.store import read_json
 
 FAMILIES = ["separation/e_ratio", "separation/e_layer", "separation/width_r", "separation/cells", "w1/e_ratio"]
-ROWS = ["auc_high", "auc_cells", "fpd", "kpd", "equivalent_size/e_layer", *FAMILIES, "memorisation", "memorisation/copies"]
+ROWS = [
+    "auc_high",
+    "auc_cells",
+    "fpd",
+    "kpd",
+    "equivalent_size/e_layer",
+    *FAMILIES,
+    "memorisation",
+    "memorisation/copies",
+]
 
 
 def pick(card: dict[str, Any], name: str, region: str = "all") -> dict[str, Any] | None:
