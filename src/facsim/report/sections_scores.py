@@ -21,7 +21,6 @@ from facsim.report.scoretable import (
 from facsim.report.text import capital, count, describe, listing, plus_minus, score_label
 
 MEMORY = "memorisation"
-REGIONS = {"e_inc": "Incident energy in MeV"}
 
 
 def scores_section(run: RunData) -> Section | None:
@@ -127,14 +126,18 @@ def _weights_pictures(run: RunData) -> list[Picture]:
     found = []
     for sample in chosen:
         data = (sample.scorecard or {})["weights"]
-        regions = [
-            {**row, "observable": REGIONS.get(row["observable"]) or describe(row["observable"])[0]}
-            for row in data["regions"]
-        ]
+        regions = [_in_words(row) for row in data["regions"]]
         figure = weights_figure({**data, "regions": regions}, run.looks[sample.name], sample.label)
         title = f"Classifier weights of {sample.label}"
         found.append(Picture(to_svg(figure, f"weights-{sample.name}", title), title, caption, wide=True))
     return found
+
+
+def _in_words(row: Json) -> Json:
+    """A region with its observable in plain words, energies in GeV."""
+    if row["observable"] != "e_inc":
+        return {**row, "observable": describe(row["observable"])[0]}
+    return {**row, "observable": "Incident energy, GeV", "low": row["low"] / 1e3, "high": row["high"] / 1e3}
 
 
 def _memory_picture(run: RunData) -> Picture | None:
