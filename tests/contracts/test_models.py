@@ -19,7 +19,22 @@ from facsim.models.checkpoint import build_model, load_model, save_model
 from facsim.models.sampling import TorchSampler
 from facsim.physics.geometries import GEOMETRIES
 
-SMALL = {"two-stage": {"width": 16, "heads": 2, "depth": 1, "layer_width": 16, "layer_depth": 1, "steps": 2}}
+SMALL = {
+    "two-stage": {
+        "layers": {
+            "name": "flow-matching",
+            "prior": "gaussian",
+            "steps": 2,
+            "network": {"name": "residual-mlp", "width": 8, "depth": 1},
+        },
+        "pattern": {
+            "name": "flow-matching",
+            "prior": "gaussian",
+            "network": {"name": "layer-transformer", "width": 8, "heads": 2, "depth": 1},
+        },
+        "steps": 2,
+    }
+}
 
 
 @pytest.fixture(scope="module")
@@ -117,11 +132,13 @@ def test_save_and_load_give_the_same_samples(name: str, schema: Schema, batch: B
 def test_unknown_names_and_options_are_refused(schema: Schema, tmp_path: Path) -> None:
     with pytest.raises(FacsimError, match="unknown model 'two-stages': expected one of"):
         build_model("two-stages", schema, {})
-    with pytest.raises(FacsimError, match=r"model.options.widht"):
-        build_model("two-stage", schema, {"widht": 3})
-    for options in ({"width": 30}, {"heads": 3}):
-        with pytest.raises(FacsimError, match=r"model.options.heads of 'two-stage': the width .* is not a multiple"):
-            build_model("two-stage", schema, options)
+    with pytest.raises(FacsimError, match=r"model.options.stepz"):
+        build_model("two-stage", schema, {"stepz": 3})
+    with pytest.raises(FacsimError, match=r"unknown method 'flow-macthing'.*did you mean 'flow-matching'"):
+        build_model("two-stage", schema, {"pattern": {"name": "flow-macthing"}})
+    network = {"name": "layer-transformer", "width": 30}
+    with pytest.raises(FacsimError, match=r"the width 30 of 'layer-transformer' is not a multiple of its 4 heads"):
+        build_model("two-stage", schema, {"pattern": {"name": "flow-matching", "network": network}})
     with pytest.raises(FacsimError, match="holds no trained model"):
         load_model(tmp_path)
 

@@ -79,7 +79,19 @@ def _config(folder: Path, **changes: Any) -> Path:
     tree = {
         "data": {"files": [str(sample_path())]},
         "prepare": {"validation": 20, "test": 60},
-        "model": {"width": 16, "depth": 1, "layer_width": 32, "layer_depth": 1, "steps": 1},
+        "model": {
+            "layers": {
+                "name": "flow-matching",
+                "prior": "gaussian",
+                "network": {"name": "residual-mlp", "width": 32, "depth": 1},
+            },
+            "pattern": {
+                "name": "flow-matching",
+                "prior": "gaussian",
+                "network": {"name": "layer-transformer", "width": 16, "depth": 1},
+            },
+            "steps": 1,
+        },
         "train": {"steps": 4, "batch_size": 32, "device": "cpu", "checkpoint_seconds": 0.05},
         **changes,
     }

@@ -114,7 +114,20 @@ def test_onnx_graph_with_its_noise(tmp_path: Path) -> None:
 
 
 def test_torch_model_with_its_own_and_other_steps(tmp_path: Path) -> None:
-    options = {"steps": 1, "layer_steps": 1, "width": 8, "depth": 1, "heads": 1, "layer_width": 8, "layer_depth": 1}
+    options = {
+        "layers": {
+            "name": "flow-matching",
+            "prior": "gaussian",
+            "steps": 2,
+            "network": {"name": "residual-mlp", "width": 8, "depth": 1},
+        },
+        "pattern": {
+            "name": "flow-matching",
+            "prior": "gaussian",
+            "network": {"name": "layer-transformer", "width": 8, "heads": 2, "depth": 1},
+        },
+        "steps": 1,
+    }
     model = build_model("two-stage", calorimeter_schema(GEOMETRY), options)
     save_model(model, "two-stage", tmp_path)
     sampler = TimedSampler("surrogate", "torch", tmp_path, steps=3)

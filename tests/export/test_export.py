@@ -25,7 +25,20 @@ from facsim.train.settings import TrainSettings
 
 pytest.importorskip("onnxruntime")
 
-OPTIONS = {"width": 8, "heads": 2, "depth": 1, "layer_width": 8, "layer_depth": 1, "steps": 2, "layer_steps": 2}
+OPTIONS = {
+    "layers": {
+        "name": "flow-matching",
+        "prior": "gaussian",
+        "steps": 2,
+        "network": {"name": "residual-mlp", "width": 8, "depth": 1},
+    },
+    "pattern": {
+        "name": "flow-matching",
+        "prior": "gaussian",
+        "network": {"name": "layer-transformer", "width": 8, "heads": 2, "depth": 1},
+    },
+    "steps": 2,
+}
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +57,7 @@ def exported(events: Events, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     settings = TrainSettings(steps=5, batch_size=16, device="cpu")
     model = Trainer("two-stage", OPTIONS, MemorySource(events), None, folder, 1, settings).run()
     names = export_onnx(model, folder / "model.onnx")
-    assert names == ["condition", "layer_noise", "cell_noise"]
+    assert names == ["condition", "layer_noise", "pattern_noise"]
     return model, folder / "model.onnx"
 
 
@@ -57,7 +70,7 @@ def test_graph_agrees_with_the_model_at_every_batch(exported: tuple[EventModel, 
 def test_graph_has_physical_units_and_named_inputs(exported: tuple[EventModel, Path], events: Events) -> None:
     model, path = exported
     session = open_session(path)
-    assert [i.name for i in session.get_inputs()] == ["condition", "layer_noise", "cell_noise"]
+    assert [i.name for i in session.get_inputs()] == ["condition", "layer_noise", "pattern_noise"]
     assert [o.name for o in session.get_outputs()] == ["events"]
     cond = events.cond[:16].astype(np.float32)
     x = session.run(None, {"condition": cond, **draw_noise(model, 16, generator(4))})[0]
@@ -77,7 +90,7 @@ def test_card_states_ranges_noise_and_checksum(exported: tuple[EventModel, Path]
     card = make_card(model, "two-stage", path, events.cond, [{"name": "auc_high", "value": 0.6}], {"seed": 1})
     assert card["graph"]["sha256"] == sha256(path)
     assert card["training_range"][0]["min"] == events.cond.min()
-    assert card["inputs"]["noise"][1]["shape"] == ["batch", 4, 6, 3]
+    assert card["inputs"]["noise"][1]["shape"] == ["batch", 72, 1]
     assert card["output"]["shape"] == ["batch", 72, 1]
     assert card["output"]["unit"] == "MeV"
 

@@ -8,9 +8,15 @@ import pytest
 import torch
 
 from facsim.models.base import Batch
-from facsim.models.flow_matching import FlowMatching
-from facsim.models.nets.mlp import ResidualMLP
+from facsim.models.choices import Choice
+from facsim.models.methods import build_method
 from facsim.models.solvers import SOLVERS
+from facsim.models.space import table
+
+
+def _choice(width: int, depth: int, **options: object) -> Choice:
+    network = {"name": "residual-mlp", "width": width, "depth": depth}
+    return Choice(name="flow-matching", network=network, **options)
 
 
 @pytest.mark.parametrize(("name", "order"), [("euler", 1), ("heun", 2), ("midpoint", 2)])
@@ -24,13 +30,13 @@ def test_solver_converges_at_its_order(name: str, order: int) -> None:
 
 
 def test_untrained_flow_is_the_prior() -> None:
-    flow = FlowMatching(ResidualMLP(3, 1, 8, 1), (3,), steps=4)
+    flow = build_method(_choice(8, 1, steps=4), table(3), 1)
     noise = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(flow.sample(torch.zeros(6, 1), {"flow": noise}), noise)
+    torch.testing.assert_close(flow.sample(torch.zeros(6, 1), {"noise": noise}), noise)
 
 
 def test_loss_of_zero_velocity_on_white_data_is_one() -> None:
-    flow = FlowMatching(ResidualMLP(4, 1, 8, 1), (4,))
+    flow = build_method(_choice(8, 1), table(4), 1)
     x = torch.randn(20_000, 4, generator=torch.Generator().manual_seed(0))
     loss = flow.losses(Batch(x, torch.zeros(len(x), 1)), "flow", torch.Generator().manual_seed(1))["flow"]
     assert float(loss.detach()) == pytest.approx(1.0, abs=0.03)
@@ -39,7 +45,7 @@ def test_loss_of_zero_velocity_on_white_data_is_one() -> None:
 def test_flow_learns_two_peaks_whose_weights_depend_on_the_condition() -> None:
     rng = torch.Generator().manual_seed(0)
     torch.manual_seed(0)
-    flow = FlowMatching(ResidualMLP(1, 1, 48, 2), (1,), steps=8, solver="heun")
+    flow = build_method(_choice(48, 2, steps=8, solver="heun"), table(1), 1)
     optimiser = torch.optim.Adam(flow.parameters(), 3e-3)
 
     def truth(n: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -55,6 +61,6 @@ def test_flow_learns_two_peaks_whose_weights_depend_on_the_condition() -> None:
         optimiser.step()
     cond = torch.full((4000, 1), 0.8)
     with torch.no_grad():
-        drawn = flow.sample(cond, {"flow": torch.randn(4000, 1, generator=rng)})
+        drawn = flow.sample(cond, {"noise": torch.randn(4000, 1, generator=rng)})
     assert float((drawn > 0).float().mean()) == pytest.approx(0.8, abs=0.05)
     assert float((drawn.abs() - 1).abs().mean()) < 0.25

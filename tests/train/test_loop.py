@@ -27,7 +27,20 @@ from facsim.train.loop import Trainer, TrainProgress, one_cycle
 from facsim.train.settings import TrainSettings
 from facsim.train.state import save_state
 
-OPTIONS = {"width": 8, "heads": 2, "depth": 1, "layer_width": 8, "layer_depth": 1}
+OPTIONS = {
+    "layers": {
+        "name": "flow-matching",
+        "prior": "gaussian",
+        "steps": 2,
+        "network": {"name": "residual-mlp", "width": 8, "depth": 1},
+    },
+    "pattern": {
+        "name": "flow-matching",
+        "prior": "gaussian",
+        "network": {"name": "layer-transformer", "width": 8, "heads": 2, "depth": 1},
+    },
+    "steps": 2,
+}
 
 
 @pytest.fixture(scope="module")

@@ -165,7 +165,7 @@ def check_names(config: RunConfig, where: str = "the configuration") -> None:
     _known(config.model.name, plugins.names("models", MODELS), "model.name", where)
     kind = find_model(config.model.name)
     _check_options(config.model.options, kind.Options, where)
-    config.train.check_phases(kind.phases)
+    config.train.check_phases(kind.phases_of(kind.Options.model_validate(config.model.options)))
     if config.sample.steps and "steps" not in kind.Options.model_fields:
         raise FacsimError(
             f"the model '{config.model.name}' has no option 'steps', so there is no curve of steps to draw: leave out "

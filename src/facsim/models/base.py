@@ -1,4 +1,8 @@
-"""What a generative model is: losses by phase, and a sampler whose noise is an argument with a description."""
+"""What a generative model is: losses by phase, and a sampler whose noise is an argument with a description.
+
+Three things are chosen independently: a method (`Method`: loss and sampler), the networks it uses (`nets.NETWORKS`) and
+the events it describes (`Space`). An `EventModel` is what a run trains: physical units in and out, built from methods.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import torch
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from facsim.core.schema import Schema
+from facsim.core.schema import Representation, Schema
+from facsim.models.choices import Choice
+from facsim.models.space import Space
 
 Distribution = Literal["normal", "uniform"]
 
@@ -29,11 +35,22 @@ class NoiseSpec:
 
 @dataclass(frozen=True)
 class Batch:
-    """Training examples on one device: `x` as in `Events`, `cond` (N, K), optional `weight` (N,)."""
+    """Training examples on one device.
+
+    Args:
+        x: events as in `Events`: (N, F), (N, V, C) or (N, P, F).
+        cond: conditions (N, K); methods on grids also take conditions of each layer, (N, L, K).
+        weight: of the events (N,), or None.
+        mask: real points of clouds (N, P), or None.
+        importance: positive factors of the loss for each element of `x`, of mean one, or None. They may depend on the
+            condition only, which leaves the optimum as it is and lowers the noise of gradients where data are noise.
+    """
 
     x: Tensor
     cond: Tensor
     weight: Tensor | None = None
+    mask: Tensor | None = None
+    importance: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -43,15 +60,17 @@ class GenerativeModel(nn.Module, ABC):
     """Base of all generative methods.
 
     A method owns loss and sampler; a network knows neither; a transform owns units and ranges.
-    `phases` are trained in order; `weights` says which event weights the losses accept.
+    `phases` are trained in order; `weights` says which event weights the losses accept. A phase is a cycle of `turns`
+    (one, unless adversaries alternate): each optimiser step minimises the losses of one turn over its parameters, with
+    an optimiser of its own.
     """
 
-    phases: ClassVar[tuple[str, ...]] = ("flow",)
+    phases: tuple[str, ...] = ("flow",)
     weights: ClassVar[Literal["none", "positive", "signed"]] = "positive"
 
     @abstractmethod
-    def losses(self, batch: Batch, phase: str, generator: torch.Generator | None = None) -> dict[str, Tensor]:
-        """Losses of `phase` by name; their sum is minimised. Scalars."""
+    def losses(self, batch: Batch, turn: str, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+        """Losses of `turn` by name; their sum is minimised. Scalars."""
 
     @abstractmethod
     def sample(self, cond: Tensor, noise: Mapping[str, Tensor]) -> Tensor:
@@ -61,12 +80,68 @@ class GenerativeModel(nn.Module, ABC):
     def noise_spec(self, n: int) -> dict[str, NoiseSpec]:
         """The noise that `sample` needs for `n` events."""
 
-    def parameters_of(self, phase: str) -> list[nn.Parameter]:
-        """Parameters trained in `phase`; all of them unless a method says otherwise."""
+    def turns(self, phase: str) -> tuple[str, ...]:
+        """What the optimiser steps of `phase` minimise, one after the other and round again."""
+        return (phase,)
+
+    def parameters_of(self, turn: str) -> list[nn.Parameter]:
+        """Parameters trained in `turn`; all of them unless a method says otherwise."""
         return list(self.parameters())
 
+    def optimiser_of(self, turn: str) -> dict[str, Any]:
+        """Arguments of AdamW in `turn` that differ from the defaults, such as `betas`; `lr_factor` scales the rate."""
+        return {}
+
+    def averaged(self, phase: str) -> list[nn.Parameter]:
+        """Parameters of which an average is kept at the end of `phase`: those of all turns."""
+        kept = {id(p): p for turn in dict.fromkeys(self.turns(phase)) for p in self.parameters_of(turn)}
+        return list(kept.values())
+
     def begin_phase(self, phase: str, batch: Batch, generator: torch.Generator) -> None:
-        """Closed-form fits that precede the gradient steps of `phase` (normalisation, a prior's covariance)."""
+        """What precedes the gradient steps of `phase`: closed-form fits, a student that starts from its teacher."""
+
+
+class MethodOptions(BaseModel):
+    """Options that every method has.
+
+    Args:
+        network: name in `nets.NETWORKS` and its options; left out, the representation's default.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    network: Choice | None = None
+
+
+class Method(GenerativeModel):
+    """A generative method on events of any `Space`: what the table `METHODS` lists.
+
+    It works in latent units of order one. The events' conditions and, for clouds, their masks are given; a point
+    outside the mask neither influences others nor matters in a sample.
+
+    Args:
+        space: the events.
+        n_cond: number K of conditions.
+        options: an instance of the class's `Options`.
+    """
+
+    Options: ClassVar[type[MethodOptions]] = MethodOptions
+    representations: ClassVar[tuple[Representation, ...]] = ("table", "grid", "cloud")
+    exports: ClassVar[bool] = True
+    """Whether the sampler can be one ONNX graph."""
+
+    def __init__(self, space: Space, n_cond: int, options: MethodOptions) -> None:
+        super().__init__()
+        self.space, self.n_cond = space, n_cond
+
+    @classmethod
+    def phases_of(cls, options: Any) -> tuple[str, ...]:
+        """The phases of a model with these `options`."""
+        return cls.phases
+
+    @abstractmethod
+    def sample(self, cond: Tensor, noise: Mapping[str, Tensor], mask: Tensor | None = None) -> Tensor:
+        """Events (N, *space.shape) at the conditions (N, K), real where `mask` (N, P) is, as functions of `noise`."""
 
 
 class EventModel(GenerativeModel):
@@ -85,10 +160,26 @@ class EventModel(GenerativeModel):
         super().__init__()
         self.schema, self.options = schema, options
 
+    @classmethod
+    def phases_of(cls, options: Any) -> tuple[str, ...]:
+        """The phases of a model with these `options`, known before it is built."""
+        return cls.phases
+
 
 def weighted_mean(values: Tensor, weight: Tensor | None) -> Tensor:
     """Mean over events of `values` (N,), weighted when there are weights."""
     return values.mean() if weight is None else (values * weight).sum() / weight.sum()
+
+
+def event_loss(error: Tensor, batch: Batch) -> Tensor:
+    """Mean over events of `error` (like `batch.x`), with the batch's importance, mask and weights."""
+    if batch.importance is not None:
+        error = error * batch.importance
+    if batch.mask is None:
+        return weighted_mean(error.flatten(1).mean(1), batch.weight)
+    real = batch.mask[..., None].to(error)
+    of_event = (error * real).flatten(1).sum(1) / (real.sum((1, 2)) * error.shape[-1]).clamp(min=1)
+    return weighted_mean(of_event, batch.weight)
 
 
 def draw_noise(specs: Mapping[str, NoiseSpec], generator: torch.Generator) -> dict[str, Tensor]:

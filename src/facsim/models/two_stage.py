@@ -3,45 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, cast
+from typing import ClassVar
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
-from torch import Tensor
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from torch import Tensor, nn
 
 from facsim.core.errors import FacsimError
 from facsim.core.schema import Schema
-from facsim.models.base import Batch, EventModel, NoiseSpec
-from facsim.models.flow_matching import FlowMatching
+from facsim.models.base import Batch, EventModel, Method, NoiseSpec
+from facsim.models.choices import Choice
 from facsim.models.layer_variables import LayerVariables
+from facsim.models.methods import METHODS, build_method, method_options, method_phases
 from facsim.models.nets.conditioning import Conditioning
-from facsim.models.nets.layer_transformer import LayerTransformer
-from facsim.models.nets.mlp import ResidualMLP
-from facsim.models.nets.prior import CylinderPrior, TablePrior
 from facsim.models.shower_pattern import ShowerPattern
+from facsim.models.space import cylinder, table
+
+LAYERS = Choice(name="flow-matching", prior="gaussian", steps=8)
+PATTERN = Choice(name="flow-matching", prior="gaussian", steps=2)
+STAGES = ("layer", "pattern")
 
 
 class TwoStageOptions(BaseModel):
-    """Options of `TwoStageShower`."""
+    """Options of `TwoStageShower`.
+
+    Args:
+        layers: method of the first stage, by name and options (`methods.METHODS`).
+        pattern: method of the second stage.
+        steps: sampler steps of the pattern stage, in place of what `pattern` says.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
-    steps: int = Field(2, ge=0, le=64, description="solver steps of the pattern stage; 0 samples the prior alone")
-    layer_steps: int = Field(8, ge=0, le=64, description="solver steps of the layer stage")
-    solver: Literal["euler", "heun", "midpoint"] = "euler"
-    width: int = Field(64, ge=8, description="token width of the pattern network")
-    depth: int = Field(3, ge=1, description="transformer blocks of the pattern network")
-    heads: int = Field(4, ge=1, validate_default=True, description="attention heads; they share the width")
-    layer_width: int = Field(192, ge=8, description="width of the layer network")
-    layer_depth: int = Field(3, ge=1)
+    layers: Choice = LAYERS
+    pattern: Choice = PATTERN
+    steps: int | None = Field(None, ge=0, le=1000)
 
-    @field_validator("heads")
+    @field_validator("layers", "pattern")
     @classmethod
-    def _share_the_width(cls, heads: int, info: ValidationInfo) -> int:
-        width = info.data.get("width", heads)
-        if width % heads:
-            raise ValueError(f"the width {width} is not a multiple of the number of heads")
-        return heads
+    def _known(cls, choice: Choice) -> Choice:
+        try:
+            method_options(choice)
+        except FacsimError as error:
+            raise ValueError(str(error)) from None
+        return choice
+
+    @property
+    def pattern_method(self) -> Choice:
+        """The second stage's method with the steps that are asked for, where it has steps."""
+        takes_steps = "steps" in METHODS[self.pattern.name].Options.model_fields
+        if self.steps is None or not takes_steps:
+            return self.pattern
+        return Choice(name=self.pattern.name, **{**self.pattern.options, "steps": self.steps})
 
 
 class TwoStageShower(EventModel):
@@ -49,16 +62,15 @@ class TwoStageShower(EventModel):
 
     Stage one draws the total energy, the number of hits and the energy of every layer given the condition; stage two
     draws the cells given those. Each stage is a map to latents with exact one-dimensional distributions
-    (`nets.marginals`), a Gaussian prior with the latents' covariance and a flow-matching correction. The order of the
-    stages follows CaloFlow (arXiv 2106.05285) and CaloDREAM (arXiv 2405.09629).
+    (`nets.marginals`) and any generative method (`methods.METHODS`) for these latents. The order of the stages follows
+    CaloFlow (arXiv 2106.05285) and CaloDREAM (arXiv 2405.09629).
 
     Raises:
         FacsimError: the events are not showers on a regular cylinder conditioned on an incident energy.
     """
 
-    phases = ("layer-marginals", "layer-flow", "pattern-marginals", "pattern-flow")
     weights = "none"
-    Options = TwoStageOptions
+    Options: ClassVar[type[BaseModel]] = TwoStageOptions
 
     options: TwoStageOptions
 
@@ -72,75 +84,84 @@ class TwoStageShower(EventModel):
             )
         if schema.condition_index("incident_energy") != 0:
             raise FacsimError("the first condition must be 'incident_energy' (MeV).")
+        self.phases = self.phases_of(options)
         n_layers, n_alpha, n_r = self.shape = geometry.shape
         self.conditioning = Conditioning(len(schema.conditions))
         n_features = self.conditioning.n_features
         capacity = torch.full((n_layers,), float(n_alpha * n_r))
         self.layers = LayerVariables(n_layers, capacity, geometry.threshold, n_features)
         self.pattern = ShowerPattern(self.shape, geometry.threshold, n_features)
-        n_table = 2 * n_layers + 1
-        self.layer_flow = FlowMatching(
-            ResidualMLP(n_table, n_features, options.layer_width, options.layer_depth),
-            (n_table,),
-            TablePrior(n_table),
-            options.layer_steps,
-            options.solver,
-        )
-        self.pattern_flow = FlowMatching(
-            LayerTransformer(self.shape, self.pattern.n_context, options.width, options.depth, options.heads),
-            self.shape,
-            CylinderPrior(*self.shape),
-            options.steps,
-            options.solver,
-        )
+        self.layer_method = build_method(options.layers, table(2 * n_layers + 1), n_features)
+        self.pattern_method = build_method(options.pattern_method, cylinder(geometry), self.pattern.n_context)
 
-    def parameters_of(self, phase: str) -> list[torch.nn.Parameter]:
-        """Parameters trained in `phase`."""
-        parts = {
-            "layer-marginals": self.layers,
-            "layer-flow": self.layer_flow,
-            "pattern-marginals": self.pattern,
-            "pattern-flow": self.pattern_flow,
-        }
-        return list(parts[phase].parameters())
+    @classmethod
+    def phases_of(cls, options: TwoStageOptions) -> tuple[str, ...]:
+        """Marginals of a stage, then the phases of its method, for both stages."""
+        methods = {"layer": options.layers, "pattern": options.pattern_method}
+        return tuple(f"{stage}-{part}" for stage in STAGES for part in ("marginals", *method_phases(methods[stage])))
+
+    def _parts(self, stage: str) -> tuple[nn.Module, Method]:
+        return (self.layers, self.layer_method) if stage == "layer" else (self.pattern, self.pattern_method)
+
+    def turns(self, phase: str) -> tuple[str, ...]:
+        stage, _, part = phase.partition("-")
+        if part == "marginals":
+            return (phase,)
+        return tuple(f"{stage}-{turn}" for turn in self._parts(stage)[1].turns(part))
+
+    def parameters_of(self, turn: str) -> list[nn.Parameter]:
+        """Parameters trained in `turn`."""
+        stage, _, part = turn.partition("-")
+        marginals, method = self._parts(stage)
+        return list(marginals.parameters()) if part == "marginals" else method.parameters_of(part)
+
+    def optimiser_of(self, turn: str) -> dict[str, object]:
+        stage, _, part = turn.partition("-")
+        return {} if part == "marginals" else self._parts(stage)[1].optimiser_of(part)
+
+    def averaged(self, phase: str) -> list[nn.Parameter]:
+        stage, _, part = phase.partition("-")
+        return super().averaged(phase) if part == "marginals" else self._parts(stage)[1].averaged(part)
 
     def noise_spec(self, n: int) -> dict[str, NoiseSpec]:
-        return {
-            "layer_noise": self.layer_flow.noise_spec(n)["flow"],
-            "cell_noise": self.pattern_flow.noise_spec(n)["flow"],
-        }
+        layer = {f"layer_{name}": spec for name, spec in self.layer_method.noise_spec(n).items()}
+        return layer | {f"pattern_{name}": spec for name, spec in self.pattern_method.noise_spec(n).items()}
 
     def sample(self, cond: Tensor, noise: Mapping[str, Tensor]) -> Tensor:
         """Showers (N, V, 1) in MeV at the conditions (N, K)."""
         energy, features = cond[:, 0], self.conditioning(cond)
-        layer, hits = self.layers.decode(
-            self.layer_flow.sample(features, {"flow": noise["layer_noise"]}), energy, features
-        )
+        layer, hits = self.layers.decode(self.layer_method.sample(features, _of("layer_", noise)), energy, features)
         context = self.pattern.context(energy, features, layer, hits)
-        z = self.pattern_flow.sample(context, {"flow": noise["cell_noise"]})
+        z = self.pattern_method.sample(context, _of("pattern_", noise)).reshape(-1, *self.shape)
         return self.pattern.decode(z, context, layer, hits).flatten(1)[..., None]
 
-    def losses(self, batch: Batch, phase: str, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+    def losses(self, batch: Batch, turn: str, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+        stage, _, part = turn.partition("-")
         energy, features = batch.cond[:, 0], self.conditioning(batch.cond)
         cells = batch.x.reshape(-1, *self.shape)
-        if phase == "layer-marginals":
-            dither = _uniform(cells.shape[:2], cells, generator)
-            return {"nll": self.layers.nll(cells.flatten(2), energy, features, dither)}
-        if phase == "layer-flow":
+        if stage == "layer":
+            if part == "marginals":
+                dither = _uniform(cells.shape[:2], cells, generator)
+                return {"nll": self.layers.nll(cells.flatten(2), energy, features, dither)}
             z = self._layer_latents(cells, energy, features, generator)
-            return self.layer_flow.losses(Batch(z, features), "flow", generator)
+            return self.layer_method.losses(Batch(z, features), part, generator)
         context = self._context(cells, energy, features)
-        if phase == "pattern-marginals":
+        if part == "marginals":
             return {"nll": self.pattern.nll(cells, context)}
         if self.schema.is_axial:
             cells = _rotate_and_flip(cells, generator)
+        return self.pattern_method.losses(self._pattern_batch(cells, context, generator), part, generator)
+
+    def _pattern_batch(self, cells: Tensor, context: Tensor, generator: torch.Generator | None) -> Batch:
         z = self._pattern_latents(cells, context, generator)
         importance = self.pattern.occupancy(context).expand_as(z)
-        return self.pattern_flow.weighted_losses(Batch(z, context), importance / importance.mean(), generator)
+        importance = (importance / importance.mean()).flatten(1)[..., None]
+        return Batch(z.flatten(1)[..., None], context, importance=importance)
 
     @torch.no_grad()
     def begin_phase(self, phase: str, batch: Batch, generator: torch.Generator) -> None:
         """Fit normalisations and priors from a large `batch` of training showers."""
+        stage, _, part = phase.partition("-")
         if phase == "layer-marginals":
             self.conditioning.fit(batch.cond)
         energy, features = batch.cond[:, 0], self.conditioning(batch.cond)
@@ -148,18 +169,19 @@ class TwoStageShower(EventModel):
         flat = cells.flatten(2)
         if phase == "layer-marginals":
             self.layers.fit_start(flat, energy, features, _uniform(cells.shape[:2], cells, generator))
-        elif phase == "layer-flow":
-            cast(TablePrior, self.layer_flow.prior).fit(self._layer_latents(cells, energy, features, generator))
+        elif stage == "layer":
+            z = self._layer_latents(cells, energy, features, generator)
+            self.layer_method.begin_phase(part, Batch(z, features), generator)
         elif phase == "pattern-marginals":
             self.pattern.fit_scale(energy, features, flat.sum(-1), (flat > 0).sum(-1).float())
             self.pattern.fit_start(cells, self._context(cells, energy, features))
-        elif phase == "pattern-flow":
-            parts = []
-            for first in range(0, len(cells), 256):
-                part = slice(first, first + 256)
-                context = self._context(cells[part], energy[part], features[part])
-                parts.append(self._pattern_latents(cells[part], context, generator))
-            cast(CylinderPrior, self.pattern_flow.prior).fit(torch.cat(parts))
+        else:
+            context = self._context(cells, energy, features)
+            parts = [
+                self._pattern_latents(cells[first : first + 256], context[first : first + 256], generator)
+                for first in range(0, len(cells), 256)
+            ]
+            self.pattern_method.begin_phase(part, Batch(torch.cat(parts).flatten(1)[..., None], context), generator)
 
     def _context(self, cells: Tensor, energy: Tensor, features: Tensor) -> Tensor:
         flat = cells.flatten(2)
@@ -170,12 +192,16 @@ class TwoStageShower(EventModel):
         self, cells: Tensor, energy: Tensor, features: Tensor, generator: torch.Generator | None
     ) -> Tensor:
         dither = _uniform(cells.shape[:2], cells, generator)
-        noise = torch.randn((len(cells), *self.layer_flow.event_shape), generator=generator, device=cells.device)
+        noise = torch.randn((len(cells), *self.layer_method.space.shape), generator=generator, device=cells.device)
         return self.layers.encode(cells.flatten(2), energy, features, dither, noise)
 
     @torch.no_grad()
     def _pattern_latents(self, cells: Tensor, context: Tensor, generator: torch.Generator | None) -> Tensor:
         return self.pattern.encode(cells, context, _uniform(cells.shape, cells, generator))
+
+
+def _of(prefix: str, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): array for name, array in noise.items() if name.startswith(prefix)}
 
 
 def _uniform(shape: tuple[int, ...], like: Tensor, generator: torch.Generator | None) -> Tensor:

@@ -1,1 +1,60 @@
-"""Networks that know no method: they map (state, time, condition) to an array of the state's shape."""
+"""Networks that know no method: they map (state, time, condition) to an array with the state's elements.
+
+`NETWORKS` lists them. To add one: a subclass of `Network` in a file of this folder and a line here.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from facsim.core.errors import FacsimError
+from facsim.core.schema import Representation
+from facsim.models.choices import Choice, known
+from facsim.models.nets.base import Network
+from facsim.models.nets.layer_transformer import LayerTransformer
+from facsim.models.nets.mlp import ResidualMLP
+from facsim.models.space import Space
+
+NETWORKS: dict[str, type[Network]] = {
+    "residual-mlp": ResidualMLP,
+    "layer-transformer": LayerTransformer,
+}
+DEFAULTS: dict[Representation, str] = {"table": "residual-mlp", "grid": "layer-transformer", "cloud": "residual-mlp"}
+
+__all__ = ["DEFAULTS", "NETWORKS", "Network", "build_network", "check_network"]
+
+_GIVEN = ("self", "space", "n_in", "n_out", "n_cond", "zero")
+
+
+def check_network(choice: Choice) -> None:
+    """Refuse an unknown network or option.
+
+    Raises:
+        FacsimError: it is unknown.
+    """
+    known(choice.name, NETWORKS, "network")
+    names = [name for name in inspect.signature(NETWORKS[choice.name].__init__).parameters if name not in _GIVEN]
+    for key in choice.options:
+        known(key, names, f"option of the network '{choice.name}'")
+
+
+def build_network(
+    choice: Choice | None, space: Space, n_in: int, n_out: int, n_cond: int, zero: bool = True
+) -> Network:
+    """The network of `choice`, or the default one of the representation; arguments as of `Network`.
+
+    Raises:
+        FacsimError: an unknown name or option, or a network that does not take such events.
+    """
+    choice = choice or Choice(name=DEFAULTS[space.representation])
+    check_network(choice)
+    kind = NETWORKS[choice.name]
+    if space.representation not in kind.representations:
+        fitting = sorted(name for name, net in NETWORKS.items() if space.representation in net.representations)
+        raise FacsimError(
+            f"the network '{choice.name}' takes events that are a {' or a '.join(kind.representations)}, not a "
+            f"{space.representation}: choose one of {fitting}."
+        )
+    options: dict[str, Any] = choice.options
+    return kind(space, n_in, n_out, n_cond, zero=zero, **options)

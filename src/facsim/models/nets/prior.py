@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from facsim.models.space import Space
+
 
 def matrix_root(covariance: Tensor, shrink: float) -> Tensor:
     """Symmetric square root of (..., D, D) after shrinking off-diagonal terms by the factor 1 - `shrink`."""
@@ -77,3 +79,48 @@ class CylinderPrior(nn.Module):
         layers, _, rings = self.shape
         modes = self._modes(noise) @ self.root[self.harmonic]
         return torch.einsum("knlr,ka->nlar", modes.reshape(len(modes), -1, layers, rings), self.fourier)
+
+
+class GaussianPrior(nn.Module):
+    """Gaussian with the data's covariance on events of any `space`: noise (N, *shape) -> (N, *shape).
+
+    On regular cylinders it is that of `CylinderPrior`, on other grids and tables it has the full covariance, on clouds
+    points are independent and of one covariance. The mean is that of the latents, zero.
+    """
+
+    def __init__(self, space: Space) -> None:
+        super().__init__()
+        self.space = space
+        self.of: CylinderPrior | TablePrior
+        self.view: tuple[int, ...]
+        if space.representation == "cloud":
+            self.of, self.view = TablePrior(space.channels), (space.channels,)
+        elif space.cylinder is not None:
+            layers, alpha, rings = space.cylinder
+            self.of = CylinderPrior(layers, alpha, rings * space.channels)
+            self.view = self.of.shape
+        else:
+            self.of, self.view = TablePrior(space.size), (space.size,)
+
+    def fit(self, x: Tensor, mask: Tensor | None = None) -> None:
+        """Set the covariance to that of events `x` (N, *shape)."""
+        self.of.fit((x if mask is None else x[mask]).reshape(-1, *self.view))
+
+    def forward(self, noise: Tensor) -> Tensor:
+        out: Tensor = self.of(noise.reshape(-1, *self.view))
+        return out.reshape(noise.shape)
+
+
+class WhitePrior(nn.Module):
+    """Independent standard normal numbers."""
+
+    def fit(self, x: Tensor, mask: Tensor | None = None) -> None:
+        """Nothing."""
+
+    def forward(self, noise: Tensor) -> Tensor:
+        return noise
+
+
+def build_prior(name: str, space: Space) -> GaussianPrior | WhitePrior:
+    """The prior `white` or `gaussian` for events of `space`."""
+    return GaussianPrior(space) if name == "gaussian" else WhitePrior()

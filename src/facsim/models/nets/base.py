@@ -1,0 +1,53 @@
+"""What every network of a generative method has in common."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from facsim.core.schema import Representation
+from facsim.models.space import Space
+
+
+class Network(nn.Module):
+    """Base class: (x (N, *elements, n_in), t, cond, mask) -> (N, *elements, n_out).
+
+    `t` is a time in [0, 1], (N,) or (1,), or None where a method has none, which is read as 0. `cond` is (N, K); on
+    grids with layers also (N, L, K), a condition of each layer. `mask` (N, P) says which points of a cloud are real:
+    others have no influence on them, and what comes out for them is of no meaning. Further arguments of the constructor
+    are options with defaults.
+
+    Args:
+        space: the events; `elements` and `layers` of it count, its channels do not.
+        n_in, n_out: numbers of each element.
+        n_cond: K.
+        zero: whether the last layer starts at zero, so that the output does.
+
+    Raises:
+        FacsimError: options that do not fit one another or the space.
+    """
+
+    representations: ClassVar[tuple[Representation, ...]]
+
+    def __init__(self, space: Space, n_in: int, n_out: int, n_cond: int, *, zero: bool = True) -> None:
+        super().__init__()
+        self.space, self.n_in, self.n_out, self.n_cond = space, n_in, n_out, n_cond
+
+    def forward(self, x: Tensor, t: Tensor | None, cond: Tensor, mask: Tensor | None = None) -> Tensor:
+        raise NotImplementedError
+
+
+def time_of(t: Tensor | None, like: Tensor) -> Tensor:
+    """`t`, or the time 0 where a method has none."""
+    return torch.zeros(1, dtype=like.dtype, device=like.device) if t is None else t
+
+
+def last_layer(n_in: int, n_out: int, zero: bool) -> nn.Linear:
+    """A linear layer that starts at zero if `zero`."""
+    layer = nn.Linear(n_in, n_out)
+    if zero:
+        nn.init.zeros_(layer.weight)
+        nn.init.zeros_(layer.bias)
+    return layer
