@@ -1,6 +1,7 @@
 """The contract of every method on every representation it takes, and of every network.
 
-New ones are found in the tables. Options that keep a method or network small, where its defaults are not, stand in `SMALL` and `SMALL_NETWORKS`.
+New ones are found in the tables. Options that keep a method or network small, where its defaults are not, stand in
+`SMALL` and `SMALL_NETWORKS`.
 """
 
 from __future__ import annotations
