@@ -26,7 +26,7 @@ from facsim.metrics.calibration import fit_isotonic
 from facsim.metrics.score import Score
 from facsim.models.nets.classifiers import NETWORKS, Inputs
 from facsim.train.classifier import ClassifierSettings, Labelled, class_outputs, fit_classifier
-from facsim.train.loop import choose_device
+from facsim.train.device import choose_device
 
 FloatArray = NDArray[np.float64]
 PROTOCOL = "calochallenge-2022"

@@ -18,7 +18,7 @@ from facsim.metrics.calibration import fit_isotonic, fit_temperature
 from facsim.metrics.folds import group_folds, group_numbers
 from facsim.models.nets.classifiers import NETWORKS, ClassifierNetwork
 from facsim.train.classifier import ClassifierSettings, Labelled, class_outputs, fit_classifier
-from facsim.train.loop import choose_device
+from facsim.train.device import choose_device
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

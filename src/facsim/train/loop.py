@@ -13,15 +13,16 @@ from typing import Any
 import torch
 
 from facsim.core.errors import FacsimError
-from facsim.core.events import Events, EventSource
+from facsim.core.events import EventSource
 from facsim.core.rng import integer_seed
 from facsim.core.store import atomic_path
 from facsim.data.loader import ShuffledLoader
-from facsim.models.base import Batch, EventModel
+from facsim.models.base import EventModel
 from facsim.models.checkpoint import build_model, save_model
-from facsim.train.ema import EMA
+from facsim.train.device import choose_device, to_batch
 from facsim.train.settings import TrainSettings
 from facsim.train.state import load_state, save_state
+from facsim.train.turns import Turns
 
 
 @dataclass(frozen=True)
@@ -33,28 +34,6 @@ class TrainProgress:
     total: int
     loss: float
     seconds: float
-
-
-def choose_device(name: str) -> torch.device:
-    """The torch device for `name`; `auto` takes a GPU when there is one.
-
-    Raises:
-        FacsimError: the device is not available.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(1, device=name)
-    except (RuntimeError, AssertionError) as error:
-        raise FacsimError(f"train.device '{name}' is not available here: {str(error).splitlines()[0]}") from None
-    return torch.device(name)
-
-
-def to_batch(events: Events, device: torch.device) -> Batch:
-    """Events as float32 tensors on `device`."""
-    weight = None if events.weight is None else torch.as_tensor(events.weight, dtype=torch.float32, device=device)
-    x = torch.as_tensor(events.x, dtype=torch.float32, device=device)
-    return Batch(x, torch.as_tensor(events.cond, dtype=torch.float32, device=device), weight)
 
 
 def one_cycle(fraction: float) -> float:
@@ -138,80 +117,66 @@ class Trainer:
         self.model.train()
         if saved is None:
             self.model.begin_phase(phase, to_batch(self.loader.head(self.settings.fit_events), self.device), self.rng)
-        parameters = self.model.parameters_of(phase)
-        optimiser = torch.optim.AdamW(parameters, lr=self.settings.lr, weight_decay=self.settings.weight_decay)
-        ema = EMA(parameters, self.settings.ema)
+        if steps == 0:
+            return
+        turns = Turns(self.model, phase, self.settings)
         if saved is not None:
-            optimiser.load_state_dict(saved["optimiser"])
-            ema.restore(saved["ema"], saved["ema_updates"])
+            turns.restore(saved["turns"])
         started, last_saved = time.perf_counter() - self.seconds, time.perf_counter()
         try:
             while self.step < steps:
-                loss = self._step(phase, parameters, optimiser, ema, steps)
+                loss = self._step(turns, steps)
                 self.seconds = time.perf_counter() - started
                 if self.step % self.settings.log_every == 0 or self.step == steps:
-                    self._log(phase, loss, steps)
+                    self._log(turns, steps)
                     if progress is not None:
                         progress(TrainProgress(phase, self.done, self.total, loss, self.seconds))
                 if time.perf_counter() - last_saved > self.settings.checkpoint_seconds:
-                    save_state(self.folder, self._state(optimiser, ema))
+                    save_state(self.folder, self._state(turns))
                     last_saved = time.perf_counter()
         except KeyboardInterrupt:
-            save_state(self.folder, self._state(optimiser, ema))
+            save_state(self.folder, self._state(turns))
             raise
-        ema.copy_to_parameters()
+        turns.ema.copy_to_parameters()
 
-    def _step(
-        self,
-        phase: str,
-        parameters: list[torch.nn.Parameter],
-        optimiser: torch.optim.Optimizer,
-        ema: EMA,
-        steps: int,
-    ) -> float:
-        for group in optimiser.param_groups:
-            group["lr"] = self.settings.lr * one_cycle((self.step + 1) / (steps + 1))
-        losses = self.model.losses(to_batch(self.loader.next(), self.device), phase, self.rng)
-        loss = torch.stack(list(losses.values())).sum()
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise FacsimError(
-                f"the loss of phase '{phase}' became {value} at step {self.step}: "
-                f"lower train.lr, now {self.settings.lr}."
-            )
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(parameters, self.settings.clip_norm)
-        optimiser.step()
-        ema.update()
+    def _step(self, turns: Turns, steps: int) -> float:
+        losses = self.model.losses(to_batch(self.loader.next(), self.device), turns.turn(self.step), self.rng)
+        loss = turns.step(self.step, losses, one_cycle((self.step + 1) / (steps + 1)))
         self.step += 1
-        return value
+        turns.average(self.step, last=self.step == steps)
+        return loss
 
-    @torch.no_grad()
-    def _validate(self, phase: str) -> float | None:
+    def _validate(self, turn: str) -> float | None:
+        """Loss of `turn` on the validation events, in parts of a batch: losses may need gradients of their own."""
         if self.validation is None:
             return None
         fixed = torch.Generator(self.device)
         fixed.manual_seed(integer_seed(self.seed, "validation"))
         self.model.eval()
-        losses = self.model.losses(to_batch(self.validation, self.device), phase, fixed)
+        n, size, total = len(self.validation), self.settings.batch_size, 0.0
+        for first in range(0, n, size):
+            batch = to_batch(self.validation[first : first + size], self.device)
+            losses = self.model.losses(batch, turn, fixed)
+            total += len(batch) / n * float(torch.stack(list(losses.values())).sum().detach())
         self.model.train()
-        return float(torch.stack(list(losses.values())).sum())
+        return total
 
-    def _log(self, phase: str, loss: float, steps: int) -> None:
+    def _log(self, turns: Turns, steps: int) -> None:
         every = max(self.settings.log_every, steps // 20)
         due = self.step % every < self.settings.log_every or self.step == steps
-        validation = self._validate(phase) if due else None
-        row = {
-            "step": self.done,
-            "time_s": round(self.seconds, 3),
-            "part": phase,
-            "loss": loss,
-            "validation_loss": validation,
-            "lr": self.settings.lr * one_cycle(self.step / (steps + 1)),
-        }
+        rows = [
+            {
+                "step": self.done,
+                "time_s": round(self.seconds, 3),
+                "part": turn,
+                "loss": loss,
+                "validation_loss": self._validate(turn) if due else None,
+                "lr": turns.rates[turn] * one_cycle(self.step / (steps + 1)),
+            }
+            for turn, loss in turns.losses.items()
+        ]
         with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as handle:
-            handle.write(json.dumps(row) + "\n")
+            handle.write("".join(json.dumps(row) + "\n" for row in rows))
 
     def _forget_rows_after(self, done: int) -> None:
         """Drop what a killed training logged after its last checkpoint: those steps are done again."""
@@ -221,7 +186,7 @@ class Trainer:
         with atomic_path(path) as temporary:
             temporary.write_text("".join(kept), encoding="utf-8")
 
-    def _state(self, optimiser: torch.optim.Optimizer, ema: EMA) -> dict[str, Any]:
+    def _state(self, turns: Turns) -> dict[str, Any]:
         return {
             "phase": self.phase,
             "step": self.step,
@@ -229,9 +194,7 @@ class Trainer:
             "loader": self.loader.state(),
             "rng": self.rng.get_state(),
             "model": self.model.state_dict(),
-            "optimiser": optimiser.state_dict(),
-            "ema": ema.average,
-            "ema_updates": ema.updates,
+            "turns": turns.state(),
         }
 
     def _restore(self, saved: dict[str, Any]) -> None:
