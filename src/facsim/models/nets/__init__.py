@@ -11,7 +11,10 @@ from typing import Any
 from facsim.core.errors import FacsimError
 from facsim.core.schema import Representation
 from facsim.models.choices import Choice, known
+from facsim.models.nets.attention import PointTransformer
 from facsim.models.nets.base import Network
+from facsim.models.nets.epic import EPiC
+from facsim.models.nets.induced_attention import InducedAttention
 from facsim.models.nets.layer_transformer import LayerTransformer
 from facsim.models.nets.mlp import ResidualMLP
 from facsim.models.space import Space
@@ -19,8 +22,11 @@ from facsim.models.space import Space
 NETWORKS: dict[str, type[Network]] = {
     "residual-mlp": ResidualMLP,
     "layer-transformer": LayerTransformer,
+    "epic": EPiC,
+    "induced-attention": InducedAttention,
+    "attention": PointTransformer,
 }
-DEFAULTS: dict[Representation, str] = {"table": "residual-mlp", "grid": "layer-transformer", "cloud": "residual-mlp"}
+DEFAULTS: dict[Representation, str] = {"table": "residual-mlp", "grid": "layer-transformer", "cloud": "epic"}
 
 __all__ = ["DEFAULTS", "NETWORKS", "Network", "build_network", "check_network"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
+from facsim.core.errors import FacsimError
 from facsim.core.schema import Representation
 from facsim.models.space import Space
 
@@ -39,9 +39,32 @@ class Network(nn.Module):
         raise NotImplementedError
 
 
-def time_of(t: Tensor | None, like: Tensor) -> Tensor:
-    """`t`, or the time 0 where a method has none."""
-    return torch.zeros(1, dtype=like.dtype, device=like.device) if t is None else t
+def check_sizes(network: str, **sizes: int) -> None:
+    """Refuse options of `network` that are not whole numbers of at least 1.
+
+    Raises:
+        FacsimError: one is not.
+    """
+    for name, value in sizes.items():
+        if type(value) is not int or value < 1:
+            raise FacsimError(
+                f"the option '{name}' of the network '{network}' must be a whole number of at least 1, not {value!r}."
+            )
+
+
+def check_heads(network: str, width: int, heads: int) -> None:
+    """Refuse heads that do not share the width.
+
+    Raises:
+        FacsimError: they do not.
+    """
+    if width % heads:
+        raise FacsimError(f"the width {width} of '{network}' is not a multiple of its {heads} heads.")
+
+
+def of_layers(cond: Tensor, n_layers: int) -> Tensor:
+    """Conditions of each of `n_layers` layers (N, L, K), from them or from those of the event (N, K)."""
+    return cond if cond.dim() == 3 else cond[:, None].expand(-1, n_layers, -1)
 
 
 def last_layer(n_in: int, n_out: int, zero: bool) -> nn.Linear:

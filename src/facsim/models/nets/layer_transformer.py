@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from facsim.core.errors import FacsimError
 from facsim.core.schema import Representation
-from facsim.models.nets.base import Network, last_layer, time_of
-from facsim.models.nets.layers import TimeEmbedding, TransformerBlock
+from facsim.models.nets.base import Network, check_heads, check_sizes, last_layer, of_layers
+from facsim.models.nets.layers import Context, TransformerBlock
 from facsim.models.space import Space
 
 
@@ -43,25 +43,21 @@ class LayerTransformer(Network):
         super().__init__(space, n_in, n_out, n_cond)
         if space.cylinder is None:
             raise FacsimError("the network 'layer-transformer' needs a cylinder whose layers are alike.")
-        if width % heads:
-            raise FacsimError(f"the width {width} of 'layer-transformer' is not a multiple of its {heads} heads.")
+        check_sizes("layer-transformer", width=width, depth=depth, heads=heads)
+        check_heads("layer-transformer", width, heads)
         layers, alpha, rings = space.cylinder
         self.tokens, self.patch = layers, alpha * rings * n_in
-        self.embed = nn.Linear(self.patch, width)
-        self.context = nn.Linear(n_cond, width)
+        self.embed = nn.Linear(self.patch + n_cond, width)
         self.position = nn.Parameter(0.1 * torch.randn(layers, width))
-        self.time = TimeEmbedding(32)
-        self.condition = nn.Sequential(nn.Linear(32 + n_cond, width), nn.SiLU())
+        self.condition = Context(n_cond, width)
         self.blocks = nn.ModuleList(TransformerBlock(width, heads, width) for _ in range(depth))
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.out = last_layer(width, alpha * rings * n_out, zero)
 
     def forward(self, x: Tensor, t: Tensor | None, cond: Tensor, mask: Tensor | None = None) -> Tensor:
-        if cond.dim() == 2:
-            cond = cond[:, None]
-        time = self.time(time_of(t, x)).expand(cond.shape[0], -1)
-        h = self.embed(x.reshape(-1, self.tokens, self.patch)) + self.context(cond) + self.position
-        c = self.condition(torch.cat([time, cond.mean(1)], -1))
+        cond = of_layers(cond, self.tokens)
+        h = self.embed(torch.cat([x.reshape(-1, self.tokens, self.patch), cond], -1)) + self.position
+        c = self.condition(t, cond.mean(1))
         for block in self.blocks:
             h = block(h, c)
         out: Tensor = self.out(self.norm(h))

@@ -23,6 +23,22 @@ class TimeEmbedding(nn.Module):
         return torch.cat([torch.cos(angles), torch.sin(angles)], dim=-1)
 
 
+class Context(nn.Module):
+    """What modulates the blocks: time (N,) or (1,) and conditions (N, K) -> (N, width).
+
+    A time of None is 0.
+    """
+
+    def __init__(self, n_cond: int, width: int) -> None:
+        super().__init__()
+        self.time = TimeEmbedding(32)
+        self.linear = nn.Linear(32 + n_cond, width)
+
+    def forward(self, t: Tensor | None, cond: Tensor) -> Tensor:
+        time = self.time(cond.new_zeros(1) if t is None else t).expand(cond.shape[0], -1)
+        return F.silu(self.linear(torch.cat([time, cond], -1)))
+
+
 class Modulation(nn.Module):
     """Scale, shift and gate from a condition (adaLN-zero, Peebles & Xie, arXiv 2212.09748)."""
 
@@ -39,35 +55,48 @@ class Modulation(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention over tokens: (N, T, width) -> (N, T, width)."""
+    """Multi-head attention of tokens (N, T, width) to one another, or to `others` (N, S, width): -> (N, T, width).
+
+    `keys` (N, S) says which of those attended to exist; where none does, what comes out is finite and means nothing.
+    """
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.qkv = nn.Linear(width, 3 * width)
+        self.query = nn.Linear(width, width)
+        self.key_value = nn.Linear(width, 2 * width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        tokens, width = x.shape[1], x.shape[2]
-        q, k, v = self.qkv(x).reshape(-1, tokens, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
-        y = F.scaled_dot_product_attention(q, k, v)
-        out: Tensor = self.out(y.transpose(1, 2).reshape(-1, tokens, width))
+    def forward(self, x: Tensor, others: Tensor | None = None, keys: Tensor | None = None) -> Tensor:
+        others = x if others is None else others
+        q = self._heads(self.query(x))
+        k, v = (self._heads(part) for part in self.key_value(others).chunk(2, dim=-1))
+        allowed = None if keys is None else (keys | ~keys.any(1, keepdim=True))[:, None, None]
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
+        out: Tensor = self.out(y.transpose(1, 2).reshape(-1, x.shape[1], x.shape[2]))
         return out
+
+    def _heads(self, x: Tensor) -> Tensor:
+        return x.reshape(-1, x.shape[1], self.heads, x.shape[2] // self.heads).transpose(1, 2)
+
+
+def feed_forward(width: int, expansion: int = 2) -> nn.Sequential:
+    """Two linear layers, the first `expansion` times as wide."""
+    return nn.Sequential(nn.Linear(width, expansion * width), nn.SiLU(), nn.Linear(expansion * width, width))
 
 
 class TransformerBlock(nn.Module):
-    """Pre-norm transformer block modulated by a condition per event (N, width_condition)."""
+    """Pre-norm transformer block modulated by a condition per event (N, width_condition); `keys` as in `Attention`."""
 
-    def __init__(self, width: int, heads: int, width_condition: int, expansion: int = 2) -> None:
+    def __init__(self, width: int, heads: int, width_condition: int) -> None:
         super().__init__()
-        self.norm1 = nn.LayerNorm(width, elementwise_affine=False)
-        self.norm2 = nn.LayerNorm(width, elementwise_affine=False)
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.attention = Attention(width, heads)
-        self.mlp = nn.Sequential(nn.Linear(width, expansion * width), nn.SiLU(), nn.Linear(expansion * width, width))
+        self.mlp = feed_forward(width)
         self.modulation = Modulation(width_condition, width, 6)
 
-    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+    def forward(self, x: Tensor, condition: Tensor, keys: Tensor | None = None) -> Tensor:
         scale1, shift1, gate1, scale2, shift2, gate2 = (m[:, None] for m in self.modulation(condition))
-        x = x + (1 + gate1) * self.attention(self.norm1(x) * (1 + scale1) + shift1)
-        out: Tensor = x + (1 + gate2) * self.mlp(self.norm2(x) * (1 + scale2) + shift2)
+        x = x + (1 + gate1) * self.attention(self.norm(x) * (1 + scale1) + shift1, keys=keys)
+        out: Tensor = x + (1 + gate2) * self.mlp(self.norm(x) * (1 + scale2) + shift2)
         return out

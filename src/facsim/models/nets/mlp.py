@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facsim.core.schema import Representation
-from facsim.models.nets.base import Network, last_layer, time_of
-from facsim.models.nets.layers import Modulation, TimeEmbedding
+from facsim.models.nets.base import Network, check_sizes, last_layer, of_layers
+from facsim.models.nets.layers import Context, Modulation
 from facsim.models.space import Space
 
 
 class ResidualMLP(Network):
-    """Fully connected network over all numbers of an event; for arguments see `Network`.
+    """Fully connected network over all numbers of an event and the conditions of all its layers.
+
+    For arguments see `Network`.
 
     Args:
         width: hidden width.
@@ -36,9 +37,9 @@ class ResidualMLP(Network):
         depth: int = 3,
     ) -> None:
         super().__init__(space, n_in, n_out, n_cond)
+        check_sizes("residual-mlp", width=width, depth=depth)
         elements = space.size // space.channels
-        self.time = TimeEmbedding(32)
-        self.condition = nn.Sequential(nn.Linear(32 + n_cond, width), nn.SiLU())
+        self.context = Context(n_cond * max(1, len(space.layers)), width)
         self.embed = nn.Linear(elements * n_in, width)
         self.first = nn.ModuleList(nn.Linear(width, width) for _ in range(depth))
         self.second = nn.ModuleList(nn.Linear(width, width) for _ in range(depth))
@@ -47,10 +48,9 @@ class ResidualMLP(Network):
         self.out = last_layer(width, elements * n_out, zero)
 
     def forward(self, x: Tensor, t: Tensor | None, cond: Tensor, mask: Tensor | None = None) -> Tensor:
-        if cond.dim() == 3:
-            cond = cond.mean(1)
-        t = time_of(t, x)
-        c = self.condition(torch.cat([self.time(t).expand(cond.shape[0], -1), cond], -1))
+        if self.space.layers:
+            cond = of_layers(cond, len(self.space.layers)).flatten(1)
+        c = self.context(t, cond)
         h = self.embed(x.flatten(1))
         for norm, first, second, modulation in zip(self.norm, self.first, self.second, self.modulation, strict=True):
             scale, shift = modulation(c)

@@ -1,0 +1,43 @@
+"""What the networks of point clouds have in common: all points are treated alike, those outside the mask left out."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from facsim.core.schema import Representation
+from facsim.models.nets.base import Network, last_layer
+from facsim.models.nets.layers import Context
+from facsim.models.space import Space
+
+
+class PointNetwork(Network):
+    """Points are embedded one by one, pass through `blocks` together and are read out one by one.
+
+    The blocks are modulated by time, condition and the number of real points, which attention would not see. Any number
+    of points may come in; for arguments see `Network`.
+    """
+
+    representations: ClassVar[tuple[Representation, ...]] = ("cloud",)
+
+    def __init__(self, space: Space, n_in: int, n_out: int, n_cond: int, *, zero: bool, width: int) -> None:
+        super().__init__(space, n_in, n_out, n_cond)
+        self.most = space.shape[0]
+        self.context = Context(n_cond + 1, width)
+        self.embed = nn.Linear(n_in, width)
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.out = last_layer(width, n_out, zero)
+
+    def blocks_of(self, h: Tensor, context: Tensor, real: Tensor) -> Tensor:
+        """Points h (N, P, width) after all blocks; `context` (N, width) modulates them, `real` (N, P) is the mask."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor, t: Tensor | None, cond: Tensor, mask: Tensor | None = None) -> Tensor:
+        real = torch.ones_like(x[..., 0], dtype=torch.bool) if mask is None else mask
+        count = real.to(x).sum(1, keepdim=True) / self.most
+        context = self.context(t, torch.cat([cond, count], -1))
+        h = self.embed(x.masked_fill(~real[..., None], 0.0))
+        out: Tensor = self.out(self.norm(self.blocks_of(h, context, real)))
+        return out
