@@ -33,6 +33,7 @@ from facsim.models.nets import DEFAULTS, NETWORKS, build_network
 from facsim.models.space import Space, cloud, cylinder, table
 
 SMALL: dict[str, dict[str, Any]] = {
+    "diffusion": {"steps": 2},
     "flow-matching": {"steps": 2},
 }
 SMALL_NETWORKS: dict[str, dict[str, Any]] = {

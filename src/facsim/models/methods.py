@@ -10,11 +10,13 @@ from typing import Any
 from facsim.core.errors import FacsimError
 from facsim.models.base import Method, MethodOptions
 from facsim.models.choices import Choice, checked, known
+from facsim.models.diffusion import Diffusion
 from facsim.models.flow_matching import FlowMatching
 from facsim.models.nets import check_network
 from facsim.models.space import Space
 
 METHODS: dict[str, type[Method]] = {
+    "diffusion": Diffusion,
     "flow-matching": FlowMatching,
 }
 

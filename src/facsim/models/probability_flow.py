@@ -1,0 +1,65 @@
+"""What diffusion and flow matching have in common: an ordinary differential equation from a prior to the data."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from facsim.models.base import Batch, Method
+
+PathName = Literal["trigonometric", "linear"]
+
+
+class Path(NamedTuple):
+    """x = a x_0 + b x_1 at times t: the factors, their derivatives in the path's own parameter s, and ds/dt."""
+
+    a: Tensor
+    b: Tensor
+    da: Tensor
+    db: Tensor
+    rate: float
+
+
+def path_at(name: PathName, t: Tensor, like: Tensor) -> Path:
+    """Factors of the path at the times `t` (N,), to broadcast with events `like` (N, ...).
+
+    `trigonometric` keeps the variance of independent ends (s is an angle, arXiv 2209.15571), `linear` goes straight
+    (arXiv 2209.03003).
+    """
+    t = t.reshape(-1, *[1] * (like.dim() - 1))
+    if name == "linear":
+        one = torch.ones_like(t)
+        return Path(1 - t, t, -one, one, 1.0)
+    angle = 0.5 * torch.pi * t
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    return Path(cos, sin, -sin, cos, 0.5 * torch.pi)
+
+
+class ProbabilityFlow(Method):
+    """A method whose samples solve dx/dt = `velocity` from the prior at t = 0 to the data at t = 1.
+
+    What is distilled into few steps (`distilled`) is any of these.
+    """
+
+    path: PathName = "trigonometric"
+
+    @abstractmethod
+    def start(self, noise: Mapping[str, Tensor], cond: Tensor) -> Tensor:
+        """Draws (N, *space.shape) of the prior, made of the arrays of `noise_spec`."""
+
+    @abstractmethod
+    def pair(self, batch: Batch, generator: torch.Generator | None) -> Tensor:
+        """Draws of the prior, one for each event of `batch`, coupled with it as in training."""
+
+    @abstractmethod
+    def velocity(self, x: Tensor, t: Tensor, cond: Tensor, mask: Tensor | None) -> Tensor:
+        """dx/dt at the states `x` and times `t`, (N,) or (1,)."""
+
+    def between(self, x0: Tensor, x1: Tensor, t: Tensor) -> Tensor:
+        """States at the times `t` on the way from prior `x0` to events `x1`."""
+        path = path_at(self.path, t, x1)
+        return path.a * x0 + path.b * x1
