@@ -97,7 +97,7 @@ def test_start_recovers_a_linear_dependence_on_the_context() -> None:
     context = torch.randn(5000, 1, 2, generator=rng)
     w = 3.0 + 2.0 * context[..., :1] - context[..., 1:] + 0.1 * torch.randn(5000, 1, 1, generator=rng)
     net = ConditionalMarginals(1, 1, 2, hidden=8)
-    net.fit_start(context, torch.ones_like(w), w, w**2, 1)
+    net.fit_start(context, torch.ones_like(w), w, w**2, torch.ones_like(w[0]))
     assert float(net.intercept) == pytest.approx(3.0, abs=0.02)
     np.testing.assert_allclose(net.slope[0, 0], [2.0, -1.0], atol=0.02)
     assert float(torch.exp(net.log_scale)) * np.pi / np.sqrt(3) == pytest.approx(0.1, abs=0.03)
@@ -109,7 +109,7 @@ def test_start_finds_the_odds_of_cells_that_are_always_sometimes_or_never_lit() 
     odds = torch.tensor([30.0, -1.0, -30.0]) + torch.tensor([0.0, 2.0, 0.0]) * context
     count = torch.distributions.Binomial(16, logits=odds).sample()
     net = ConditionalMarginals(1, 3, 1, hidden=8)
-    net.fit_start(context, count, count, count, 16)
+    net.fit_start(context, count, count, count, torch.full_like(count[0], 16))
     found = net(torch.zeros(1, 1, 1))[0, 0, :, 0].detach()
     assert found[0] > 8
     assert float(found[1]) == pytest.approx(-1.0, abs=0.05)

@@ -49,8 +49,9 @@ class LayerVariables(nn.Module):
         """Start the marginals from a regression on the context; arguments as in `nll`."""
         values, present = self._values(cells, energy, dither)
         total = values * present
+        once = torch.ones_like(total[:1])
         self.marginals.fit_start(
-            context[:, None], present.float()[:, None], total[:, None], (total * values)[:, None], 1
+            context[:, None], present.float()[:, None], total[:, None], (total * values)[:, None], once
         )
 
     def nll(self, cells: Tensor, energy: Tensor, context: Tensor, dither: Tensor) -> Tensor:

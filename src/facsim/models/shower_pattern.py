@@ -7,23 +7,26 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facsim.models.nets.marginals import ConditionalMarginals, ZeroInflatedQuantiles, encode_zero
+from facsim.models.nets.padding import GridPadding
 from facsim.models.nets.spectrum import SpectrumMap
 
 LARGEST_SHIFT = 2.0
 LEAST_SLOPE = 0.05
 HIGHEST = 20.0
+NEVER = -1e4
 
 
 class ShowerPattern(nn.Module):
     """Invertible map between cell energies and latents that are standard normal one by one.
 
-    Each cell is zero or w = log(E / threshold - 1), seen through the spectrum of all cells (`nets.spectrum`); its
-    distribution depends on layer, ring and the layer context. Decoding keeps exactly the given number of hits in each
-    layer and restores its energy: a common shift along the spectrum, so that its peaks stay where they are, and what
-    is left to do as a factor on the energies above threshold.
+    Cells are maps (N, L, A, R) with room for the largest layer (`nets.padding`); what a smaller layer lacks is never
+    hit and counts in no likelihood. Each cell is zero or w = log(E / threshold - 1), seen through the spectrum of all
+    cells (`nets.spectrum`); its distribution depends on layer, ring and the layer context. Decoding keeps exactly the
+    given number of hits in each layer and restores its energy: a common shift along the spectrum, so that its peaks
+    stay where they are, and what is left to do as a factor on the energies above threshold.
 
     Args:
-        shape: (n_layers, n_alpha, n_r).
+        padding: the layers of the cylinder.
         threshold: cell threshold in MeV.
         n_condition: number of features that describe the condition.
     """
@@ -31,9 +34,10 @@ class ShowerPattern(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, shape: tuple[int, int, int], threshold: float, n_condition: int) -> None:
+    def __init__(self, padding: GridPadding, threshold: float, n_condition: int) -> None:
         super().__init__()
-        self.shape, self.threshold = shape, threshold
+        shape = padding.shape
+        self.padding, self.shape, self.threshold = padding, shape, threshold
         self.n_context = 10 + n_condition
         self.spectrum = SpectrumMap()
         self.marginals = ConditionalMarginals(shape[0], shape[2], self.n_context)
@@ -66,7 +70,7 @@ class ShowerPattern(nn.Module):
         if hit.sum() > 1:
             self.spectrum.fit(self._log_excess(cells[hit]))
         values = torch.where(hit, self._values(cells), 0.0)
-        self.marginals.fit_start(context, hit.sum(2), values.sum(2), (values**2).sum(2), self.shape[1])
+        self.marginals.fit_start(context, hit.sum(2), values.sum(2), (values**2).sum(2), self.padding.trials)
 
     def context(self, energy: Tensor, features: Tensor, layer: Tensor, hits: Tensor) -> Tensor:
         """Normalised context of every layer (N, L, n_context).
@@ -104,9 +108,10 @@ class ShowerPattern(nn.Module):
         hit = cells > 0
         k = hit.float().sum(2, keepdim=True)
         logit = params[..., 0]
-        binomial = k * F.logsigmoid(logit) + (self.shape[1] - k) * F.logsigmoid(-logit)
+        misses = self.padding.trials[:, None] - k
+        binomial = k * F.logsigmoid(logit) + misses * F.logsigmoid(-logit)
         value = ZeroInflatedQuantiles(self._at(params, hit)).log_prob(self._values(cells[hit]))
-        return -(binomial.sum() + value.sum()) / cells.numel()
+        return -(binomial.sum() + value.sum()) / (len(cells) * self.padding.n_cells)
 
     def encode(self, cells: Tensor, context: Tensor, dither: Tensor) -> Tensor:
         """Latents (N, L, A, R); `dither` of the same shape, uniform in (0, 1)."""
@@ -123,8 +128,8 @@ class ShowerPattern(nn.Module):
     def decode(self, z: Tensor, context: Tensor, layer: Tensor, hits: Tensor) -> Tensor:
         """Cell energies (N, L, A, R) in MeV with exactly `hits` cells and energy `layer` in each layer."""
         marginal = self.distribution(context)
-        margin = marginal.margin(z)
-        margin = margin - _cut(margin.flatten(2), hits)[..., None, None]
+        margin = self.padding.with_absent(marginal.margin(z), NEVER)
+        margin = margin - _cut(margin.flatten(2), hits, self.padding.capacity)[..., None, None]
         kept = (margin > 0).to(z)
         excess = (layer / self.threshold - hits).clamp(min=0)
         above = self._above(marginal.decode(margin), kept, excess)
@@ -141,15 +146,16 @@ class ShowerPattern(nn.Module):
         return torch.exp(self.spectrum.decode(v + shift[:, :, None, None])[0].clamp(-HIGHEST, HIGHEST)) * kept
 
 
-def _cut(margin: Tensor, hits: Tensor) -> Tensor:
+def _cut(margin: Tensor, hits: Tensor, capacity: Tensor) -> Tensor:
     """What to take from the margins (N, L, C) so that exactly `hits` (N, L) stay positive; 0 where they are already.
 
-    Else the margin of the first cell that must go, so that the gap above it is one between neighbours, as at zero.
+    Where some must go it is the margin of the first of them, so that the gap above it is one between neighbours, as at
+    zero. Layers have `capacity` (L,) cells and no more hits.
     """
     ranked = torch.cat([margin.sort(dim=-1, descending=True).values, margin.new_full((*hits.shape, 1), -30.0)], -1)
     index = hits.long()[..., None]
     last, following = ranked.gather(-1, (index - 1).clamp(min=0)), ranked.gather(-1, index)
     cut = torch.where(last > 0, following.clamp(min=0), following)
     # a full layer has no further cell: keep its smallest margin positive
-    cut = torch.where(index < margin.shape[-1], cut, (last - 1e-3).clamp(max=0))
+    cut = torch.where(index < capacity[:, None], cut, (last - 1e-3).clamp(max=0))
     return torch.where(index > 0, cut, 60.0)[..., 0]

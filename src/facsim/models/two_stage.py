@@ -16,6 +16,7 @@ from facsim.models.choices import Choice
 from facsim.models.layer_variables import LayerVariables
 from facsim.models.methods import METHODS, build_method, method_options, method_phases
 from facsim.models.nets.conditioning import Conditioning
+from facsim.models.nets.padding import GridPadding
 from facsim.models.shower_pattern import ShowerPattern
 from facsim.models.space import cylinder, table
 
@@ -58,7 +59,7 @@ class TwoStageOptions(BaseModel):
 
 
 class TwoStageShower(EventModel):
-    """Energy-conserving shower model on a regular cylinder.
+    """Energy-conserving shower model on a cylinder, whose layers may differ.
 
     Stage one draws the total energy, the number of hits and the energy of every layer given the condition; stage two
     draws the cells given those. Each stage is a map to latents with exact one-dimensional distributions
@@ -66,7 +67,7 @@ class TwoStageShower(EventModel):
     CaloFlow (arXiv 2106.05285) and CaloDREAM (arXiv 2405.09629).
 
     Raises:
-        FacsimError: the events are not showers on a regular cylinder conditioned on an incident energy.
+        FacsimError: the events are not showers on a cylinder conditioned on an incident energy.
     """
 
     weights = "none"
@@ -77,22 +78,23 @@ class TwoStageShower(EventModel):
     def __init__(self, schema: Schema, options: TwoStageOptions) -> None:
         super().__init__(schema, options)
         geometry = schema.geometry
-        if geometry is None or geometry.shape is None or geometry.threshold <= 0:
+        if geometry is None or geometry.threshold <= 0:
             raise FacsimError(
-                "the model 'two-stage' needs a regular cylinder (equal rings and sectors in all layers) with a cell "
-                f"threshold, not {'no geometry' if geometry is None else repr(geometry.name)}."
+                "the model 'two-stage' needs a cylinder of layers with a cell threshold, not "
+                f"{'events without geometry' if geometry is None else repr(geometry.name)}."
             )
         if schema.condition_index("incident_energy") != 0:
             raise FacsimError("the first condition must be 'incident_energy' (MeV).")
         self.phases = self.phases_of(options)
-        n_layers, n_alpha, n_r = self.shape = geometry.shape
+        n_layers, self.threshold = geometry.n_layers, geometry.threshold
+        space = cylinder(geometry)
+        self.padding = GridPadding(space)
         self.conditioning = Conditioning(len(schema.conditions))
         n_features = self.conditioning.n_features
-        capacity = torch.full((n_layers,), float(n_alpha * n_r))
-        self.layers = LayerVariables(n_layers, capacity, geometry.threshold, n_features)
-        self.pattern = ShowerPattern(self.shape, geometry.threshold, n_features)
+        self.layers = LayerVariables(n_layers, self.padding.capacity, geometry.threshold, n_features)
+        self.pattern = ShowerPattern(self.padding, geometry.threshold, n_features)
         self.layer_method = build_method(options.layers, table(2 * n_layers + 1), n_features)
-        self.pattern_method = build_method(options.pattern_method, cylinder(geometry), self.pattern.n_context)
+        self.pattern_method = build_method(options.pattern_method, space, self.pattern.n_context)
 
     @classmethod
     def phases_of(cls, options: TwoStageOptions) -> tuple[str, ...]:
@@ -132,13 +134,13 @@ class TwoStageShower(EventModel):
         energy, features = cond[:, 0], self.conditioning(cond)
         layer, hits = self.layers.decode(self.layer_method.sample(features, _of("layer_", noise)), energy, features)
         context = self.pattern.context(energy, features, layer, hits)
-        z = self.pattern_method.sample(context, _of("pattern_", noise)).reshape(-1, *self.shape)
-        return self.pattern.decode(z, context, layer, hits).flatten(1)[..., None]
+        z = self.padding.to_map(self.pattern_method.sample(context, _of("pattern_", noise))[..., 0])
+        return self.padding.to_cells(self.pattern.decode(z, context, layer, hits))[..., None]
 
     def losses(self, batch: Batch, turn: str, generator: torch.Generator | None = None) -> dict[str, Tensor]:
         stage, _, part = turn.partition("-")
         energy, features = batch.cond[:, 0], self.conditioning(batch.cond)
-        cells = batch.x.reshape(-1, *self.shape)
+        cells = self._cells(batch)
         if stage == "layer":
             if part == "marginals":
                 dither = _uniform(cells.shape[:2], cells, generator)
@@ -149,14 +151,13 @@ class TwoStageShower(EventModel):
         if part == "marginals":
             return {"nll": self.pattern.nll(cells, context)}
         if self.schema.is_axial:
-            cells = _rotate_and_flip(cells, generator)
+            cells = self.padding.turned(cells, generator)
         return self.pattern_method.losses(self._pattern_batch(cells, context, generator), part, generator)
 
     def _pattern_batch(self, cells: Tensor, context: Tensor, generator: torch.Generator | None) -> Batch:
         z = self._pattern_latents(cells, context, generator)
-        importance = self.pattern.occupancy(context).expand_as(z)
-        importance = (importance / importance.mean()).flatten(1)[..., None]
-        return Batch(z.flatten(1)[..., None], context, importance=importance)
+        importance = self.padding.to_cells(self.pattern.occupancy(context).expand_as(cells))[..., None]
+        return Batch(z, context, importance=importance / importance.mean())
 
     @torch.no_grad()
     def begin_phase(self, phase: str, batch: Batch, generator: torch.Generator) -> None:
@@ -165,7 +166,7 @@ class TwoStageShower(EventModel):
         if phase == "layer-marginals":
             self.conditioning.fit(batch.cond)
         energy, features = batch.cond[:, 0], self.conditioning(batch.cond)
-        cells = batch.x.reshape(-1, *self.shape)
+        cells = self._cells(batch)
         flat = cells.flatten(2)
         if phase == "layer-marginals":
             self.layers.fit_start(flat, energy, features, _uniform(cells.shape[:2], cells, generator))
@@ -177,11 +178,18 @@ class TwoStageShower(EventModel):
             self.pattern.fit_start(cells, self._context(cells, energy, features))
         else:
             context = self._context(cells, energy, features)
+            if self.schema.is_axial and not self.padding.regular:  # priors of regular cylinders are symmetric anyway
+                cells = self.padding.turned(cells, generator)
             parts = [
                 self._pattern_latents(cells[first : first + 256], context[first : first + 256], generator)
                 for first in range(0, len(cells), 256)
             ]
-            self.pattern_method.begin_phase(part, Batch(torch.cat(parts).flatten(1)[..., None], context), generator)
+            self.pattern_method.begin_phase(part, Batch(torch.cat(parts), context), generator)
+
+    def _cells(self, batch: Batch) -> Tensor:
+        """The showers (N, L, A, R), MeV; files may hold cells below threshold, which count as zero."""
+        x = batch.x[..., 0]
+        return self.padding.to_map(torch.where(x >= self.threshold * (1 - 1e-6), x, 0.0))
 
     def _context(self, cells: Tensor, energy: Tensor, features: Tensor) -> Tensor:
         flat = cells.flatten(2)
@@ -197,7 +205,9 @@ class TwoStageShower(EventModel):
 
     @torch.no_grad()
     def _pattern_latents(self, cells: Tensor, context: Tensor, generator: torch.Generator | None) -> Tensor:
-        return self.pattern.encode(cells, context, _uniform(cells.shape, cells, generator))
+        """Latents (N, V, 1) of the cells."""
+        z = self.pattern.encode(cells, context, _uniform(cells.shape, cells, generator))
+        return self.padding.to_cells(z)[..., None]
 
 
 def _of(prefix: str, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -206,12 +216,3 @@ def _of(prefix: str, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _uniform(shape: tuple[int, ...], like: Tensor, generator: torch.Generator | None) -> Tensor:
     return torch.rand(shape, generator=generator, device=like.device).clamp(1e-6, 1 - 1e-6)
-
-
-def _rotate_and_flip(cells: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Rotate each shower (N, L, A, R) by a random number of sectors and mirror half of them."""
-    n, layers, n_alpha, n_r = cells.shape
-    shift = torch.randint(n_alpha, (n, 1), generator=generator, device=cells.device)
-    sign = 2 * torch.randint(2, (n, 1), generator=generator, device=cells.device) - 1
-    index = (shift + sign * torch.arange(n_alpha, device=cells.device)) % n_alpha
-    return cells.gather(2, index[:, None, :, None].expand(n, layers, n_alpha, n_r))

@@ -28,7 +28,10 @@ NETWORKS: dict[str, type[Network]] = {
 }
 DEFAULTS: dict[Representation, str] = {"table": "residual-mlp", "grid": "layer-transformer", "cloud": "epic"}
 
-__all__ = ["DEFAULTS", "NETWORKS", "Network", "build_network", "check_network"]
+DEFAULT_RAGGED = "residual-mlp"
+"""For grids whose layers differ."""
+
+__all__ = ["DEFAULTS", "DEFAULT_RAGGED", "NETWORKS", "Network", "build_network", "check_network"]
 
 _GIVEN = ("self", "space", "n_in", "n_out", "n_cond", "zero")
 
@@ -53,7 +56,8 @@ def build_network(
     Raises:
         FacsimError: an unknown name or option, or a network that does not take such events.
     """
-    choice = choice or Choice(name=DEFAULTS[space.representation])
+    ragged = bool(space.layers) and space.cylinder is None
+    choice = choice or Choice(name=DEFAULT_RAGGED if ragged else DEFAULTS[space.representation])
     check_network(choice)
     kind = NETWORKS[choice.name]
     if space.representation not in kind.representations:

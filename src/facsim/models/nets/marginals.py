@@ -112,10 +112,11 @@ def _bounded(x: Tensor) -> Tensor:
     return 5 * torch.tanh(x / 5)
 
 
-def _logistic_regression(x: Tensor, share: Tensor, trials: int) -> Tensor:
+def _logistic_regression(x: Tensor, share: Tensor, trials: Tensor) -> Tensor:
     """Coefficients (G, R, C) of the log-odds of `share` (N, G, R) on `x` (N, G, C), whose first column is 1.
 
-    Newton's method with a weak penalty, which keeps the odds of what is always or never there finite.
+    Newton's method with a weak penalty, which keeps the odds of what is always or never there finite, and even where
+    `trials` (G, R) is 0.
     """
     groups, per_group, columns = x.shape[1], share.shape[2], x.shape[2]
     mean = (share.sum(0) * trials + 0.5) / (len(x) * trials + 1.0)
@@ -125,7 +126,7 @@ def _logistic_regression(x: Tensor, share: Tensor, trials: int) -> Tensor:
     penalty[0] = 0.1
     for _ in range(_NEWTON_STEPS):
         p = torch.sigmoid(torch.einsum("ngc,grc->ngr", x, beta))
-        slope = trials * torch.einsum("ngr,ngc->grc", share - p, x) - penalty * beta
+        slope = trials[..., None] * torch.einsum("ngr,ngc->grc", share - p, x) - penalty * beta
         # (C, N) x (N, C) for each variable; the weights p (1 - p) are what differs
         weight = trials * p * (1 - p)
         bend = torch.stack([(x[:, g].T[None] * weight[:, g].T[:, None]) @ x[:, g] for g in range(groups)])
@@ -177,16 +178,17 @@ class ConditionalMarginals(nn.Module):
         self.register_buffer("log_scale", torch.zeros(shape))
 
     @torch.no_grad()
-    def fit_start(self, context: Tensor, count: Tensor, total: Tensor, square: Tensor, trials: int) -> None:
+    def fit_start(self, context: Tensor, count: Tensor, total: Tensor, square: Tensor, trials: Tensor) -> None:
         """Set the starting odds, medians and scales.
 
         Args:
             context: (N, G, C).
             count, total, square: number, sum and sum of squares of the values present, (N, G, R).
-            trials: how many values there could be.
+            trials: how many values there could be, (G, R); 0 for a variable that does not exist.
         """
         x = torch.cat([torch.ones_like(context[..., :1]), context], -1).double()
-        self.odds.copy_(_logistic_regression(x, count.double() / trials, trials))
+        trials = trials.double()
+        self.odds.copy_(_logistic_regression(x, count.double() / trials.clamp(min=1), trials))
         n = count.double().sum(0)
         gram = torch.einsum("ngr,ngc,ngd->grcd", count.double(), x, x)
         moment = torch.einsum("ngr,ngc->grc", total.double(), x)
