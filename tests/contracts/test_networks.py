@@ -19,7 +19,7 @@ from facsim.models.space import Space, cloud, cylinder, table
 N_IN, N_OUT, N_COND = 2, 3, 4
 EDGES = (0.0, 1.0, 2.0, 4.0)
 RAGGED = CylinderGeometry(
-    "ragged", "photon", tuple(Layer(i, EDGES[: n_r + 1], a) for i, (a, n_r) in enumerate([(1, 3), (4, 2), (4, 2)]))
+    "ragged", "photon", tuple(Layer(i, EDGES[: n_r + 1], a) for i, (a, n_r) in enumerate([(4, 2), (1, 3), (4, 2)]))
 )
 SPACES = {
     "table": table(5),
@@ -33,6 +33,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "epic": {"width": 8, "depth": 2, "latent": 3},
     "induced-attention": {"width": 8, "depth": 1, "heads": 2, "inducing": 3},
     "attention": {"width": 8, "depth": 1, "heads": 2},
+    "cylinder-conv": {"width": 4, "depth": 1, "levels": 2},
     "layer-transformer": {"width": 8, "depth": 1, "heads": 2},
 }
 
@@ -51,7 +52,7 @@ def stirred(network: Network) -> Network:
     return network
 
 
-REFUSED = {("layer-transformer", "ragged"), ("layer-transformer", "cells")}
+REFUSED = {("cylinder-conv", "cells"), ("layer-transformer", "ragged"), ("layer-transformer", "cells")}
 """Grids that are not for networks of grids."""
 CASES = [
     (name, kind)

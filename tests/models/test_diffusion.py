@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 import torch
@@ -49,7 +50,7 @@ def test_karras_levels_fall_from_largest_to_smallest_and_end_with_none() -> None
     assert levels[4] == pytest.approx(0.002)
     assert levels[5] == 0
     roots = [level ** (1 / 7) for level in levels[:5]]
-    assert [a - b for a, b in zip(roots[:-1], roots[1:], strict=True)] == pytest.approx([(roots[0] - roots[4]) / 4] * 4)
+    assert [a - b for a, b in pairwise(roots)] == pytest.approx([(roots[0] - roots[4]) / 4] * 4)
     assert karras_sigmas(1, 0.002, 80.0) == pytest.approx([80.0, 0.0])
 
 
@@ -79,7 +80,8 @@ def test_churn_keeps_the_spread_and_without_it_is_heun() -> None:
     x, noise = 20 * torch.randn(20_000, 1, generator=rng), torch.randn(20_000, 64, 1, generator=rng)
     ends = churned(gaussian(0.7), x, sigmas, noise, churn=40.0)
     assert float(ends.std()) == pytest.approx(0.7, rel=0.03)
-    torch.testing.assert_close(churned(gaussian(0.7), x, sigmas, noise, 0.0), SAMPLERS["heun"](gaussian(0.7), x, sigmas))
+    without = churned(gaussian(0.7), x, sigmas, noise, churn=0.0)
+    torch.testing.assert_close(without, SAMPLERS["heun"](gaussian(0.7), x, sigmas))
     # much of where it ends is the fresh noise's doing
     assert abs(float(torch.corrcoef(torch.cat([x, ends], 1).T)[0, 1])) < 0.5
 

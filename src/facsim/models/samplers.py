@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from torch import Tensor
 
@@ -25,14 +26,14 @@ def karras_sigmas(steps: int, smallest: float, largest: float, rho: float = 7.0)
 
 def ddim(denoise: Denoise, x: Tensor, sigmas: Sequence[float]) -> Tensor:
     """DDIM without noise (Song et al., arXiv 2010.02502): Euler steps in sigma, one evaluation each."""
-    for sigma, following in zip(sigmas[:-1], sigmas[1:], strict=True):
+    for sigma, following in pairwise(sigmas):
         x = x + (following - sigma) / sigma * (x - denoise(x, sigma))
     return x
 
 
 def heun(denoise: Denoise, x: Tensor, sigmas: Sequence[float]) -> Tensor:
     """Heun's second-order steps (arXiv 2206.00364, algorithm 1); two evaluations each, one in the last."""
-    for sigma, following in zip(sigmas[:-1], sigmas[1:], strict=True):
+    for sigma, following in pairwise(sigmas):
         slope = (x - denoise(x, sigma)) / sigma
         ahead = x + (following - sigma) * slope
         if following > 0:
@@ -50,7 +51,7 @@ def dpm_solver(denoise: Denoise, x: Tensor, sigmas: Sequence[float]) -> Tensor:
     """
     before: Tensor | None = None
     last = 0.0
-    for sigma, following in zip(sigmas[:-1], sigmas[1:], strict=True):
+    for sigma, following in pairwise(sigmas):
         now = denoise(x, sigma)
         if following == 0:
             return now
@@ -71,7 +72,7 @@ def churned(denoise: Denoise, x: Tensor, sigmas: Sequence[float], noise: Tensor,
     """
     steps = len(sigmas) - 1
     gamma = min(churn / steps, math.sqrt(2) - 1)
-    for k, (sigma, following) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
+    for k, (sigma, following) in enumerate(pairwise(sigmas)):
         raised = sigma * (1 + gamma)
         x = x + math.sqrt(raised**2 - sigma**2) * noise[:, k]
         x = heun(denoise, x, [raised, following])

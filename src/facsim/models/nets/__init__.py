@@ -13,6 +13,7 @@ from facsim.core.schema import Representation
 from facsim.models.choices import Choice, known
 from facsim.models.nets.attention import PointTransformer
 from facsim.models.nets.base import Network
+from facsim.models.nets.cylinder_conv import CylinderConvolution
 from facsim.models.nets.epic import EPiC
 from facsim.models.nets.induced_attention import InducedAttention
 from facsim.models.nets.layer_transformer import LayerTransformer
@@ -22,6 +23,7 @@ from facsim.models.space import Space
 NETWORKS: dict[str, type[Network]] = {
     "residual-mlp": ResidualMLP,
     "layer-transformer": LayerTransformer,
+    "cylinder-conv": CylinderConvolution,
     "epic": EPiC,
     "induced-attention": InducedAttention,
     "attention": PointTransformer,

@@ -24,19 +24,23 @@ class TimeEmbedding(nn.Module):
 
 
 class Context(nn.Module):
-    """What modulates the blocks: time (N,) or (1,) and conditions (N, K) -> (N, width).
+    """What modulates the blocks: time (N,) or (1,), None being 0, and conditions (N, K) -> (N, width).
 
-    A time of None is 0.
+    Conditions of layers (N, L, K) give (N, L, width), where `n_layers` layers have an offset each to be told apart by.
     """
 
-    def __init__(self, n_cond: int, width: int) -> None:
+    def __init__(self, n_cond: int, width: int, n_layers: int | None = None) -> None:
         super().__init__()
         self.time = TimeEmbedding(32)
         self.linear = nn.Linear(32 + n_cond, width)
+        self.layer = None if n_layers is None else nn.Parameter(0.1 * torch.randn(n_layers, width))
 
     def forward(self, t: Tensor | None, cond: Tensor) -> Tensor:
         time = self.time(cond.new_zeros(1) if t is None else t).expand(cond.shape[0], -1)
-        return F.silu(self.linear(torch.cat([time, cond], -1)))
+        if cond.dim() == 3:
+            time = time[:, None].expand(-1, cond.shape[1], -1)
+        h = self.linear(torch.cat([time, cond], -1))
+        return F.silu(h if self.layer is None else h + self.layer)
 
 
 class Modulation(nn.Module):
