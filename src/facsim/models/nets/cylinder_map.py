@@ -15,7 +15,7 @@ FINEST = 4
 
 
 class CylinderMap(nn.Module):
-    """Cells (N, V, C) to maps (N, rings * C, L, A) and back; with channels last in memory, as a regular cylinder has them.
+    """Cells (N, V, C) to maps (N, rings * C, L, A) and back; channels last in memory, as a regular cylinder has them.
 
     Layers that differ in sectors or rings are of different kinds. Rings of different kinds lie at different radii, so
     each kind has channels of its own, zero in all other layers, and a convolution learns weights of its own for it. The
