@@ -34,6 +34,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "induced-attention": {"width": 8, "depth": 1, "heads": 2, "inducing": 3},
     "attention": {"width": 8, "depth": 1, "heads": 2},
     "cylinder-conv": {"width": 4, "depth": 1, "levels": 2},
+    "patch-transformer": {"width": 8, "depth": 1, "heads": 2},
     "layer-transformer": {"width": 8, "depth": 1, "heads": 2},
 }
 
@@ -52,7 +53,7 @@ def stirred(network: Network) -> Network:
     return network
 
 
-REFUSED = {("cylinder-conv", "cells"), ("layer-transformer", "ragged"), ("layer-transformer", "cells")}
+REFUSED = {("cylinder-conv", "cells"), ("layer-transformer", "cells"), ("patch-transformer", "cells")}
 """Grids that are not for networks of grids."""
 CASES = [
     (name, kind)

@@ -18,11 +18,13 @@ from facsim.models.nets.epic import EPiC
 from facsim.models.nets.induced_attention import InducedAttention
 from facsim.models.nets.layer_transformer import LayerTransformer
 from facsim.models.nets.mlp import ResidualMLP
+from facsim.models.nets.patch_transformer import PatchTransformer
 from facsim.models.space import Space
 
 NETWORKS: dict[str, type[Network]] = {
     "residual-mlp": ResidualMLP,
     "layer-transformer": LayerTransformer,
+    "patch-transformer": PatchTransformer,
     "cylinder-conv": CylinderConvolution,
     "epic": EPiC,
     "induced-attention": InducedAttention,

@@ -62,6 +62,16 @@ def check_heads(network: str, width: int, heads: int) -> None:
         raise FacsimError(f"the width {width} of '{network}' is not a multiple of its {heads} heads.")
 
 
+def check_cylinder(network: str, space: Space) -> None:
+    """Refuse grids whose layers are not known.
+
+    Raises:
+        FacsimError: the space has none.
+    """
+    if not space.layers:
+        raise FacsimError(f"the network '{network}' needs the cells of a cylinder: choose 'residual-mlp' for others.")
+
+
 def of_layers(cond: Tensor, n_layers: int) -> Tensor:
     """Conditions of each of `n_layers` layers (N, L, K), from them or from those of the event (N, K)."""
     return cond if cond.dim() == 3 else cond[:, None].expand(-1, n_layers, -1)

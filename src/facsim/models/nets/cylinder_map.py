@@ -9,13 +9,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facsim.core.errors import FacsimError
+from facsim.models.nets.base import check_cylinder
 from facsim.models.space import Space
 
 FINEST = 4
 
 
 class CylinderMap(nn.Module):
-    """Cells (N, V, C) to maps (N, rings * C, L, A) and back; channels last in memory, as a regular cylinder has them.
+    """Cells (N, V, C) to maps (N, rings * C, L, A) and back; channels are last in memory, as they come in.
 
     Layers that differ in sectors or rings are of different kinds. Rings of different kinds lie at different radii, so
     each kind has channels of its own, zero in all other layers, and a convolution learns weights of its own for it. The
@@ -35,8 +36,7 @@ class CylinderMap(nn.Module):
 
     def __init__(self, network: str, space: Space) -> None:
         super().__init__()
-        if not space.layers:
-            raise FacsimError(f"the network '{network}' needs the cells of a cylinder: choose 'residual-mlp'.")
+        check_cylinder(network, space)
         self.cells, self.layers, self.sectors = (
             space.elements[0],
             len(space.layers),
