@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from facsim.core.cell_geometry import CellGeometry, cell_layer
 from facsim.core.errors import FacsimError
 from facsim.core.events import Events, concatenate, make_events
 from facsim.core.geometry import regular_cylinder
@@ -26,6 +28,8 @@ from facsim.core.showerfile import (
     read_schema,
     write_showers,
 )
+from facsim.core.store import StoreReader, open_hdf5, write_store
+from facsim.data import open_events
 
 GEOMETRY = regular_cylinder("small", "electron", 2, 3, 4, 1.0, 0.01)
 ANGLED = (Feature("incident_energy", "MeV"), Feature("theta", "rad"))
@@ -134,3 +138,25 @@ def test_each_chunk_is_written_once_however_small_the_pieces(tmp_path: Path) -> 
         write_showers(tmp_path / name, [events[i : i + step] for i in range(0, 600, step)])
     whole, pieces = ((tmp_path / name).stat().st_size for name in ("whole.h5", "pieces.h5"))
     assert pieces < 1.02 * whole
+
+
+def test_a_large_geometry_is_kept_where_hdf5_has_room(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    layers = tuple(cell_layer(i, *rng.uniform(-50, 50, (2, 1500))) for i in range(3))
+    schema = calorimeter_schema(CellGeometry("hex", "photon", layers, (0.0, 30.0, 80.0), 0.01))
+    assert len(json.dumps(schema.to_dict())) > 2**16
+    x = rng.random((4, 4500, 1)).astype(np.float32)
+    events = make_events(schema, x, np.full((4, 1), 1e4))
+    with open_showers(tmp_path / "s.h5", "w") as handle:
+        append_showers(handle, events)
+        append_showers(handle, events)
+    with open_hdf5(tmp_path / "s.h5") as stored:
+        assert read_schema(stored) == schema
+        assert extra_names(stored) == ["event_id", "group_id"]
+    with open_showers(tmp_path / "s.h5", "a") as handle:
+        append_showers(handle, events)
+    source = open_events(tmp_path / "s.h5")
+    assert len(source) == 12
+    assert source.schema == schema
+    write_store(tmp_path / "e.h5", [events])
+    assert StoreReader(tmp_path / "e.h5").schema == schema

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from facsim.core.events import Events, chunks, make_events
 from facsim.core.geometry import regular_cylinder
 from facsim.core.schema import Feature, Schema, calorimeter_schema
 from facsim.core.sources import ID_STRIDE, ConcatSource, MemorySource, SubsetSource, batch_rows, held
+from facsim.core.store import StoreReader, write_store
 
 SCHEMA = Schema("table", (Feature("a"), Feature("b")), (Feature("incident_energy", "MeV"),))
 
@@ -158,3 +160,22 @@ def test_held_reads_once_what_is_small_and_leaves_the_rest_on_disk() -> None:
     assert held(source, 1e-6) is source
     kept.read(0, 5)
     assert Counting.reads == before + 1  # the one of `source` itself
+
+
+def test_clouds_of_different_sizes_join(tmp_path: Path) -> None:
+    def cloud(points: int) -> Events:
+        x = np.ones((3, points, 2), dtype=np.float32)
+        mask = np.ones((3, points), dtype=bool)
+        schema = Schema("cloud", (Feature("x", "mm"), Feature("energy", "MeV")), points=points)
+        return make_events(schema, x, np.zeros((3, 0)), mask=mask)
+
+    source = ConcatSource([MemorySource(cloud(4)), MemorySource(cloud(6))])
+    assert source.schema.points == 6
+    events = source.read(1, 5)
+    assert events.x.shape == (4, 6, 2)
+    assert events.mask is not None
+    assert events.mask.sum(axis=1).tolist() == [4, 4, 6, 6]
+    assert np.array_equal(events.x[..., 0] == 1, events.mask)
+    assert source.read(0, 0).x.shape == (0, 6, 2)
+    write_store(tmp_path / "e.h5", [events])
+    assert StoreReader(tmp_path / "e.h5").schema.points == 6

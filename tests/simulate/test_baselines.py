@@ -108,7 +108,7 @@ def test_conditions_that_make_no_sense(name: str) -> None:
 def test_events_that_are_no_showers(name: str) -> None:
     table = Schema("table", (Feature("pt", "MeV"),), (Feature("incident_energy", "MeV"),))
     events = make_events(table, np.ones((2, 1)), np.ones((2, 1)))
-    with pytest.raises(FacsimError, match="needs showers on a cylinder"):
+    with pytest.raises(FacsimError, match="needs showers in cells"):
         BASELINES[name].fit(MemorySource(events), seed=1)
     nameless = calorimeter_schema(REGULAR, (Feature("energy", "MeV"),))
     with pytest.raises(FacsimError, match="needs the condition 'incident_energy'"):

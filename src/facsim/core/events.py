@@ -72,6 +72,16 @@ def make_events(
     return Events(schema, x, cond, event_id, event_id if group_id is None else group_id, **extra)
 
 
+def padded(events: Events, points: int | None) -> Events:
+    """Clouds with their points and mask filled up to `points`; other events, and with None clouds too, as they are."""
+    missing = 0 if points is None or events.schema.representation != "cloud" else points - events.x.shape[1]
+    if missing <= 0:
+        return events
+    mask = np.ones(events.x.shape[:2], dtype=bool) if events.mask is None else events.mask
+    x = np.pad(events.x, ((0, 0), (0, missing), (0, 0)))
+    return replace(events, x=x, mask=np.pad(mask, ((0, 0), (0, missing))))
+
+
 def concatenate(batches: Sequence[Events]) -> Events:
     """Join batches of one schema.
 

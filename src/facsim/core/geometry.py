@@ -1,15 +1,16 @@
-"""Calorimeter read-out geometries: cylinders of layers, each split in rings and azimuthal sectors.
+"""Calorimeter read-out geometries: what all have in common, and cylinders of rings and azimuthal sectors.
 
-Cells are numbered as in the CaloChallenge: the radius runs fastest, then the angle, then the layer
-(arXiv 2410.21611, section 2).
+The cells of a cylinder are numbered as in the CaloChallenge: the radius runs fastest, then the angle, then the layer
+(arXiv 2410.21611, section 2). Read-outs of cells at any place are in `core.cell_geometry`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,110 @@ from facsim.core.errors import FacsimError
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+
+
+class AnyLayer(Protocol):
+    """What layers of all read-outs have: a number as the experiment counts them, and cells."""
+
+    @property
+    def id(self) -> int: ...
+
+    @property
+    def n_cells(self) -> int: ...
+
+
+class Geometry(ABC):
+    """A read-out: cells in layers, front to back, the cells of a layer one after another.
+
+    Attributes:
+        name: short name, e.g. `ds2-electrons`.
+        particle: `photon`, `pion`, `electron`, ..., or empty.
+        threshold: cell energies below this value (MeV) count as zero.
+        layers: the layers that are read out.
+    """
+
+    name: str
+    particle: str
+    threshold: float
+    if TYPE_CHECKING:
+
+        @property
+        def layers(self) -> Sequence[AnyLayer]: ...
+
+    @property
+    def n_layers(self) -> int:
+        return len(self.layers)
+
+    @cached_property
+    def offsets(self) -> IntArray:
+        """First cell of each layer and, last, the number of cells: shape (n_layers + 1,)."""
+        return np.concatenate([[0], np.cumsum([layer.n_cells for layer in self.layers])]).astype(np.int64)
+
+    @property
+    def n_cells(self) -> int:
+        return int(self.offsets[-1])
+
+    @property
+    def shape(self) -> tuple[int, int, int] | None:
+        """(n_layers, n_alpha, n_r) of a cylinder whose layers are all alike, else None."""
+        return None
+
+    @cached_property
+    def layer_index(self) -> IntArray:
+        """Position in `layers` of each cell, shape (n_cells,)."""
+        return np.repeat(np.arange(self.n_layers), np.diff(self.offsets)).astype(np.int64)
+
+    def layer_sum(self, cells: NDArray[Any]) -> NDArray[Any]:
+        """Sum over the cells of each layer: (N, n_cells) -> (N, n_layers), same unit."""
+        return np.add.reduceat(cells, self.offsets[:-1], axis=1)
+
+    @property
+    @abstractmethod
+    def x(self) -> FloatArray:
+        """x of each cell centre, mm, shape (n_cells,)."""
+
+    @property
+    @abstractmethod
+    def y(self) -> FloatArray:
+        """y of each cell centre, mm."""
+
+    @property
+    @abstractmethod
+    def r(self) -> FloatArray:
+        """Distance of each cell centre from the axis, mm."""
+
+    @property
+    @abstractmethod
+    def alpha(self) -> FloatArray:
+        """Azimuth of each cell centre, rad."""
+
+    @property
+    @abstractmethod
+    def ring_index(self) -> IntArray:
+        """Ring of each cell inside its layer, shape (n_cells,)."""
+
+    @property
+    @abstractmethod
+    def n_rings(self) -> IntArray:
+        """Number of rings of each layer, shape (n_layers,)."""
+
+    @property
+    @abstractmethod
+    def ring_edges(self) -> FloatArray | None:
+        """Ring edges in mm shared by all layers, or None when layers are split differently."""
+
+    @property
+    @abstractmethod
+    def plane_layers(self) -> list[int]:
+        """Positions of the layers in which x and y are defined."""
+
+    @abstractmethod
+    def same_cells(self, other: Geometry) -> bool:
+        """Whether both have the same cells at the same places, within a micrometre; names and depths may differ."""
+
+    @abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready description; `core.cell_geometry.geometry_from_dict` is its inverse."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +143,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class CylinderGeometry:
+class CylinderGeometry(Geometry):
     """A read-out cylinder aligned with the incident particle.
 
     Args:
@@ -68,28 +173,10 @@ class CylinderGeometry:
                 )
 
     @property
-    def n_layers(self) -> int:
-        return len(self.layers)
-
-    @cached_property
-    def offsets(self) -> IntArray:
-        """First cell of each layer and, last, the number of cells: shape (n_layers + 1,)."""
-        return np.concatenate([[0], np.cumsum([layer.n_cells for layer in self.layers])]).astype(np.int64)
-
-    @property
-    def n_cells(self) -> int:
-        return int(self.offsets[-1])
-
-    @property
     def shape(self) -> tuple[int, int, int] | None:
         """(n_layers, n_alpha, n_r) when all layers are alike, else None."""
         kinds = {(layer.n_alpha, layer.n_r) for layer in self.layers}
         return (self.n_layers, *kinds.pop()) if len(kinds) == 1 else None
-
-    @cached_property
-    def layer_index(self) -> IntArray:
-        """Position in `layers` of each cell, shape (n_cells,)."""
-        return np.repeat(np.arange(self.n_layers), np.diff(self.offsets)).astype(np.int64)
 
     @cached_property
     def ring_index(self) -> IntArray:
@@ -126,9 +213,29 @@ class CylinderGeometry:
         """y of each cell centre, mm."""
         return self.r * np.sin(self.alpha)
 
-    def layer_sum(self, cells: NDArray[Any]) -> NDArray[Any]:
-        """Sum over the cells of each layer: (N, n_cells) -> (N, n_layers), same unit."""
-        return np.add.reduceat(cells, self.offsets[:-1], axis=1)
+    @cached_property
+    def n_rings(self) -> IntArray:
+        """Number of rings of each layer, shape (n_layers,)."""
+        return np.array([layer.n_r for layer in self.layers], dtype=np.int64)
+
+    @property
+    def ring_edges(self) -> FloatArray | None:
+        """Ring edges in mm shared by all layers, or None when layers are split differently."""
+        edges = {layer.r_edges for layer in self.layers}
+        return np.asarray(edges.pop(), dtype=np.float64) if len(edges) == 1 else None
+
+    @property
+    def plane_layers(self) -> list[int]:
+        """Positions of the layers of more than one sector: in the others x and y are not defined."""
+        return [i for i, layer in enumerate(self.layers) if layer.n_alpha > 1]
+
+    def same_cells(self, other: Geometry) -> bool:
+        """Equal sectors and rings in every layer, edges within a micrometre."""
+        if not isinstance(other, CylinderGeometry):
+            return False
+        kinds = [[(layer.n_alpha, layer.n_r) for layer in one.layers] for one in (self, other)]
+        pairs = zip(self.layers, other.layers, strict=False)
+        return kinds[0] == kinds[1] and all(np.allclose(a.r_edges, b.r_edges, rtol=0, atol=1e-3) for a, b in pairs)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready description; `from_dict` is its inverse."""

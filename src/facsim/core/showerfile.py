@@ -2,13 +2,12 @@
 
 `incident_energies` (N, 1) and `showers` (N, V), both in MeV, stand at the top of the file exactly as the challenge's
 scripts expect (arXiv 2410.21611, section 2). All else is in the group `facsim`, which those scripts do not read: the
-attributes `format` and `schema` (JSON) and one array per event of each of `event_id`, `group_id`, `cond` (N, K; only
-with several conditions), `weight`, and whatever a simulator adds, such as `cpu_ms`.
+attributes `format` and `schema` (JSON; a data set where it is large) and one array per event of each of `event_id`,
+`group_id`, `cond` (N, K; only with several conditions), `weight`, and whatever a simulator adds, such as `cpu_ms`.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +18,7 @@ import numpy as np
 from facsim.core.errors import FacsimError
 from facsim.core.events import Array, Events, Labels
 from facsim.core.growing import GrowingFile, chunk_rows
-from facsim.core.schema import Schema, parse_schema
+from facsim.core.schema import SCHEMA, Schema, parse_schema, store_schema, stored_schema
 from facsim.core.store import atomic_path
 
 FORMAT = "facsim-showers-1"
@@ -56,7 +55,7 @@ def append_showers(handle: ShowerFile, events: Events, **extra: Array) -> None:
     """
     _agree(handle, events.schema)
     rows = _per_event(events, extra)
-    present = set(handle[GROUP]) if SHOWERS in handle else set(rows)
+    present = set(extra_names(handle)) if SHOWERS in handle else set(rows)
     if set(rows) != present:
         raise FacsimError(f"'{handle.disk.path}' keeps {sorted(present)} per event, not {sorted(rows)}.")
     energies = events.condition(INCIDENT).astype(np.float64)[:, None]
@@ -71,9 +70,9 @@ def _agree(handle: ShowerFile, schema: Schema) -> None:
     if handle.last_schema is schema:
         return
     group = handle.require_group(GROUP)
-    if "schema" not in group.attrs:
+    if stored_schema(group) is None:
         group.attrs["format"] = FORMAT
-        group.attrs["schema"] = json.dumps(schema.to_dict())
+        store_schema(group, schema)
     elif read_schema(handle) != schema:
         raise FacsimError(f"the showers to append to '{handle.disk.path}' have another geometry or other conditions.")
     handle.last_schema = schema
@@ -118,13 +117,13 @@ def read_schema(handle: h5py.File) -> Schema | None:
     Raises:
         FacsimError: the stored schema cannot be read.
     """
-    text = handle[GROUP].attrs.get("schema") if GROUP in handle else None
+    text = stored_schema(handle[GROUP]) if GROUP in handle else None
     return None if text is None else parse_schema(text, handle.filename)
 
 
 def extra_names(handle: h5py.File) -> list[str]:
     """Names of the per-event arrays in the group `facsim`, e.g. `event_id`, `cpu_ms`."""
-    return sorted(handle[GROUP]) if GROUP in handle else []
+    return sorted(set(handle[GROUP]) - {SCHEMA}) if GROUP in handle else []
 
 
 def read_extra(handle: h5py.File, name: str, start: int, stop: int) -> Array | None:

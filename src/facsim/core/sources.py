@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from facsim.core.errors import FacsimError
-from facsim.core.events import Array, Events, EventSource, Labels, chunks, concatenate
+from facsim.core.events import Array, Events, EventSource, Labels, chunks, concatenate, padded
 from facsim.core.geometry import IntArray
 from facsim.core.schema import Schema
 
@@ -27,10 +27,10 @@ def block_rows(source: EventSource) -> int:
 def batch_rows(source: EventSource, megabytes: float = 64.0) -> int:
     """Events of `source` that take about `megabytes` as float32: between 1 and 10 000, for streaming in bounded memory.
 
-    Clouds, whose size varies, count as 1 000 points an event.
+    Clouds whose size is not known count as 1 000 points an event.
     """
     schema = source.schema
-    points = {"table": 1, "cloud": 1000, "grid": schema.geometry.n_cells if schema.geometry else 1000}
+    points = {"table": 1, "cloud": schema.points or 1000, "grid": schema.geometry.n_cells if schema.geometry else 1000}
     values = points[schema.representation] * len(schema.features) + len(schema.conditions)
     return int(np.clip(megabytes * 2**20 / (4 * max(values, 1)), 1, 10_000))
 
@@ -166,12 +166,15 @@ class ConcatSource:
         for number, source in enumerate(sources):
             if source.schema != sources[0].schema:
                 raise FacsimError(f"file {number + 1} of {len(sources)} has another geometry or other columns.")
+        sizes = [source.schema.points for source in sources]
+        points = None if None in sizes else max(size for size in sizes if size is not None)
+        self._schema = replace(sources[0].schema, points=points)
         self._sources = list(sources)
         self._edges = np.cumsum([0, *(len(source) for source in sources)])
 
     @property
     def schema(self) -> Schema:
-        return self._sources[0].schema
+        return self._schema
 
     @property
     def block_rows(self) -> int:
@@ -190,8 +193,9 @@ class ConcatSource:
             if low < high:
                 part = source.read(low, high)
                 shift = number * ID_STRIDE
-                parts.append(replace(part, event_id=part.event_id + shift, group_id=part.group_id + shift))
-        return concatenate(parts) if parts else self._sources[0].read(0, 0)
+                ids = {"event_id": part.event_id + shift, "group_id": part.group_id + shift}
+                parts.append(replace(padded(part, self._schema.points), schema=self._schema, **ids))
+        return concatenate(parts) if parts else padded(self._sources[0].read(0, 0), self._schema.points)
 
     def labels(self) -> Labels:
         """Conditions, ids and weights of all events of all sources."""

@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import h5py
 from facsim.core.errors import FacsimError
 from facsim.core.events import Events, Labels
 from facsim.core.growing import GrowingFile
-from facsim.core.schema import Schema, parse_schema
+from facsim.core.schema import Schema, parse_schema, store_schema, stored_schema
 
 FORMAT = "facsim-events-1"
 ARRAYS = ("x", "cond", "event_id", "group_id", "weight", "mask", "target")
@@ -110,7 +111,7 @@ def write_store(path: Path, batches: Iterable[Events]) -> int:
         for batch in batches:
             if total == 0:
                 handle.attrs["format"] = FORMAT
-                handle.attrs["schema"] = json.dumps(batch.schema.to_dict())
+                store_schema(handle, batch.schema)
             for name in ARRAYS:
                 value = getattr(batch, name)
                 if value is not None:
@@ -133,7 +134,7 @@ class StoreReader:
         with open_hdf5(path) as handle:
             if handle.attrs.get("format") != FORMAT:
                 raise FacsimError(f"'{path}' is not a facsim event store (no format '{FORMAT}').")
-            self._schema = parse_schema(handle.attrs.get("schema"), str(path))
+            self._schema = parse_schema(stored_schema(handle), str(path))
             missing = [name for name in ARRAYS[:4] if name not in handle]
             if missing:
                 raise FacsimError(f"'{path}' lacks the data sets {missing}.")
@@ -142,6 +143,8 @@ class StoreReader:
             if len(set(lengths.values())) != 1:
                 raise FacsimError(f"the data sets of '{path}' disagree in length: {lengths}.")
             self._length = lengths["x"]
+            if self._schema.representation == "cloud":
+                self._schema = replace(self._schema, points=int(handle["x"].shape[1]))
             self.block_rows: int = handle["x"].chunks[0] if handle["x"].chunks else 256
 
     @property

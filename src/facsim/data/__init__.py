@@ -64,6 +64,7 @@ def open_events(
 
 def _check_geometry(source: EventSource, geometry: GeometryLike | None, path: Path) -> EventSource:
     stored = source.schema.geometry
-    if geometry is not None and (wanted := load_geometry(geometry)).layers != (stored.layers if stored else ()):
+    wanted = None if geometry is None else load_geometry(geometry)
+    if wanted is not None and (stored is None or not stored.same_cells(wanted)):
         raise FacsimError(f"'{path}' says itself what its geometry is, and it is not '{wanted.name}'.")
     return source

@@ -8,7 +8,7 @@ import h5py
 
 from facsim.core.errors import FacsimError
 from facsim.core.events import Array, Events, Labels
-from facsim.core.geometry import CylinderGeometry
+from facsim.core.geometry import Geometry
 from facsim.core.growing import chunk_rows
 from facsim.core.schema import Schema, calorimeter_schema
 from facsim.core.showerfile import (
@@ -106,7 +106,7 @@ def _check_layout(handle: h5py.File, path: Path) -> int:
     return int(showers.shape[1])
 
 
-def _schema(handle: h5py.File, path: Path, n_cells: int, wanted: CylinderGeometry | None) -> Schema:
+def _schema(handle: h5py.File, path: Path, n_cells: int, wanted: Geometry | None) -> Schema:
     stored = read_schema(handle)
     geometry = wanted or (stored.geometry if stored else None)
     if geometry is None:

@@ -8,14 +8,15 @@ import numpy as np
 
 from facsim.core.errors import FacsimError
 from facsim.core.events import Array
-from facsim.core.geometry import CylinderGeometry, IntArray
+from facsim.core.geometry import CylinderGeometry, Geometry, IntArray
 from facsim.data.columns import Ragged
 from facsim.data.mapping import Axis, CellIndices, Cells
 
 Columns = Mapping[str, Array | Ragged]
+OWN_ORDER = ("layer", "alpha", "r")
 
 
-def cell_order(geometry: CylinderGeometry, order: Sequence[Axis]) -> IntArray:
+def cell_order(geometry: Geometry, order: Sequence[Axis]) -> IntArray:
     """facsim's number of each cell as the file counts them: shape (V,).
 
     Args:
@@ -23,8 +24,13 @@ def cell_order(geometry: CylinderGeometry, order: Sequence[Axis]) -> IntArray:
         order: the file's axes, slowest first.
 
     Raises:
-        FacsimError: layers of different shapes whose cells are not kept together.
+        FacsimError: layers of different shapes whose cells are not kept together, or an order of axes for a read-out
+            that is no cylinder: its cells stand in the file as in the geometry.
     """
+    if not isinstance(geometry, CylinderGeometry):
+        if tuple(order) != OWN_ORDER:
+            raise FacsimError(f"'{geometry.name}' is no cylinder, so its cells have no 'order' of {list(order)}.")
+        return np.arange(geometry.n_cells)
     if geometry.shape is None and order[0] != "layer":
         raise FacsimError(
             f"the layers of '{geometry.name}' differ in shape, so the layer must be the slowest axis, not '{order[0]}'."
@@ -33,7 +39,7 @@ def cell_order(geometry: CylinderGeometry, order: Sequence[Axis]) -> IntArray:
     return np.lexsort([axes[name] for name in reversed(order)]).astype(np.int64)
 
 
-def dense_cells(values: Array | Ragged, cells: Cells, geometry: CylinderGeometry, where: str) -> Array:
+def dense_cells(values: Array | Ragged, cells: Cells, geometry: Geometry, where: str) -> Array:
     """Cells (N, V) float32, MeV, from an array (N, V) or (N, a, b, c) with the axes of `cells.order`.
 
     Raises:
@@ -57,9 +63,7 @@ def dense_cells(values: Array | Ragged, cells: Cells, geometry: CylinderGeometry
     return out
 
 
-def listed_cells(
-    data: Columns, cells: Cells, geometry: CylinderGeometry, n: int, first_event: int, where: str
-) -> Array:
+def listed_cells(data: Columns, cells: Cells, geometry: Geometry, n: int, first_event: int, where: str) -> Array:
     """Cells (N, V) float32, MeV, from lists of hits; hits in one cell are added.
 
     Lists are of varying length, or padded to arrays (N, P) with cell numbers below `cells.first`.
@@ -106,15 +110,17 @@ def _whole(values: Array, name: str, where: str) -> IntArray:
     return values.astype(np.int64)
 
 
-def _from_ids(ids: IntArray, cells: Cells, geometry: CylinderGeometry) -> IntArray:
+def _from_ids(ids: IntArray, cells: Cells, geometry: Geometry) -> IntArray:
     """facsim's number of each hit's cell, -1 where there is no such cell."""
     position = ids - cells.first
     inside = (position >= 0) & (position < geometry.n_cells)
     return np.where(inside, cell_order(geometry, cells.order)[np.where(inside, position, 0)], -1)
 
 
-def _from_indices(places: Sequence[IntArray], first: int, geometry: CylinderGeometry) -> IntArray:
+def _from_indices(places: Sequence[IntArray], first: int, geometry: Geometry) -> IntArray:
     """As `_from_ids`, from layer id, sector and ring."""
+    if not isinstance(geometry, CylinderGeometry):
+        raise FacsimError(f"'{geometry.name}' is no cylinder: number its cells by one 'id', not by layer, alpha and r.")
     layer, sector, ring = (place - first for place in places)
     ids = np.array([la.id for la in geometry.layers])
     known = np.argsort(ids)

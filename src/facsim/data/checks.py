@@ -9,7 +9,7 @@ import numpy as np
 
 from facsim.core.errors import FacsimError
 from facsim.core.events import Events, EventSource, chunks
-from facsim.core.geometry import CylinderGeometry, FloatArray
+from facsim.core.geometry import CylinderGeometry, FloatArray, Geometry
 from facsim.core.schema import Schema
 from facsim.core.showerfile import INCIDENT
 from facsim.core.sources import batch_rows
@@ -139,22 +139,19 @@ def check_alike(a: Schema, b: Schema, name_a: str, name_b: str) -> None:
     if a.features != b.features:
         names = [[feature.name for feature in schema.features] for schema in (a, b)]
         raise FacsimError(f"'{name_a}' has the columns {names[0]}, '{name_b}' has {names[1]}.")
-    if a.geometry is not None and b.geometry is not None and _cells(a.geometry) != _cells(b.geometry):
+    if a.geometry is not None and b.geometry is not None and not a.geometry.same_cells(b.geometry):
         raise FacsimError(
             f"'{name_a}' and '{name_b}' have different geometries: {_difference(a.geometry, b.geometry)}."
         )
 
 
-def _cells(geometry: CylinderGeometry) -> list[tuple[int, tuple[float, ...]]]:
-    """What two read-outs must share; depths and names differ between formats."""
-    return [(layer.n_alpha, layer.r_edges) for layer in geometry.layers]
-
-
-def _difference(a: CylinderGeometry, b: CylinderGeometry) -> str:
+def _difference(a: Geometry, b: Geometry) -> str:
     if a.n_cells != b.n_cells:
         return f"{a.n_cells} cells ({a.name}) and {b.n_cells} cells ({b.name})"
     if a.n_layers != b.n_layers:
         return f"{a.n_layers} layers ({a.name}) and {b.n_layers} layers ({b.name})"
+    if not (isinstance(a, CylinderGeometry) and isinstance(b, CylinderGeometry)):
+        return f"cells at other places ({a.name} and {b.name})"
     for one, other in zip(a.layers, b.layers, strict=True):
         if (one.n_alpha, one.r_edges) != (other.n_alpha, other.r_edges):
             shapes = [f"{la.n_alpha} sectors, rings at {list(la.r_edges)} mm" for la in (one, other)]

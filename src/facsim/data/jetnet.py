@@ -41,7 +41,8 @@ class JetNetReader:
             of_jets = _shape(handle, JETS) if JETS in handle else None
             if of_jets not in (None, (shape[0], len(JET_FEATURES))):
                 raise FacsimError(f"'{path}': '{JETS}' has shape {of_jets}, not ({shape[0]}, {len(JET_FEATURES)}).")
-        self._schema = Schema("cloud", PARTICLE_FEATURES, () if of_jets is None else JET_FEATURES)
+        conditions = () if of_jets is None else JET_FEATURES
+        self._schema = Schema("cloud", PARTICLE_FEATURES, conditions, points=shape[1])
 
     @property
     def schema(self) -> Schema:

@@ -9,7 +9,7 @@ import numpy as np
 
 from facsim.core.errors import FacsimError
 from facsim.core.events import Array, Events
-from facsim.core.geometry import CylinderGeometry, FloatArray, IntArray
+from facsim.core.geometry import FloatArray, Geometry, IntArray
 from facsim.core.schema import Feature, Schema, calorimeter_schema
 from facsim.core.showerfile import INCIDENT
 from facsim.core.sources import check_range
@@ -47,7 +47,7 @@ class MappedSource:
         FacsimError: keys, shapes, cell numbers or order that do not fit the file or the geometry.
     """
 
-    def __init__(self, path: Path, spec: EventMapping, geometry: CylinderGeometry | None = None) -> None:
+    def __init__(self, path: Path, spec: EventMapping, geometry: Geometry | None = None) -> None:
         self.path = Path(path)
         self._spec = spec
         self._columns = _open(self.path, spec)

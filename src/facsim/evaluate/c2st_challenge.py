@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from facsim.core.errors import FacsimError
-from facsim.core.geometry import CylinderGeometry
+from facsim.core.geometry import Geometry
 from facsim.core.rng import generator, integer_seed
 from facsim.evaluate.crossfit import Progress
 from facsim.evaluate.labelled import Sample, checked, join
@@ -80,7 +80,7 @@ def low_level(cells: NDArray[Any], e_inc: NDArray[Any]) -> FloatArray:
     return np.hstack([np.log10(energy), np.asarray(cells, dtype=np.float64) / energy])
 
 
-def low_level_normed(cells: NDArray[Any], e_inc: NDArray[Any], geometry: CylinderGeometry) -> FloatArray:
+def low_level_normed(cells: NDArray[Any], e_inc: NDArray[Any], geometry: Geometry) -> FloatArray:
     """[log10 E_inc, E_cell / E_layer, log10(E_layer + 1e-8)]: (N, V) and (N,) in MeV to (N, 1 + V + L)."""
     values = np.asarray(cells, dtype=np.float64)
     sums = geometry.layer_sum(values)

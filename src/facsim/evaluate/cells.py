@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facsim.core.geometry import CylinderGeometry
+from facsim.core.geometry import Geometry
 from facsim.physics.shower_sums import lit_cells
 
 FloatArray = NDArray[np.float64]
@@ -35,7 +35,7 @@ BLOCK_CELLS = 1 << 22
 class CellFeatures:
     """Maps showers on `geometry` to low-level features; the first column is log10 of the incident energy (MeV)."""
 
-    geometry: CylinderGeometry
+    geometry: Geometry
 
     @cached_property
     def _threshold(self) -> float:
@@ -49,14 +49,14 @@ class CellFeatures:
     @cached_property
     def _zone(self) -> IntArray:
         """Block of layers and rings of each cell, numbered from 0 without gaps."""
-        rings = np.array([layer.n_r for layer in self.geometry.layers])[self.geometry.layer_index]
+        rings = self.geometry.n_rings[self.geometry.layer_index]
         ring = self.geometry.ring_index * np.minimum(rings, RING_BLOCKS) // rings
         return np.unique(self._layer_block * RING_BLOCKS + ring, return_inverse=True)[1].astype(np.int64)
 
     @cached_property
     def _quadrant_block(self) -> IntArray:
         """Block of layers, inner or outer rings, of each cell; 4 quadrants are added per shower."""
-        rings = np.array([layer.n_r for layer in self.geometry.layers])[self.geometry.layer_index]
+        rings = self.geometry.n_rings[self.geometry.layer_index]
         outer = self.geometry.ring_index * WIDE_RINGS // np.maximum(rings, WIDE_RINGS)
         return np.asarray(self._layer_block * WIDE_RINGS + outer, dtype=np.int64)
 

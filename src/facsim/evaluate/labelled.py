@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from facsim.core.errors import FacsimError
 from facsim.core.events import Events
-from facsim.core.geometry import CylinderGeometry
+from facsim.core.geometry import Geometry
 
 Array = NDArray[Any]
 ENERGIES = ("MeV", "GeV", "keV", "TeV")
@@ -34,7 +34,7 @@ class Sample:
     mask: Array | None = None
     weight: Array | None = None
     groups: Array | None = None
-    geometry: CylinderGeometry | None = None
+    geometry: Geometry | None = None
 
     def __len__(self) -> int:
         return len(self.x)

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from facsim.core.errors import FacsimError
 from facsim.core.events import EventSource
-from facsim.core.geometry import CylinderGeometry
+from facsim.core.geometry import Geometry
 from facsim.core.rng import generator
 from facsim.core.sources import SubsetSource
 from facsim.evaluate.nearest import NearestSearch
@@ -144,8 +144,8 @@ def distances(
     return Distances(search.search(train).distance, unseen.distance, search.search(part, np.arange(len(part))).distance)
 
 
-def _common_geometry(sources: Mapping[str, EventSource]) -> CylinderGeometry:
-    first: CylinderGeometry | None = None
+def _common_geometry(sources: Mapping[str, EventSource]) -> Geometry:
+    first: Geometry | None = None
     for name, source in sources.items():
         geometry = source.schema.geometry
         if geometry is None or source.schema.representation != "grid":
@@ -153,7 +153,7 @@ def _common_geometry(sources: Mapping[str, EventSource]) -> CylinderGeometry:
         if len(source) == 0:
             raise FacsimError(f"the memorisation check needs showers; the {name} sample is empty.")
         first = first or geometry
-        if [(la.r_edges, la.n_alpha) for la in geometry.layers] != [(la.r_edges, la.n_alpha) for la in first.layers]:
+        if not geometry.same_cells(first):
             raise FacsimError(
                 f"the {name} sample has the geometry '{geometry.name}' ({geometry.n_cells} cells), "
                 f"not that of the others, '{first.name}' ({first.n_cells} cells)."

@@ -9,6 +9,7 @@ copies (bound 0) first of all; a far neighbour may be missed in favour of a slig
 
 Rotations are those that map sectors on sectors in every layer of more than one sector; layers of one sector do not
 change. All rotations are compared at once: correlations over the sectors are products of Fourier coefficients.
+Read-outs that are no cylinder are compared without rotation.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facsim.core.events import EventSource, chunks
-from facsim.core.geometry import CylinderGeometry
+from facsim.core.geometry import CylinderGeometry, Geometry
 from facsim.core.sources import SubsetSource, batch_rows
 from facsim.simulate.library import sector_steps
 
@@ -39,12 +40,13 @@ class PatternMaker:
         geometry: the read-out; the attribute `steps` is the number of rotations that map it on itself.
     """
 
-    def __init__(self, geometry: CylinderGeometry) -> None:
-        self.steps = steps = sector_steps(geometry)
+    def __init__(self, geometry: Geometry) -> None:
+        cylinder = isinstance(geometry, CylinderGeometry)
+        self.steps = steps = sector_steps(geometry) if isinstance(geometry, CylinderGeometry) else 1
         parts, weights = [], []
-        for layer, first in zip(geometry.layers, geometry.offsets.tolist(), strict=False):
-            cells = first + np.arange(layer.n_cells)
-            turns = layer.n_alpha > 1
+        for number, first in enumerate(geometry.offsets[:-1].tolist()):
+            cells = first + np.arange(geometry.layers[number].n_cells)
+            turns = not cylinder or number in geometry.plane_layers
             parts.append(cells.reshape(steps, -1) if turns else np.tile(cells, (steps, 1)))
             weights.append(np.full(parts[-1].shape[1], 1.0 if turns else steps**-0.5, np.float32))
         self._cells: IntArray = np.concatenate(parts, axis=1)
@@ -95,9 +97,7 @@ class NearestSearch:
         candidates: showers per query of which the exact distance is taken.
     """
 
-    def __init__(
-        self, geometry: CylinderGeometry, queries: Sequence[EventSource], candidates: int = CANDIDATES
-    ) -> None:
+    def __init__(self, geometry: Geometry, queries: Sequence[EventSource], candidates: int = CANDIDATES) -> None:
         self._maker = PatternMaker(geometry)
         rings, spectrum = [], []
         for source in queries:

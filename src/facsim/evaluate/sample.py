@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from facsim.core.errors import FacsimError
 from facsim.core.events import Events, EventSource
-from facsim.core.geometry import CylinderGeometry
+from facsim.core.geometry import Geometry
 from facsim.core.rng import generator
 from facsim.core.schema import Schema
 from facsim.core.sources import batch_rows
@@ -46,7 +46,7 @@ class ShowerSample:
         return self.observations.group_id[self.picked]
 
     @property
-    def geometry(self) -> CylinderGeometry:
+    def geometry(self) -> Geometry:
         return self.observations.geometry
 
     def inside(self, low: float, high: float) -> NDArray[np.bool_]:

@@ -20,7 +20,7 @@ from facsim.evaluate.jet_toys import (
     relative_mass,
 )
 from facsim.evaluate.study_metrics import OTHER_DISTANCES, Measure, Sample
-from facsim.evaluate.toys import DISTORTIONS, PUBLISHED, TOY_TRUTH, TOYS, hottest_layer
+from facsim.evaluate.toys import PUBLISHED, TOY_TRUTH, TOYS, distortions_of, hottest_layer
 from facsim.physics.calo import collect
 from facsim.physics.jets import efps
 
@@ -120,16 +120,17 @@ def _of_jets(jets: JetArray) -> Sample:
 def _shower_study(events: Events, n: int, name: str) -> Study:
     """A half is the reference; the other half is distorted. See `_of_showers`."""
     layer = hottest_layer(events)
+    distortions = distortions_of(events.schema)
 
     def draw(rng: np.random.Generator) -> Iterator[tuple[str, Sample]]:
         order = rng.permutation(len(events))
         second = events[np.sort(order[n:])]
         yield "reference", _of_showers(events[np.sort(order[:n])], layer)
         yield TRUTH, _of_showers(second, layer)
-        for alternative, distort in DISTORTIONS.items():
+        for alternative, distort in distortions.items():
             yield alternative, _of_showers(distort(second, rng), layer)
 
-    return Study("showers", f"Distorted showers{name and ' of ' + name}", n, tuple(DISTORTIONS), draw, conditions=1)
+    return Study("showers", f"Distorted showers{name and ' of ' + name}", n, tuple(distortions), draw, conditions=1)
 
 
 def _of_showers(events: Events, layer: int) -> Sample:

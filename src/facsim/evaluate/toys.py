@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facsim.core.events import Events
-from facsim.core.geometry import CylinderGeometry
+from facsim.core.geometry import CylinderGeometry, Geometry
+from facsim.core.schema import Schema
 
 FloatArray = NDArray[np.float64]
 Toy = Callable[[int, np.random.Generator], FloatArray]
@@ -85,7 +86,7 @@ def widened(events: Events, rng: np.random.Generator) -> Events:
     Layers keep their energies, and no cell lights up: the number of cells hit would give it away.
     """
     geometry = _geometry(events)
-    rings = np.array([layer.n_r for layer in geometry.layers])[geometry.layer_index]
+    rings = geometry.n_rings[geometry.layer_index]
     inner = np.flatnonzero(geometry.ring_index < rings - 1)
     x = events.x.copy()
     given = np.where(x[:, inner + 1] > 0, SHARE_OUTWARDS * x[:, inner], 0).astype(x.dtype)
@@ -99,7 +100,7 @@ def hottest_layer(events: Events) -> int:
     return int(_geometry(events).layer_sum(events.cells.mean(axis=0)[None])[0].argmax())
 
 
-def _geometry(events: Events) -> CylinderGeometry:
+def _geometry(events: Events) -> Geometry:
     geometry = events.schema.geometry
     assert geometry is not None
     return geometry
@@ -143,3 +144,10 @@ DISTORTIONS: dict[str, Distort] = {
     "low tail missing": cut,
     "layers uncorrelated": shuffled,
 }
+
+
+def distortions_of(schema: Schema) -> dict[str, Distort]:
+    """The distortions that these showers can take: energy moves to the next ring on a cylinder only."""
+    if isinstance(schema.geometry, CylinderGeometry):
+        return DISTORTIONS
+    return {name: distort for name, distort in DISTORTIONS.items() if distort is not widened}

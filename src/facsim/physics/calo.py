@@ -1,4 +1,4 @@
-"""Shower observables of the CaloChallenge (arXiv 2410.21611) on any read-out cylinder, streamed.
+"""Shower observables of the CaloChallenge (arXiv 2410.21611) on any read-out, streamed.
 
 Definitions: centre of energy EC_x = sum(x E) / (sum E + 1e-16), width_x = sqrt(max(0, sum(x^2 E) / (sum E + 1e-16)
 - EC_x^2)), likewise for y and r; sparsity = 1 - fraction of cells above threshold. Energies MeV, lengths mm.
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from facsim.core.errors import FacsimError
 from facsim.core.events import EventSource, chunks
-from facsim.core.geometry import CylinderGeometry
+from facsim.core.geometry import Geometry
 from facsim.physics.cell_spectrum import CellSpectrum, cell_edges
 from facsim.physics.shower_sums import LAYER_KEYS, Arrays, LitCells, block_observables, lit_cells, ring_edges
 
@@ -37,7 +37,7 @@ CELLS_AT_ONCE = 1 << 18  # float64 working set of 2 MB: stays in the cache, what
 
 
 def shower_observables(
-    cells: NDArray[Any], e_inc: NDArray[Any], geometry: CylinderGeometry, threshold: float | None = None
+    cells: NDArray[Any], e_inc: NDArray[Any], geometry: Geometry, threshold: float | None = None
 ) -> Arrays:
     """Observables of showers held in memory.
 
@@ -50,7 +50,8 @@ def shower_observables(
     Returns:
         `e_layer`, `ec_x`, `ec_y`, `ec_r`, `width_x`, `width_y`, `width_r`, `sparsity` (N, L), `empty` (N, L) bool,
         `e_total`, `e_ratio` (N,), `e_ring` (N, R): energy per ring summed over layers when they share their rings,
-        else the rings of all layers one after the other. x and y centres and widths are 0 in layers of one sector.
+        else the rings of all layers one after the other. x and y centres and widths are 0 in layers of one sector or
+        cell.
 
     Raises:
         FacsimError: the shapes do not fit, an energy is not finite, or an incident energy is not positive.
@@ -61,7 +62,7 @@ def shower_observables(
     return _joined(parts, np.asarray(e_inc, dtype=np.float64))
 
 
-def _check(cells: NDArray[Any], e_inc: NDArray[Any], geometry: CylinderGeometry) -> None:
+def _check(cells: NDArray[Any], e_inc: NDArray[Any], geometry: Geometry) -> None:
     if cells.ndim != 2 or cells.shape[1] != geometry.n_cells:
         raise FacsimError(
             f"showers of geometry '{geometry.name}' have shape (events, {geometry.n_cells}), not {cells.shape}."
@@ -74,7 +75,7 @@ def _check(cells: NDArray[Any], e_inc: NDArray[Any], geometry: CylinderGeometry)
         raise FacsimError("incident energies must be positive numbers of MeV; check the file's incident energies.")
 
 
-def _blocks(cells: NDArray[Any], threshold: float, geometry: CylinderGeometry) -> Iterator[LitCells]:
+def _blocks(cells: NDArray[Any], threshold: float, geometry: Geometry) -> Iterator[LitCells]:
     """Blocks of showers small enough for the cache."""
     step = max(1, CELLS_AT_ONCE // geometry.n_cells)
     for first in range(0, len(cells), step):
@@ -92,13 +93,13 @@ def _joined(parts: Sequence[Arrays], e_inc: FloatArray) -> Arrays:
     return out
 
 
-def high_level_features(obs: Arrays, e_inc: NDArray[Any], geometry: CylinderGeometry) -> FloatArray:
+def high_level_features(obs: Arrays, e_inc: NDArray[Any], geometry: Geometry) -> FloatArray:
     """The CaloChallenge's high-level vector, shape (N, D); D = 30, 46, 362, 362 for its data sets 1g, 1pi, 2, 3.
 
     [log10 E_inc, log10(E_l + 1e-8), EC_x/100, EC_y/100, w_x/100, w_y/100, log10(E_tot + 1e-8), sparsity_l,
-    EC_r/100, w_r/100], energies in MeV; x and y only in layers of more than one sector.
+    EC_r/100, w_r/100], energies in MeV; x and y only in layers of more than one sector or cell.
     """
-    wide = [i for i, layer in enumerate(geometry.layers) if layer.n_alpha > 1]
+    wide = geometry.plane_layers
     columns = [np.log10(e_inc)[:, None], np.log10(obs["e_layer"].astype(np.float64) + 1e-8)]
     columns += [obs[key][:, wide] / 100.0 for key in ("ec_x", "ec_y", "width_x", "width_y")]
     columns += [np.log10(obs["e_total"] + 1e-8)[:, None], obs["sparsity"]]
@@ -106,10 +107,10 @@ def high_level_features(obs: Arrays, e_inc: NDArray[Any], geometry: CylinderGeom
     return np.asarray(np.hstack(columns), dtype=np.float64)
 
 
-def high_level_names(geometry: CylinderGeometry) -> list[str]:
+def high_level_names(geometry: Geometry) -> list[str]:
     """Names of the columns of `high_level_features`, e.g. `e_layer_12` (layers by the experiment's id)."""
     ids = [layer.id for layer in geometry.layers]
-    wide = [layer.id for layer in geometry.layers if layer.n_alpha > 1]
+    wide = [ids[i] for i in geometry.plane_layers]
     names = ["e_inc", *(f"e_layer_{i}" for i in ids)]
     names += [f"{key}_{i}" for key in ("ec_x", "ec_y", "width_x", "width_y") for i in wide]
     return [*names, "e_total", *(f"{key}_{i}" for key in ("sparsity", "ec_r", "width_r") for i in ids)]
@@ -140,7 +141,7 @@ class Observations:
         mean_shower: mean energy of each cell, MeV, (V,).
     """
 
-    geometry: CylinderGeometry
+    geometry: Geometry
     e_inc: FloatArray
     obs: Arrays
     event_id: NDArray[np.int64]

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facsim.core.errors import FacsimError
-from facsim.core.geometry import CylinderGeometry
+from facsim.core.geometry import Geometry
 from facsim.physics.shower_sums import Arrays, ring_edges
 
 FloatArray = NDArray[np.float64]
-Bins = Callable[[CylinderGeometry, int | None, NDArray[Any]], FloatArray | None]
+Bins = Callable[[Geometry, int | None, NDArray[Any]], FloatArray | None]
 
 STRICT_BINS = 30
 PAR04_RADIUS = 41.85
@@ -36,14 +36,14 @@ class Observable:
         values: the function of `calo.shower_observables`' arrays and the geometry.
         challenge: the bins of the CaloChallenge's scorer, None where it has none for this quantity.
         log: better drawn on a logarithmic axis.
-        needs_sectors: defined only in layers of more than one sector (x and y).
+        needs_sectors: defined only in layers of more than one sector or cell (x and y).
     """
 
     name: str
     label: str
     unit: str
     per: Literal["shower", "layer", "ring"]
-    values: Callable[[Arrays, CylinderGeometry], FloatArray]
+    values: Callable[[Arrays, Geometry], FloatArray]
     challenge: Bins | None = None
     log: bool = False
     needs_sectors: bool = False
@@ -52,11 +52,11 @@ class Observable:
     def per_layer(self) -> bool:
         return self.per == "layer"
 
-    def layers(self, geometry: CylinderGeometry) -> list[int]:
+    def layers(self, geometry: Geometry) -> list[int]:
         """Positions of the layers in which a per-layer observable is defined."""
-        return [i for i, layer in enumerate(geometry.layers) if layer.n_alpha > 1 or not self.needs_sectors]
+        return geometry.plane_layers if self.needs_sectors else list(range(geometry.n_layers))
 
-    def column(self, obs: Arrays, geometry: CylinderGeometry, index: int | None = None) -> FloatArray:
+    def column(self, obs: Arrays, geometry: Geometry, index: int | None = None) -> FloatArray:
         """Values (N,) of layer or ring `index`, or of the whole shower.
 
         Raises:
@@ -72,9 +72,7 @@ class Observable:
         missing = obs["empty"][:, index] if self.per_layer and index is not None else obs["e_total"] <= 0
         return np.asarray(missing, dtype=bool)
 
-    def challenge_bins(
-        self, geometry: CylinderGeometry, index: int | None, reference: NDArray[Any]
-    ) -> FloatArray | None:
+    def challenge_bins(self, geometry: Geometry, index: int | None, reference: NDArray[Any]) -> FloatArray | None:
         """Edges of protocol `calochallenge-2022`, given the reference's values (N,); None where it defines none."""
         return None if self.challenge is None else self.challenge(geometry, index, reference)
 
@@ -104,7 +102,7 @@ def plot_bins(reference: NDArray[Any], log: bool = False, n_bins: int = 40) -> F
     return np.asarray(10**edges if log else edges)
 
 
-def challenge_cell_bins(geometry: CylinderGeometry, largest: float) -> FloatArray | None:
+def challenge_cell_bins(geometry: Geometry, largest: float) -> FloatArray | None:
     """The challenge's edges of the cell spectrum: 49 logarithmic bins from threshold to the reference's largest cell
     (MeV); None when no cell is above threshold."""
     return _log_bins(geometry.threshold, largest, 50)
@@ -114,7 +112,7 @@ def _log_bins(low: float, high: float, n_edges: int) -> FloatArray | None:
     return np.logspace(np.log10(low), np.log10(high), n_edges) if 0 < low < high else None
 
 
-def _energy_bins(geometry: CylinderGeometry, index: int | None, reference: NDArray[Any]) -> FloatArray | None:
+def _energy_bins(geometry: Geometry, index: int | None, reference: NDArray[Any]) -> FloatArray | None:
     return _log_bins(geometry.threshold, float(np.max(reference)), 40)
 
 
@@ -130,7 +128,7 @@ def _by_radius(
     Geometries that are not the challenge's scale `par04` with their outer radius (a factor 1 for data sets 2, 3).
     """
 
-    def bins(geometry: CylinderGeometry, index: int | None, reference: NDArray[Any]) -> FloatArray:
+    def bins(geometry: Geometry, index: int | None, reference: NDArray[Any]) -> FloatArray:
         rings = ring_edges(geometry)
         if rings is None:
             layer = geometry.layers[0 if index is None else index]
@@ -141,29 +139,29 @@ def _by_radius(
     return bins
 
 
-def _key(name: str) -> Callable[[Arrays, CylinderGeometry], FloatArray]:
+def _key(name: str) -> Callable[[Arrays, Geometry], FloatArray]:
     return lambda obs, geometry: np.asarray(obs[name], dtype=np.float64)
 
 
-def hits(obs: Arrays, geometry: CylinderGeometry) -> FloatArray:
+def hits(obs: Arrays, geometry: Geometry) -> FloatArray:
     """Number of cells above threshold in a shower, (N,)."""
     return np.asarray(np.rint((1.0 - obs["sparsity"].astype(np.float64)) @ np.diff(geometry.offsets)))
 
 
-def depth(obs: Arrays, geometry: CylinderGeometry) -> FloatArray:
+def depth(obs: Arrays, geometry: Geometry) -> FloatArray:
     """Energy-weighted mean layer number of a shower, counted from 0, (N,)."""
     energy = obs["e_layer"].astype(np.float64)
     return np.asarray(energy @ np.arange(geometry.n_layers) / (energy.sum(axis=1) + 1e-16))
 
 
-def depth_width(obs: Arrays, geometry: CylinderGeometry) -> FloatArray:
+def depth_width(obs: Arrays, geometry: Geometry) -> FloatArray:
     """Energy-weighted standard deviation of the layer number of a shower, (N,)."""
     energy = obs["e_layer"].astype(np.float64)
     square = energy @ np.arange(geometry.n_layers) ** 2 / (energy.sum(axis=1) + 1e-16)
     return np.asarray(np.sqrt(np.maximum(square - depth(obs, geometry) ** 2, 0.0)))
 
 
-def sparsity(obs: Arrays, geometry: CylinderGeometry) -> FloatArray:
+def sparsity(obs: Arrays, geometry: Geometry) -> FloatArray:
     """1 - fraction of lit cells of each layer, (N, L).
 
     Exact again where it was kept in single precision: the challenge's bins have edges at such fractions, e.g. 45 of
@@ -173,12 +171,12 @@ def sparsity(obs: Arrays, geometry: CylinderGeometry) -> FloatArray:
     return np.asarray(1.0 - np.rint((1.0 - obs["sparsity"].astype(np.float64)) * cells) / cells)
 
 
-def layer_share(obs: Arrays, geometry: CylinderGeometry) -> FloatArray:
+def layer_share(obs: Arrays, geometry: Geometry) -> FloatArray:
     """Fraction of a shower's energy in each layer, (N, L)."""
     return np.asarray(obs["e_layer"] / (obs["e_total"][:, None] + 1e-16), dtype=np.float64)
 
 
-def ring_share(obs: Arrays, geometry: CylinderGeometry) -> FloatArray:
+def ring_share(obs: Arrays, geometry: Geometry) -> FloatArray:
     """Fraction of a shower's energy in each ring, summed over layers that share their rings, (N, R)."""
     return np.asarray(obs["e_ring"] / (obs["e_total"][:, None] + 1e-16), dtype=np.float64)
 

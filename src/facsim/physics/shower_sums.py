@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facsim.core.geometry import CylinderGeometry, Layer
+from facsim.core.geometry import CylinderGeometry, Geometry, Layer
+from facsim.physics.cell_sums import cell_observables, centre_width
 
 FloatArray = NDArray[np.float64]
 Arrays = dict[str, NDArray[Any]]
@@ -77,16 +78,27 @@ def _iterate_runs(geometry: CylinderGeometry) -> Iterator[_Run]:
         first = last
 
 
-def ring_edges(geometry: CylinderGeometry) -> FloatArray | None:
+def ring_edges(geometry: Geometry) -> FloatArray | None:
     """Ring edges in mm shared by all layers, or None when layers are split differently."""
-    edges = {layer.r_edges for layer in geometry.layers}
-    return np.asarray(edges.pop(), dtype=np.float64) if len(edges) == 1 else None
+    return geometry.ring_edges
 
 
-def block_observables(block: LitCells, geometry: CylinderGeometry) -> Arrays:
+def block_observables(block: LitCells, geometry: Geometry) -> Arrays:
     """The arrays of `calo.shower_observables`, without `e_ratio`, for one block of showers."""
     n = len(block.cells)
-    out: Arrays = {key: np.zeros((n, geometry.n_layers)) for key in LAYER_KEYS}
+    if isinstance(geometry, CylinderGeometry):
+        out = _cylinder_observables(block, geometry)
+    else:
+        out = cell_observables(block.index, block.value, n, geometry)
+    out["sparsity"] = 1.0 - _hits(block, geometry) / np.diff(geometry.offsets)
+    out["empty"] = out["e_layer"] <= 0
+    out["e_total"] = out["e_layer"].sum(axis=1)
+    return out
+
+
+def _cylinder_observables(block: LitCells, geometry: CylinderGeometry) -> Arrays:
+    n = len(block.cells)
+    out: Arrays = {key: np.zeros((n, geometry.n_layers)) for key in LAYER_KEYS[:-1]}
     rings = []
     for run in _runs(geometry):
         layers = slice(run.first, run.last)
@@ -95,27 +107,18 @@ def block_observables(block: LitCells, geometry: CylinderGeometry) -> Arrays:
         ring = sums[..., : run.layer.n_r]
         energy = ring.sum(axis=-1)
         out["e_layer"][:, layers] = energy
-        out["ec_r"][:, layers], out["width_r"][:, layers] = _centre_width(ring @ run.r, ring @ run.r**2, energy)
+        out["ec_r"][:, layers], out["width_r"][:, layers] = centre_width(ring @ run.r, ring @ run.r**2, energy)
         if run.layer.n_alpha > 1:
             for k, axis in enumerate("xy", start=run.layer.n_r):
-                centre, width = _centre_width(sums[..., k], sums[..., k + 2], energy)
+                centre, width = centre_width(sums[..., k], sums[..., k + 2], energy)
                 out[f"ec_{axis}"][:, layers], out[f"width_{axis}"][:, layers] = centre, width
         rings.append(ring)
     shared = ring_edges(geometry) is not None
     out["e_ring"] = sum(r.sum(axis=1) for r in rings) if shared else np.hstack([r.reshape(n, -1) for r in rings])
-    out["sparsity"] = 1.0 - _hits(block, geometry) / np.diff(geometry.offsets)
-    out["empty"] = out["e_layer"] <= 0
-    out["e_total"] = out["e_layer"].sum(axis=1)
     return out
 
 
-def _centre_width(first: FloatArray, second: FloatArray, energy: FloatArray) -> tuple[FloatArray, FloatArray]:
-    norm = energy + 1e-16
-    centre = first / norm
-    return centre, np.sqrt(np.maximum(second / norm - centre * centre, 0.0))
-
-
-def _hits(block: LitCells, geometry: CylinderGeometry) -> NDArray[np.int64]:
+def _hits(block: LitCells, geometry: Geometry) -> NDArray[np.int64]:
     """Number of lit cells per layer, (n, L): differences of where the layer borders fall among the sorted indices."""
     borders = np.arange(len(block.cells))[:, None] * geometry.n_cells + geometry.offsets[None, :]
     return np.diff(np.searchsorted(block.index, borders), axis=1)

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from facsim.core.geometry import CylinderGeometry
+from facsim.core.geometry import CylinderGeometry, Geometry
 from facsim.report.figures_maps import _ring_edges
 from facsim.report.histograms import FloatArray
 from facsim.report.showers import ShowerGallery
@@ -47,16 +47,23 @@ def space_figure(gallery: ShowerGallery, labels: dict[str, str]) -> Figure:
     return figure
 
 
-def cell_positions(geometry: CylinderGeometry) -> FloatArray:
-    """Cell centres (V, 3): depth along the beam, then the two transverse directions, in cylinder radii."""
+def cell_positions(geometry: Geometry) -> FloatArray:
+    """Cell centres (V, 3): depth along the beam, then the two transverse directions, in radii of the read-out."""
+    depth = (geometry.layer_index + 0.5) / geometry.n_layers * _LENGTH - _LENGTH / 2
+    if not isinstance(geometry, CylinderGeometry):
+        radius = float(geometry.r.max()) or 1.0
+        return np.stack([depth, geometry.x / radius, geometry.y / radius], axis=1)
+    return np.stack([depth, *_on_cylinder(geometry)], axis=1)
+
+
+def _on_cylinder(geometry: CylinderGeometry) -> tuple[FloatArray, FloatArray]:
     radius = np.empty(geometry.n_cells)
     for layer in range(geometry.n_layers):
         part = slice(geometry.offsets[layer], geometry.offsets[layer + 1])
         edges, _ = _ring_edges(geometry, layer)
         radius[part] = (0.5 * (edges[1:] + edges[:-1]))[geometry.ring_index[part]]
     radius /= max(float(_ring_edges(geometry, k)[0][-1]) for k in range(geometry.n_layers))
-    depth = (geometry.layer_index + 0.5) / geometry.n_layers * _LENGTH - _LENGTH / 2
-    return np.stack([depth, radius * np.cos(geometry.alpha), radius * np.sin(geometry.alpha)], axis=1)
+    return radius * np.cos(geometry.alpha), radius * np.sin(geometry.alpha)
 
 
 def _project(points: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

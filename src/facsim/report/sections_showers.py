@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from facsim.core.geometry import CylinderGeometry
+from facsim.core.geometry import CylinderGeometry, Geometry
 from facsim.report.blocks import Block, Gallery, Picture, Section
 from facsim.report.figures_curves import layer_curves_figure, observable_figure, profile_figure
 from facsim.report.figures_maps import depth_radius_figure, layers_figure, matrices_figure, telling_layers
@@ -32,27 +32,40 @@ def showers_section(run: RunData) -> Section | None:
     means = collect_arrays(run.with_histograms, "mean_shower")
     if geometry is not None:
         means = {name: values for name, values in means.items() if len(values) == geometry.n_cells}
+    blocks: list[Block] = [_space(run, gallery)] if gallery is not None else []
+    if isinstance(geometry, CylinderGeometry):
+        blocks += _cylinder_blocks(run, gallery, geometry, means)
+    if not blocks:
+        return None
+    return Section("showers", "Showers", _lead(run, geometry), blocks)
+
+
+def _lead(run: RunData, geometry: Geometry | None) -> str:
+    if geometry is None:
+        return ""
+    kind = "is a cylinder around the particle" if isinstance(geometry, CylinderGeometry) else "has cells of any place"
+    return (
+        f"The read-out {kind}: {geometry.n_layers} layers and {count(geometry.n_cells)} cells. Every sample stands in "
+        f"a column of its own, {run.truth_name} first."
+    )
+
+
+def _cylinder_blocks(
+    run: RunData, gallery: ShowerGallery | None, geometry: CylinderGeometry, means: dict[str, FloatArray]
+) -> list[Block]:
+    """Pictures that need rings and sectors."""
     blocks: list[Block] = []
     pair: list[Picture] = []
     if gallery is not None:
-        layers = telling_layers(gallery.geometry, _guide(gallery, means), LAYERS_SHOWN)
-        blocks.append(_space(run, gallery))
-        pair.append(_single_layers(run, gallery, layers))
-    if geometry is not None and "reference" in means:
+        layers = telling_layers(geometry, _guide(gallery, means), LAYERS_SHOWN)
+        pair.append(_single_layers(run, gallery, geometry, layers))
+    if "reference" in means:
         layers = telling_layers(geometry, means["reference"], LAYERS_SHOWN)
         pair.append(_average_layers(run, geometry, means, layers))
     blocks += [Gallery(pair, 2)] if pair else []
-    if geometry is not None and "reference" in means:
+    if "reference" in means:
         blocks.append(_depth(run, geometry, means))
-    if not blocks:
-        return None
-    lead = (
-        f"The read-out is a cylinder around the particle: {geometry.n_layers} layers and "
-        f"{count(geometry.n_cells)} cells. Every sample stands in a column of its own, {run.truth_name} first."
-        if geometry
-        else ""
-    )
-    return Section("showers", "Showers", lead, blocks)
+    return blocks
 
 
 def _guide(gallery: ShowerGallery, means: dict[str, FloatArray]) -> FloatArray:
@@ -74,10 +87,10 @@ def _space(run: RunData, gallery: ShowerGallery) -> Picture:
     )
 
 
-def _single_layers(run: RunData, gallery: ShowerGallery, layers: list[int]) -> Picture:
+def _single_layers(run: RunData, gallery: ShowerGallery, geometry: CylinderGeometry, layers: list[int]) -> Picture:
     middle = len(gallery.wanted) // 2
     rows = {name: cells[middle] for name, cells in gallery.cells.items()}
-    figure = layers_figure(gallery.geometry, layers, rows, run.labels, "MeV")
+    figure = layers_figure(geometry, layers, rows, run.labels, "MeV")
     return Picture(
         to_png(figure, "One shower of each sample, layer by layer", dpi=190),
         f"One shower of {energy(gallery.wanted[middle])}, seen along the beam",

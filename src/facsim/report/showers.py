@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from facsim.core.cell_geometry import geometry_from_dict
 from facsim.core.errors import FacsimError
 from facsim.core.events import Events
-from facsim.core.geometry import CylinderGeometry
+from facsim.core.geometry import Geometry
 from facsim.data import open_events
 from facsim.report.rundata import RunData
 
@@ -21,7 +22,7 @@ VALUES_AT_MOST = 6_000_000  # cells read from each file in search of showers: 24
 class ShowerGallery:
     """Showers side by side: `cells[name]` is (K, V) in MeV, `energies[name]` (K,) in MeV, for K wanted energies."""
 
-    geometry: CylinderGeometry
+    geometry: Geometry
     wanted: NDArray[np.float64]
     cells: dict[str, NDArray[np.float64]]
     energies: dict[str, NDArray[np.float64]]
@@ -57,7 +58,7 @@ def shower_gallery(run: RunData, quantiles: tuple[float, ...] = (0.05, 0.5, 0.97
     return _nearest(geometry, found, np.asarray(wanted, dtype=np.float64))
 
 
-def _nearest(geometry: CylinderGeometry, found: dict[str, Events], wanted: NDArray[np.float64]) -> ShowerGallery:
+def _nearest(geometry: Geometry, found: dict[str, Events], wanted: NDArray[np.float64]) -> ShowerGallery:
     cells, energies = {}, {}
     for name, events in found.items():
         incident = np.asarray(events.condition("incident_energy"), dtype=np.float64)
@@ -73,13 +74,13 @@ def truth_file(run: RunData) -> Path | None:
     return next((path for path in paths if path.is_file()), None)
 
 
-def run_geometry(run: RunData) -> CylinderGeometry | None:
+def run_geometry(run: RunData) -> Geometry | None:
     """The read-out that `data.json` describes."""
     described = (run.data.get("schema") or {}).get("geometry")
-    return CylinderGeometry.from_dict(described) if described else None
+    return geometry_from_dict(described) if described else None
 
 
-def first_showers(path: Path, geometry: CylinderGeometry | None, mapping: str | None = None) -> Events | None:
+def first_showers(path: Path, geometry: Geometry | None, mapping: str | None = None) -> Events | None:
     """The first showers of a file, as many as fit the budget; None when they are no showers on a cylinder.
 
     Args:

@@ -65,7 +65,7 @@ class Baseline(ABC):
     def unfit(cls, schema: Schema, **options: Any) -> str | None:
         """Why this baseline with these options cannot describe events of `schema`, in one sentence; None if it can."""
         if schema.geometry is None or schema.representation != "grid":
-            return f"baseline '{cls.name}' needs showers on a cylinder of cells, not a {schema.representation}."
+            return f"baseline '{cls.name}' needs showers in cells, not a {schema.representation}."
         names = [feature.name for feature in schema.conditions]
         if "incident_energy" not in names:
             return f"baseline '{cls.name}' needs the condition 'incident_energy' (MeV); the events have {names}."
@@ -90,8 +90,12 @@ class Baseline(ABC):
 
 
 def cylinder(schema: Schema) -> CylinderGeometry:
-    """The geometry of showers on a cylinder; `Baseline.unfit` has checked that there is one."""
-    if schema.geometry is None:
+    """The geometry of showers on a cylinder.
+
+    Raises:
+        FacsimError: the events have none, or cells of another kind.
+    """
+    if not isinstance(schema.geometry, CylinderGeometry):
         raise FacsimError("these events have no cylinder geometry.")
     return schema.geometry
 

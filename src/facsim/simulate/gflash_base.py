@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facsim.core.errors import FacsimError
+from facsim.core.geometry import CylinderGeometry
 from facsim.core.schema import Schema
 from facsim.physics.gflash import FloatArray
 from facsim.simulate.baseline import Baseline, Sampled, check_count, checked_conditions, cylinder
@@ -67,6 +68,8 @@ class Parametrisation(Baseline):
         reason = super().unfit(schema, **options)
         if reason is not None:
             return reason
+        if not isinstance(schema.geometry, CylinderGeometry):
+            return f"baseline '{cls.name}' needs showers on a cylinder, and the cells of these lie otherwise."
         if cylinder(schema).particle not in ELECTROMAGNETIC:
             particle = cylinder(schema).particle
             return f"baseline '{cls.name}' describes electron and photon showers, not {particle} showers."

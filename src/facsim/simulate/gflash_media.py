@@ -15,6 +15,7 @@ from facsim.core.geometry import CylinderGeometry
 from facsim.core.schema import Schema
 from facsim.physics.gflash import FloatArray, Medium, Slab, effective_medium
 from facsim.physics.materials import find_material
+from facsim.simulate.baseline import cylinder
 
 Period = Sequence[tuple[str, float, bool]]
 Depths = Sequence[tuple[float, float]]
@@ -81,9 +82,7 @@ def readout(schema: Schema, period: Period | None = None, layer_depths: Depths |
     Raises:
         FacsimError: unknown material, or nothing says what the detector consists of.
     """
-    geometry = schema.geometry
-    if geometry is None:
-        raise FacsimError("these events have no cylinder geometry.")
+    geometry = cylinder(schema)
     described = _from_provenance(schema.provenance, geometry) or _from_challenge(geometry)
     if period is None or layer_depths is None:
         if described is None:

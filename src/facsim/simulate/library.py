@@ -19,7 +19,7 @@ from facsim.core.geometry import CylinderGeometry
 from facsim.core.rng import generator
 from facsim.core.schema import Schema
 from facsim.core.sources import batch_rows
-from facsim.simulate.baseline import Baseline, Sampled, check_count, checked_conditions, cylinder
+from facsim.simulate.baseline import Baseline, Sampled, check_count, checked_conditions
 
 if TYPE_CHECKING:
     from scipy.spatial import cKDTree
@@ -132,12 +132,13 @@ class ShowerLibrary(Baseline):
 
     def sample(self, cond: NDArray[np.float64], rng: np.random.Generator) -> Sampled:
         cond = checked_conditions(cond, self._schema)
-        geometry = cylinder(self._schema)
+        geometry = self._schema.geometry
+        assert geometry is not None  # `unfit` has seen to it
         source = self._neighbour(cond, rng)
         rows, cell, energy = self._showers.take(source)
         column = self._schema.condition_index("incident_energy")
         scaled = energy * (cond[:, column] / self._cond[source, column])[rows]
-        if self.rotates and self._schema.is_axial:
+        if self.rotates and self._schema.is_axial and isinstance(geometry, CylinderGeometry):
             step = rng.integers(0, sector_steps(geometry), len(cond))
             cell = rotate_cells(cell, step[rows], geometry)
         kept = scaled >= geometry.threshold

@@ -14,9 +14,7 @@ import math
 from dataclasses import dataclass, fields
 from functools import cache
 
-import numpy as np
-
-from facsim.core.geometry import CylinderGeometry
+from facsim.core.geometry import Geometry
 from facsim.evaluate.leaderboards.boards import BOARDS
 from facsim.evaluate.leaderboards.tables import TRUTHS, entries
 from facsim.physics.geometries import GEOMETRIES
@@ -64,16 +62,9 @@ def published_rows(geometry_name: str) -> list[PublishedRow]:
     return [row for row in _all_rows() if row.dataset == DATASETS.get(geometry_name)]
 
 
-def published_rows_for(geometry: CylinderGeometry) -> list[PublishedRow]:
+def published_rows_for(geometry: Geometry) -> list[PublishedRow]:
     """Rows of the challenge's data set with the same read-out as `geometry`, whatever its name; else none."""
-    return next((published_rows(name) for name, known in GEOMETRIES.items() if same_cells(known, geometry)), [])
-
-
-def same_cells(a: CylinderGeometry, b: CylinderGeometry) -> bool:
-    """Equal sectors and rings in every layer, edges within a micrometre."""
-    if [(la.n_alpha, la.n_r) for la in a.layers] != [(la.n_alpha, la.n_r) for la in b.layers]:
-        return False
-    return all(np.allclose(x.r_edges, y.r_edges, atol=1e-3) for x, y in zip(a.layers, b.layers, strict=True))
+    return next((published_rows(name) for name, known in GEOMETRIES.items() if known.same_cells(geometry)), [])
 
 
 @cache

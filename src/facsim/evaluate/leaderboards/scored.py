@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from facsim.core.errors import FacsimError
-from facsim.core.geometry import CylinderGeometry
+from facsim.core.geometry import Geometry
 from facsim.evaluate.leaderboards.boards import Board, find_board
-from facsim.evaluate.leaderboards.challenge import same_cells
 from facsim.evaluate.leaderboards.standing import place
 from facsim.metrics.score import Score
 from facsim.physics.geometries import GEOMETRIES
@@ -68,14 +67,14 @@ def scored_board(name: str, times: Mapping[str, float] | None = None) -> Board:
     return board
 
 
-def check_readout(board: Board, geometry: CylinderGeometry | None) -> None:
+def check_readout(board: Board, geometry: Geometry | None) -> None:
     """See that events have the board's read-out.
 
     Raises:
         FacsimError: they have another, or none.
     """
     assert board.geometry is not None
-    if geometry is None or not same_cells(GEOMETRIES[board.geometry], geometry):
+    if geometry is None or not GEOMETRIES[board.geometry].same_cells(geometry):
         have = "none" if geometry is None else f"'{geometry.name}' with {geometry.n_cells} cells"
         cells = GEOMETRIES[board.geometry].n_cells
         raise FacsimError(
