@@ -166,8 +166,8 @@ def test_clouds_of_different_sizes_join(tmp_path: Path) -> None:
     def cloud(points: int) -> Events:
         x = np.ones((3, points, 2), dtype=np.float32)
         mask = np.ones((3, points), dtype=bool)
-        schema = Schema("cloud", (Feature("x", "mm"), Feature("energy", "MeV")), points=points)
-        return make_events(schema, x, np.zeros((3, 0)), mask=mask)
+        schema = Schema("cloud", (Feature("x", "mm"), Feature("energy", "MeV")), (Feature("a"),), points=points)
+        return make_events(schema, x, np.ones((3, 1)), mask=mask)
 
     source = ConcatSource([MemorySource(cloud(4)), MemorySource(cloud(6))])
     assert source.schema.points == 6

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor, nn
 
 from facsim.core.errors import FacsimError
+from facsim.core.geometry import CylinderGeometry
 from facsim.core.schema import Schema
 from facsim.models.base import Batch, EventModel, Method, NoiseSpec
 from facsim.models.choices import Choice
@@ -78,7 +79,7 @@ class TwoStageShower(EventModel):
     def __init__(self, schema: Schema, options: TwoStageOptions) -> None:
         super().__init__(schema, options)
         geometry = schema.geometry
-        if geometry is None or geometry.threshold <= 0:
+        if not isinstance(geometry, CylinderGeometry) or geometry.threshold <= 0:
             raise FacsimError(
                 "the model 'two-stage' needs a cylinder of layers with a cell threshold, not "
                 f"{'events without geometry' if geometry is None else repr(geometry.name)}."
