@@ -200,7 +200,7 @@ def test_open_events_tells_formats_apart(tmp_path: Path, photons: Events, challe
         open_events(tmp_path / "native.h5", geometry="ds1-pions")
     with h5py.File(tmp_path / "other.h5", "w") as handle:
         handle["E"] = np.ones(3)
-    with pytest.raises(FacsimError, match=r"neither a CaloChallenge file .* it has \['E'\]: describe .* mapping"):
+    with pytest.raises(FacsimError, match=r"no file of a layout .* it has \['E'\]: describe .* mapping"):
         open_events(tmp_path / "other.h5")
     with pytest.raises(FacsimError, match="is a ROOT file"):
         open_events(tmp_path / "file.root")

@@ -66,7 +66,7 @@ def test_broken_files_are_told(tmp_path: Path) -> None:
         open_events(path).read(0, 20)
     with h5py.File(path, "w") as handle:
         handle["jet_features"] = np.zeros((5, 4))
-    with pytest.raises(FacsimError, match="nor one of JetNet"):
+    with pytest.raises(FacsimError, match="no file of a layout that facsim knows"):
         open_events(path)
     with pytest.raises(FacsimError, match="lacks the data set 'particle_features'"):
         JetNetReader(path)

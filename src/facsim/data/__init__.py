@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from facsim.core.errors import FacsimError
@@ -10,11 +10,32 @@ from facsim.core.events import EventSource
 from facsim.core.showerfile import ENERGIES, SHOWERS
 from facsim.core.sources import ConcatSource
 from facsim.core.store import FORMAT, StoreReader, open_hdf5
+from facsim.data import calogan, hgcal, lemurs, showerdata
 from facsim.data.calochallenge import CaloChallengeReader
+from facsim.data.calogan import CaloGANReader
+from facsim.data.cloud_cells import CloudsInCells
 from facsim.data.geometry import GeometryLike, load_geometry
+from facsim.data.hgcal import HGCalReader
 from facsim.data.jetnet import PARTICLES, JetNetReader
+from facsim.data.lemurs import LEMURSReader
+from facsim.data.showerdata import ShowerCloudReader
 
-__all__ = ["open_events"]
+__all__ = ["FORMATS", "open_events"]
+
+Opener = Callable[[Path, GeometryLike | None], EventSource]
+FORMATS: dict[str, tuple[frozenset[str], Opener]] = {
+    "CMS HGCal": (frozenset({hgcal.INFO}), HGCalReader),
+    "LEMURS": (frozenset({lemurs.ENERGY[0], lemurs.THETA[0], lemurs.PHI[0]}), LEMURSReader),
+    "showerdata": (
+        frozenset({showerdata.COUNTS, showerdata.DIRECTIONS}),
+        lambda path, geometry: _on_cells(ShowerCloudReader(path), geometry),
+    ),
+    "CaloGAN": (frozenset({*calogan.LAYERS, calogan.OVERFLOW}), CaloGANReader),
+    "CaloChallenge": (frozenset({ENERGIES, SHOWERS}), CaloChallengeReader),
+    "JetNet": (frozenset({PARTICLES}), lambda path, geometry: _check_geometry(JetNetReader(path), geometry, path)),
+}
+"""Formats by name: data sets, any of which at the top of a file tells it, and what opens it. The first that fits is
+taken; a file that lacks the others is refused by its reader, which says what is missing."""
 
 
 def open_events(
@@ -26,10 +47,10 @@ def open_events(
     """Open a file of events, or several as one, without loading it.
 
     Args:
-        path: CaloChallenge or JetNet HDF5, facsim's own store, or with `mapping` any HDF5 or ROOT file; a sequence is
-            read as one source.
+        path: HDF5 in one of the layouts of `FORMATS`, facsim's own store, or with `mapping` any HDF5 or ROOT file; a
+            sequence is read as one source.
         geometry: the read-out, when the file does not say it: a built-in name (`ds2-electrons`), the path of a
-            binning XML or geometry JSON, or a geometry.
+            binning XML or geometry JSON, or a geometry. Point clouds of showers are put into its cells.
         mapping: YAML file that says where the file keeps what, see `facsim.data.mapping`.
 
     Returns:
@@ -51,13 +72,11 @@ def open_events(
         native, keys = handle.attrs.get("format") == FORMAT, sorted(handle)
     if native:
         return _check_geometry(StoreReader(path), geometry, path)
-    if {ENERGIES, SHOWERS} & set(keys):
-        return CaloChallengeReader(path, geometry)
-    if PARTICLES in keys:
-        return _check_geometry(JetNetReader(path), geometry, path)
+    for known, opener in FORMATS.values():
+        if known & set(keys):
+            return opener(path, geometry)
     raise FacsimError(
-        f"'{path}' is neither a CaloChallenge file (data sets incident_energies, showers), nor one of JetNet "
-        f"({PARTICLES}), nor a facsim store; "
+        f"'{path}' is no file of a layout that facsim knows ({', '.join(FORMATS)}, or its own store); "
         f"it has {keys}: describe its layout with a mapping file."
     )
 
@@ -68,3 +87,8 @@ def _check_geometry(source: EventSource, geometry: GeometryLike | None, path: Pa
     if wanted is not None and (stored is None or not stored.same_cells(wanted)):
         raise FacsimError(f"'{path}' says itself what its geometry is, and it is not '{wanted.name}'.")
     return source
+
+
+def _on_cells(source: EventSource, geometry: GeometryLike | None) -> EventSource:
+    """Point clouds as they are, or in the cells of `geometry`."""
+    return source if geometry is None else CloudsInCells(source, load_geometry(geometry))

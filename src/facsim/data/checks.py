@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from facsim.core.errors import FacsimError
-from facsim.core.events import Events, EventSource, chunks
+from facsim.core.events import Array, Events, EventSource, chunks
 from facsim.core.geometry import CylinderGeometry, FloatArray, Geometry
 from facsim.core.schema import Schema
 from facsim.core.showerfile import INCIDENT
@@ -82,15 +82,28 @@ def _check_batch(batch: Events, name: str, first: int) -> tuple[FloatArray, Floa
             f"'{name}' has NaN or infinite values in {count} of events {first} to {first + len(batch) - 1}, "
             f"the first in event {first + row}."
         )
-    if batch.schema.representation != "grid":
+    deposits = _deposits(batch)
+    if deposits is None:
         return energy, np.empty(0)
-    lowest = per_event.min(axis=1)
+    lowest = deposits.min(axis=1, initial=0.0)
     for row in np.flatnonzero(lowest < 0)[:1]:
+        what = "cell energies" if batch.schema.representation == "grid" else "deposits"
         raise FacsimError(
-            f"'{name}' has negative cell energies, the first in event {first + row} ({lowest[row]:.4g} MeV): "
-            "set noise-subtracted or unphysical cells to zero."
+            f"'{name}' has negative {what}, the first in event {first + row} ({lowest[row]:.4g} MeV): "
+            "set noise-subtracted or unphysical ones to zero."
         )
-    return energy, total
+    return energy, deposits.sum(axis=1, dtype=np.float64)
+
+
+def _deposits(batch: Events) -> Array | None:
+    """Energies in MeV of all cells, or of all points of a cloud, (N, M); None for other events."""
+    if batch.schema.representation == "grid":
+        return batch.x.reshape(len(batch), -1)
+    names = [feature.name for feature in batch.schema.features if feature.unit == "MeV"]
+    if batch.schema.representation != "cloud" or "energy" not in names:
+        return None
+    place = [feature.name for feature in batch.schema.features].index("energy")
+    return batch.x[:, :, place]
 
 
 def _incident(batch: Events, name: str, first: int) -> FloatArray:
