@@ -14,8 +14,9 @@ from facsim.core.schema import Schema
 from facsim.core.showerfile import INCIDENT
 from facsim.core.sources import batch_rows
 
-PLAUSIBLE_RATIO = (0.01, 100.0)
-"""Range for the median of deposited over incident energy, outside which units are suspected."""
+PLAUSIBLE_RATIO = (0.002, 100.0)
+"""Range for the median of deposited over incident energy, outside which units are suspected: silicon between absorbers
+sees half a percent of a shower, and a wrong unit is a factor of a thousand."""
 EMPTY_FRACTION = 0.01
 
 
