@@ -85,6 +85,13 @@ def test_every_network_has_a_case_and_every_space_a_network() -> None:
     assert {kind for _, kind in CASES} == set(SPACES)
 
 
+@pytest.mark.parametrize("kind", SPACES)
+def test_every_space_has_a_default_network(kind: str) -> None:
+    space = SPACES[kind]
+    x, t, cond, mask = inputs(space)
+    assert build_network(None, space, N_IN, N_OUT, N_COND)(x, t, cond, mask).shape == (5, *space.elements, N_OUT)
+
+
 @pytest.mark.parametrize(("name", "kind"), sorted(REFUSED))
 def test_grids_that_do_not_fit_are_refused_in_one_sentence(name: str, kind: str) -> None:
     with pytest.raises(FacsimError, match=rf"^the network '{name}' needs .*\.$"):

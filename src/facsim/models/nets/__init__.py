@@ -31,11 +31,9 @@ NETWORKS: dict[str, type[Network]] = {
     "attention": PointTransformer,
 }
 DEFAULTS: dict[Representation, str] = {"table": "residual-mlp", "grid": "layer-transformer", "cloud": "epic"}
+"""Of each representation; grids that are no cylinder have that of tables."""
 
-DEFAULT_RAGGED = "residual-mlp"
-"""For grids whose layers differ."""
-
-__all__ = ["DEFAULTS", "DEFAULT_RAGGED", "NETWORKS", "Network", "build_network", "check_network"]
+__all__ = ["DEFAULTS", "NETWORKS", "Network", "build_network", "check_network"]
 
 _GIVEN = ("self", "space", "n_in", "n_out", "n_cond", "zero")
 
@@ -60,8 +58,7 @@ def build_network(
     Raises:
         FacsimError: an unknown name or option, or a network that does not take such events.
     """
-    ragged = bool(space.layers) and space.cylinder is None
-    choice = choice or Choice(name=DEFAULT_RAGGED if ragged else DEFAULTS[space.representation])
+    choice = choice or Choice(name=_default(space))
     check_network(choice)
     kind = NETWORKS[choice.name]
     if space.representation not in kind.representations:
@@ -72,3 +69,7 @@ def build_network(
         )
     options: dict[str, Any] = choice.options
     return kind(space, n_in, n_out, n_cond, zero=zero, **options)
+
+
+def _default(space: Space) -> str:
+    return DEFAULTS["table" if space.representation == "grid" and not space.layers else space.representation]
