@@ -39,6 +39,20 @@ def score_files(
         FacsimError: fewer than 100 truth or 50 generated showers, different read-outs, broken events.
     """
     check_alike(reference.schema, generated.schema, "reference", "generated")
+    first, second, judged, note = halves(reference, generated, seed)
+    card, hists = Judge(first, second, train, seed=seed, options=options).judge(name, judged)
+    card.notes.insert(0, note)
+    return card, hists
+
+
+def halves(
+    reference: EventSource, generated: EventSource, seed: int
+) -> tuple[EventSource, EventSource, EventSource, str]:
+    """Two disjoint halves of `reference` and as many of `generated`, of the largest equal size, and a sentence on it.
+
+    Raises:
+        FacsimError: fewer than 100 truth or 50 generated showers.
+    """
     if len(reference) < 2 * FEWEST_SHOWERS:
         raise FacsimError(
             f"the reference sample has {len(reference)} showers; it is divided in two halves of at least "
@@ -53,7 +67,5 @@ def score_files(
     if len(generated) > n:
         picked = generator(seed, "generated").choice(len(generated), n, replace=False)
         judged = SubsetSource(generated, np.sort(picked))
-    card, hists = Judge(first, second, train, seed=seed, options=options).judge(name, judged)
     used = f"{n} of {len(reference)} reference showers were compared with {n} others and with {n} of {len(generated)} "
-    card.notes.insert(0, f"{used}generated ones.")
-    return card, hists
+    return first, second, judged, f"{used}generated ones."

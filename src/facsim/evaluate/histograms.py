@@ -86,15 +86,29 @@ def _histogram(
         seen, geometry = sample.observations, sample.geometry
         chosen = sample.inside(low, high) & ~observable.absent(seen.obs, index)
         values[role] = observable.column(seen.obs, geometry, index)[chosen]
-    edges = plot_bins(values["reference"], observable.log)
     layers = samples["reference"].geometry.layers
+    layer = None if index is None else layers[index].id
+    return column_item(observable.name, observable.label, observable.unit, values, layer, region, observable.log)
+
+
+def column_item(
+    name: str,
+    label: str,
+    unit: str,
+    values: dict[str, FloatArray],
+    layer: int | None = None,
+    region: str = "all",
+    log: bool = False,
+) -> Json:
+    """An item of `hists/<name>.json`: one observable's values (n,) by role, `reference` among them."""
+    edges = plot_bins(values["reference"], log)
     return {
-        "observable": observable.name,
-        "label": observable.label,
-        "unit": observable.unit,
-        "layer": None if index is None else layers[index].id,
+        "observable": name,
+        "label": label,
+        "unit": unit,
+        "layer": layer,
         "region": region,
-        "log_x": observable.log,
+        "log_x": log,
         "log_y": False,
         **{role: _uhi(edges, _counts(column, edges)) for role, column in values.items()},
     }

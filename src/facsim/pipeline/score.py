@@ -13,6 +13,7 @@ from facsim.data.checks import check_alike, check_events, compare_reports
 from facsim.evaluate.files import score_files
 from facsim.evaluate.leaderboards.scored import check_readout, place_scores, scored_board
 from facsim.evaluate.scorecard import Scorecard
+from facsim.evaluate.shower_clouds import score_clouds
 from facsim.run import Reporter
 
 OWN_NAMES = ("timing", "steps")
@@ -52,7 +53,12 @@ def score(
     checks = [check_events(source, str(path)) for path, source in ((reference, truth), (generated, judged))]
     warnings = [text for check in checks for text in check.warnings] + compare_reports(*checks)
     with reporter.progress("judging") as advance:
-        card, histograms = score_files(truth, judged, seed=seed, name=name, train=trained)
+        if truth.schema.representation == "cloud":
+            card, histograms = score_clouds(truth, judged, seed=seed, name=name)
+            if train is not None:
+                card.notes.append("There is no memorisation check of clouds; give a read-out to have it on cells.")
+        else:
+            card, histograms = score_files(truth, judged, seed=seed, name=name, train=trained)
         advance(1.0, "")
     card.notes.extend(f"warning: {text}" for text in warnings)
     if board is not None:

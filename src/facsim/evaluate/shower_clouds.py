@@ -1,0 +1,116 @@
+"""Scores of showers that are point clouds: their observables as a table, and what a scorecard holds of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from facsim.core.errors import FacsimError
+from facsim.core.events import EventSource, chunks
+from facsim.core.geometry import FloatArray
+from facsim.core.sources import batch_rows
+from facsim.data.checks import check_alike
+from facsim.data.showerdata import is_shower_cloud
+from facsim.evaluate.files import halves
+from facsim.evaluate.histograms import FORMAT as HISTS_FORMAT
+from facsim.evaluate.histograms import column_item
+from facsim.evaluate.scorecard import Scorecard
+from facsim.evaluate.tables import TableScores, score_table
+from facsim.metrics.score import Score
+from facsim.physics.cloud_observables import CLOUD_OBSERVABLES, cloud_table
+
+BATCH_MB = 32.0
+AUC = "auc_high"
+ROLES = ("reference", "null", "generated")
+
+
+def score_clouds(
+    reference: EventSource, generated: EventSource, *, seed: int, name: str = "generated"
+) -> tuple[Scorecard, dict[str, Any]]:
+    """Scorecard and histograms of point-cloud showers, as `files.score_files` of showers in cells.
+
+    Each observable of `physics.cloud_observables` is compared by itself, and all of them with the logarithm of the
+    incident energy (and the other conditions that vary) together: `auc_high`, `fpd`, `kpd` and what else
+    `tables.score_table` computes. Everything streams.
+
+    Args:
+        reference: truth. generated: clouds at the same distribution of conditions.
+        seed: of the division and of every other random choice.
+        name: of the generated sample.
+
+    Raises:
+        FacsimError: too few showers, other clouds than of x, y, z and energy, or broken events.
+    """
+    check_alike(reference.schema, generated.schema, "reference", "generated")
+    if not is_shower_cloud(reference.schema):
+        raise FacsimError(
+            "scores of clouds are of energy deposits at x, y, z, and these have "
+            f"{[feature.name for feature in reference.schema.features]}: for jets there is "
+            "facsim.evaluate.jets.score_jets."
+        )
+    first, second, judged, note = halves(reference, generated, seed)
+    samples = {role: _table(source) for role, source in zip(ROLES, (first, second, judged), strict=True)}
+    names, kept = _columns(samples["reference"], reference)
+    tables = {role: table[:, kept] for role, table in samples.items()}
+    scores = score_table(tables["reference"], tables["generated"], null=tables["null"], names=names, seed=seed)
+    energies = np.unique(samples["reference"][:, 0])
+    card = Scorecard(
+        name,
+        "file",
+        seed,
+        {role: len(tables[role]) for role in ("reference", "generated", "null")},
+        [float(10 ** energies[0]), float(10 ** energies[-1])] if len(energies) > 1 else [],
+        _ordered(scores),
+        validity=_validity(scores),
+        notes=[note, "These are clouds: give a read-out with 'geometry' to compare them cell by cell as well."],
+    )
+    return card, _histograms(name, samples)
+
+
+def _ordered(tables: TableScores) -> list[Score]:
+    """What compares all observables together first, the classifier at its head, under the names of other showers."""
+    named = [replace(score, name=AUC) if score.name == "auc" else score for score in tables.scores]
+    return sorted(named, key=lambda score: (score.name != AUC, "/" in score.name))
+
+
+def _table(source: EventSource) -> FloatArray:
+    """log10 of the incident energy, the other conditions, and all observables, (N, 1 + K + D)."""
+    parts = []
+    for batch in chunks(source, batch_rows(source, BATCH_MB)):
+        incident = np.asarray(batch.condition("incident_energy"), dtype=np.float64)
+        mask = np.ones(batch.x.shape[:2], dtype=bool) if batch.mask is None else batch.mask
+        others = np.delete(batch.cond, batch.schema.condition_index("incident_energy"), axis=1)
+        parts.append(np.hstack([np.log10(incident)[:, None], others, cloud_table(batch.x, mask, incident)]))
+    return np.concatenate(parts)
+
+
+def _columns(table: FloatArray, source: EventSource) -> tuple[list[str], list[int]]:
+    """Names and positions of the columns that say something: observables, and conditions that vary."""
+    conditions = [feature.name for feature in source.schema.conditions if feature.name != "incident_energy"]
+    names = ["log_e_inc", *conditions, *CLOUD_OBSERVABLES]
+    fixed = range(1 + len(conditions))
+    kept = [i for i in range(len(names)) if i not in fixed or np.ptp(table[:, i]) > 0]
+    return [names[i] for i in kept], kept
+
+
+def _validity(scores: TableScores) -> dict[str, Any]:
+    found = scores.validity
+    return {
+        "format": "facsim-cloud-validity-1",
+        "showers": found.events,
+        "showers_not_finite": len(found.not_finite),
+        "exact_duplicates": len(found.duplicates),
+        "features_outside": len(found.outliers.events),
+        "valid": found.ok,
+    }
+
+
+def _histograms(name: str, samples: dict[str, FloatArray]) -> dict[str, Any]:
+    first = next(iter(samples.values())).shape[1] - len(CLOUD_OBSERVABLES)
+    items = [
+        column_item(line.name, line.label, line.unit, {role: table[:, first + k] for role, table in samples.items()})
+        for k, line in enumerate(CLOUD_OBSERVABLES.values())
+    ]
+    return {"format": HISTS_FORMAT, "name": name, "items": items, "profiles": [], "correlations": {}, "mean_shower": {}}
