@@ -190,7 +190,8 @@ def score(
     Args:
         reference: truth; it is divided in two disjoint halves, so that truth can be compared with truth.
         generated: the events to judge.
-        geometry: the read-out where the files do not say it: a built-in name or the challenge's binning XML.
+        geometry: the read-out where the files do not say it: a built-in name, the challenge's binning XML or a geometry
+            JSON. Point clouds are put into its cells; without it they are compared by their observables.
         mapping: YAML file that says what the files hold where.
         train: what the generator was trained on, for the memorisation check.
         out: folder for `scores/<name>.json`, `hists/<name>.json` and the page `report/index.html`.

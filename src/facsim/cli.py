@@ -41,7 +41,7 @@ Force = Annotated[bool, typer.Option("--force", help="Run even what is up to dat
 Json = Annotated[bool, typer.Option("--json", help="Result as JSON on standard output, all else on standard error.")]
 Geometry = Annotated[
     str | None,
-    typer.Option("--geometry", help="Built-in read-out (ds2-electrons, ...) or the challenge's binning XML."),
+    typer.Option("--geometry", help="Built-in read-out (ds2-electrons, ...), the challenge's binning XML or a JSON."),
 ]
 
 Give = Callable[[dict[str, Any], Callable[[dict[str, Any]], None]], None]

@@ -43,6 +43,16 @@ def score_clouds(
     Raises:
         FacsimError: too few showers, other clouds than of x, y, z and energy, or broken events.
     """
+    first, second, judged, note = halves(reference, generated, seed)
+    card, histograms = judge_clouds(name, first, second, judged, seed=seed)
+    card.notes.insert(0, note)
+    return card, histograms
+
+
+def judge_clouds(
+    name: str, reference: EventSource, null: EventSource, generated: EventSource, *, seed: int, kind: str = "file"
+) -> tuple[Scorecard, dict[str, Any]]:
+    """As `score_clouds`, with the two disjoint truth samples given, as `scorecard.Judge` does for showers in cells."""
     check_alike(reference.schema, generated.schema, "reference", "generated")
     if not is_shower_cloud(reference.schema):
         raise FacsimError(
@@ -50,22 +60,13 @@ def score_clouds(
             f"{[feature.name for feature in reference.schema.features]}: for jets there is "
             "facsim.evaluate.jets.score_jets."
         )
-    first, second, judged, note = halves(reference, generated, seed)
-    samples = {role: _table(source) for role, source in zip(ROLES, (first, second, judged), strict=True)}
+    samples = {role: _table(source) for role, source in zip(ROLES, (reference, null, generated), strict=True)}
     names, kept = _columns(samples["reference"], reference)
     tables = {role: table[:, kept] for role, table in samples.items()}
     scores = score_table(tables["reference"], tables["generated"], null=tables["null"], names=names, seed=seed)
-    energies = np.unique(samples["reference"][:, 0])
-    card = Scorecard(
-        name,
-        "file",
-        seed,
-        {role: len(tables[role]) for role in ("reference", "generated", "null")},
-        [float(10 ** energies[0]), float(10 ** energies[-1])] if len(energies) > 1 else [],
-        _ordered(scores),
-        validity=_validity(scores),
-        notes=[note, "These are clouds: give a read-out with 'geometry' to compare them cell by cell as well."],
-    )
+    counts = {role: len(tables[role]) for role in ("reference", "generated", "null")}
+    notes = ["These are clouds: give a read-out with 'geometry' to compare them cell by cell as well."]
+    card = Scorecard(name, kind, seed, counts, [], _ordered(scores), validity=_validity(scores), notes=notes)
     return card, _histograms(name, samples)
 
 
