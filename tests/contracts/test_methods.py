@@ -36,6 +36,23 @@ SMALL: dict[str, dict[str, Any]] = {
     "diffusion": {"steps": 2},
     "flow-matching": {"steps": 2},
 }
+VARIANTS: dict[str, dict[str, Any]] = {
+    "flow-matching:library": {
+        "prior": "library",
+        "library_events": 16,
+        "prediction": "x",
+        "path": "linear",
+        "steps": 2,
+    },
+    "flow-matching:transport": {
+        "coupling": "optimal-transport",
+        "times": "logit-normal",
+        "prior": "gaussian",
+        "steps": 2,
+    },
+    "diffusion:churn": {"sampler": "heun", "churn": 2, "steps": 2},
+}
+"""Other options of a method (named before the colon) that change its sampler or its parameters."""
 SMALL_NETWORKS: dict[str, dict[str, Any]] = {
     "residual-mlp": {"width": 16, "depth": 1},
     "layer-transformer": {"width": 8, "heads": 2, "depth": 1},
@@ -81,9 +98,12 @@ def _takes(network: str, space: Space) -> bool:
 
 
 def _cases() -> Iterator[Case]:
-    """Every method on every space with the default network, every network with one method."""
-    for method, kind in METHODS.items():
+    """Every method on every space with the default network, variants too; every network with one method."""
+    for method in [*METHODS, *VARIANTS]:
+        kind = METHODS[method.split(":")[0]]
         for name, space in SPACES.items():
+            if method in VARIANTS and name == "ragged":
+                continue
             if space.representation in kind.representations and _has_network(space):
                 yield method, name, None
     for network in NETWORKS:
@@ -113,7 +133,8 @@ def _batch(space: str) -> Batch:
 
 def _choice(method: str, space: Space, network: str | None) -> Choice:
     chosen = _network(space) if network is None else Choice(name=network, **SMALL_NETWORKS.get(network, {}))
-    return Choice(name=method, **{"network": chosen.model_dump(), **SMALL.get(method, {})})
+    options = VARIANTS.get(method, SMALL.get(method, {}))
+    return Choice(name=method.split(":")[0], **{"network": chosen.model_dump(), **options})
 
 
 def _build(case: Case, seed: int = 0) -> Method:
@@ -317,11 +338,12 @@ class Bare(EventModel):
 @EACH
 def test_exported_graph_is_the_sampler(case: Case, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
-    kind = METHODS[case[0]]
-    if not kind.exports:
+    method = _model(case)
+    if not method.exports:
+        kind = type(method)
         assert "export" in (kind.__doc__ or ""), f"{kind.__name__} does not export: its docstring must say so and why"
         pytest.skip("documented: does not export")
-    model = Bare(_model(case))
+    model = Bare(method)
     export_onnx(model, tmp_path / "model.onnx")
     cond = 1e4 * numpy_generator(1, "conditions").standard_normal((9, K))
     assert check_export(model, tmp_path / "model.onnx", cond, seed=1, batches=(1, 9))["passed"]

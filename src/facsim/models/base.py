@@ -127,8 +127,8 @@ class Method(GenerativeModel):
 
     Options: ClassVar[type[MethodOptions]] = MethodOptions
     representations: ClassVar[tuple[Representation, ...]] = ("table", "grid", "cloud")
-    exports: ClassVar[bool] = True
-    """Whether the sampler can be one ONNX graph."""
+    exports: bool = True
+    """Whether the sampler can be one ONNX graph; options may decide."""
 
     def __init__(self, space: Space, n_cond: int, options: MethodOptions) -> None:
         super().__init__()

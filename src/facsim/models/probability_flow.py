@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
@@ -14,29 +15,32 @@ from facsim.models.base import Batch, Method
 PathName = Literal["trigonometric", "linear"]
 
 
+RATES: dict[PathName, float] = {"trigonometric": 0.5 * math.pi, "linear": 1.0}
+"""ds/dt of the parameter s in which a path's derivatives are given: an angle, or the time itself."""
+
+
 class Path(NamedTuple):
-    """x = a x_0 + b x_1 at times t: the factors, their derivatives in the path's own parameter s, and ds/dt."""
+    """x = a x_0 + b x_1 at times t: the factors and their derivatives in the path's parameter s (`RATES`)."""
 
     a: Tensor
     b: Tensor
     da: Tensor
     db: Tensor
-    rate: float
 
 
 def path_at(name: PathName, t: Tensor, like: Tensor) -> Path:
     """Factors of the path at the times `t` (N,), to broadcast with events `like` (N, ...).
 
-    `trigonometric` keeps the variance of independent ends (s is an angle, arXiv 2209.15571), `linear` goes straight
+    `trigonometric` keeps the variance of independent ends (arXiv 2209.15571), `linear` goes straight
     (arXiv 2209.03003).
     """
     t = t.reshape(-1, *[1] * (like.dim() - 1))
     if name == "linear":
         one = torch.ones_like(t)
-        return Path(1 - t, t, -one, one, 1.0)
-    angle = 0.5 * torch.pi * t
+        return Path(1 - t, t, -one, one)
+    angle = RATES[name] * t
     cos, sin = torch.cos(angle), torch.sin(angle)
-    return Path(cos, sin, -sin, cos, 0.5 * torch.pi)
+    return Path(cos, sin, -sin, cos)
 
 
 class ProbabilityFlow(Method):
