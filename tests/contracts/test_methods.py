@@ -134,7 +134,7 @@ def _batch(space: str) -> Batch:
 def _choice(method: str, space: Space, network: str | None) -> Choice:
     chosen = _network(space) if network is None else Choice(name=network, **SMALL_NETWORKS.get(network, {}))
     options = VARIANTS.get(method, SMALL.get(method, {}))
-    return Choice(name=method.split(":")[0], **{"network": chosen.model_dump(), **options})
+    return Choice(name=method.split(":", maxsplit=1)[0], **{"network": chosen.model_dump(), **options})
 
 
 def _build(case: Case, seed: int = 0) -> Method:

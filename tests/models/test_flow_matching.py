@@ -188,7 +188,7 @@ def test_logit_normal_times_are_about_the_middle() -> None:
     t = torch.randn(400_000, generator=torch.Generator().manual_seed(1)).sigmoid()
     assert losses["uniform"] == pytest.approx(0.5, abs=0.01)
     assert losses["logit-normal"] == pytest.approx(float((torch.sin(0.5 * math.pi * t) ** 2).mean()), abs=0.01)
-    spread = {name: 0.0 for name in losses}
+    spread = dict.fromkeys(losses, 0.0)
     for times in losses:
         flow = build_method(_choice(8, 1, times=times, path="linear", prediction="x"), table(1), 1)
         wide = Batch(torch.ones(50_000, 1), torch.zeros(50_000, 1))

@@ -85,10 +85,10 @@ class FlowMatching(ProbabilityFlow):
 
     @torch.no_grad()
     def pair(self, batch: Batch, generator: torch.Generator | None) -> Tensor:
-        x1, like = batch.x, {"generator": generator, "device": batch.x.device, "dtype": batch.x.dtype}
-        noise = {"noise": torch.randn(x1.shape, **like)}
+        x1 = batch.x
+        noise = {"noise": torch.randn(x1.shape, generator=generator, device=x1.device, dtype=x1.dtype)}
         if self.library is not None:
-            noise["pick"] = torch.rand(len(x1), **like)
+            noise["pick"] = torch.rand(len(x1), generator=generator, device=x1.device)
         x0 = self.start(noise, batch.cond)
         if self.options.coupling == "independent":
             return x0
@@ -102,11 +102,10 @@ class FlowMatching(ProbabilityFlow):
             t = torch.randn(len(x1), generator=generator, device=x1.device).sigmoid()
         path = path_at(self.path, t, x1)
         x_t = path.a * x0 + path.b * x1
+        target = path.da * x0 + path.db * x1
         if self.options.prediction == "x":
             # what follows from the true event, so that the least share of noise is the same on both sides
             target = self._velocity_to(x1, x_t, t)
-        else:
-            target = path.da * x0 + path.db * x1
         error = (self._slope(x_t, t, batch.cond, batch.mask) - target) ** 2
         return {"flow": event_loss(error, batch)}
 
