@@ -14,8 +14,19 @@ from facsim.core import plugins
 from facsim.core.errors import FacsimError
 from facsim.core.store import atomic_path
 from facsim.info import describe as info
-from facsim.pipeline import Done, check_extras, check_plan, check_upstream, find_stages, reason, run_stage, stages_of
+from facsim.pipeline import (
+    Done,
+    Stage,
+    check_extras,
+    check_plan,
+    check_upstream,
+    find_stages,
+    reason,
+    run_stage,
+    stages_of,
+)
 from facsim.pipeline.terminal import Terminal
+from facsim.pipeline.together import together
 from facsim.run import Reporter, Run, saved_config
 from facsim.simulate.geant4 import geant4_available
 from facsim.simulate.sample import sample_path
@@ -324,9 +335,19 @@ def _open(config: ConfigLike, options: RunOptions) -> Run:
 
 
 def _work(verb: str, config: ConfigLike, options: RunOptions) -> RunResult:
-    """Open the run, lock it, and do the stages of `verb`."""
+    """Open the run, lock it, and do the stages of `verb`; of several processes that train, the first does."""
     run = _open(config, options)
     stages = find_stages(run.config, verb)
+    with together(verb) as leads:
+        if not leads:
+            from facsim.pipeline.train import follow  # noqa: PLC0415  torch is heavy
+
+            follow()
+            return RunResult(run.dir, [])
+        return RunResult(run.dir, _stages(verb, run, stages, options.get("force", False)))
+
+
+def _stages(verb: str, run: Run, stages: Sequence[Stage], force: bool) -> list[Done]:
     with run.lock():
         if verb == "run":
             check_extras(run.config, simulates=reason(stages[0], run) is not None)
@@ -334,5 +355,4 @@ def _work(verb: str, config: ConfigLike, options: RunOptions) -> RunResult:
         else:
             check_upstream(stages[0], stages_of(run.config), run)
         run.save(sys.argv)
-        done = [run_stage(stage, run, options.get("force", False)) for stage in stages]
-    return RunResult(run.dir, done)
+        return [run_stage(stage, run, force) for stage in stages]

@@ -74,7 +74,8 @@ def _stage_verb(name: str) -> Callable[..., None]:
 
             work = getattr(api, name)
             result = work(config, out=out, overrides=overrides or (), seed=seed, smoke=smoke, force=force)
-            give(result.to_dict(), show_run)
+            if result.stages:  # of several processes that train, one speaks
+                give(result.to_dict(), show_run)
 
     return verb
 
@@ -293,7 +294,8 @@ def _result(as_json: bool) -> Iterator[Give]:
         sys.stdout.flush()
         os.dup2(kept, 1)
         os.close(kept)
-    typer.echo(json.dumps(results[0], indent=2))
+    for result in results:
+        typer.echo(json.dumps(result, indent=2))
 
 
 def main() -> None:

@@ -1,16 +1,29 @@
-"""A plug-in with a tiny adversarial model: two critic steps, then one of the generator."""
+"""A plug-in with a tiny adversarial model: two critic steps, then one of the generator.
+
+As a script (folder, settings as JSON) it trains that model, alone or started by torchrun, and prints the steps.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from facsim.core.schema import Schema
-from facsim.models.base import Batch, EventModel, NoiseSpec, weighted_mean
+from facsim.core import plugins
+from facsim.core.events import Events, make_events
+from facsim.core.rng import generator
+from facsim.core.schema import Feature, Schema
+from facsim.core.sources import MemorySource
+from facsim.models.base import Batch, EventModel, NoiseSpec, draw_noise, weighted_mean
+from facsim.train.loop import Trainer
+from facsim.train.processes import Processes
+from facsim.train.settings import TrainSettings
 
 
 class RivalsOptions(BaseModel):
@@ -65,3 +78,41 @@ class Rivals(EventModel):
 
 
 MODELS = {"rivals": Rivals}
+
+
+def make_pairs(n: int = 64, weighted: bool = True) -> Events:
+    """Pairs of numbers around a condition."""
+    rng = generator(1, "pairs")
+    cond = rng.uniform(size=(n, 1))
+    schema = Schema("table", (Feature("a", ""), Feature("b", "")), (Feature("c", ""),))
+    weight = rng.uniform(0.5, 1.5, n) if weighted else None
+    return make_events(schema, rng.normal(cond + 1, 0.3, (n, 2)), cond, weight=weight)
+
+
+def judge(model: EventModel) -> float:
+    """Distance of the mean of a sample from the truth's."""
+    cond = torch.linspace(0, 1, 32)[:, None]
+    with torch.no_grad():
+        x = model.sample(cond, draw_noise(model.noise_spec(32), torch.Generator().manual_seed(3)))
+    return float((x.mean(0) - 1.5).abs().sum())
+
+
+def rivals_trainer(folder: Path, events: Events | None = None, **changes: object) -> Trainer:
+    """A trainer of `Rivals` in `folder` on 48 pairs."""
+    plugins.load_plugin(__file__)
+    pairs = make_pairs() if events is None else events
+    steps = {"start": 4, "rivals": 20}
+    defaults = {"steps": steps, "batch_size": 16, "log_every": 1, "device": "cpu", "threads": 1}
+    settings = TrainSettings.model_validate({**defaults, **changes})
+    n = len(pairs) * 3 // 4
+    train, validation = MemorySource(pairs[:n]), MemorySource(pairs[n:])
+    score = None if settings.early_stopping is None else judge
+    return Trainer("rivals", {}, train, validation, folder, 5, settings, score, Processes.join())
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    weighted = "unweighted" not in sys.argv
+    trainer = rivals_trainer(Path(sys.argv[1]), make_pairs(256, weighted), **json.loads(sys.argv[2]))
+    trainer.run(lambda progress: print(progress.done, flush=True))
+    Processes.leave()

@@ -6,7 +6,6 @@ import errno
 import json
 import os
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +19,9 @@ from facsim.core.geometry import regular_cylinder
 from facsim.core.rng import generator
 from facsim.core.schema import calorimeter_schema
 from facsim.core.sources import MemorySource
-from facsim.data.loader import ShuffledLoader
 from facsim.models.checkpoint import build_model, load_model, save_model
 from facsim.train.ema import EMA
-from facsim.train.loop import Trainer, TrainProgress, one_cycle
+from facsim.train.loop import Trainer, TrainProgress
 from facsim.train.settings import TrainSettings
 from facsim.train.state import save_state
 
@@ -53,9 +51,9 @@ def events() -> Events:
     return make_events(schema, cells[..., None].astype(np.float32), energy)
 
 
-def trainer(events: Events, folder: Path, **changes: object) -> Trainer:
+def trainer(events: Events, folder: Path, seed: int = 5, **changes: object) -> Trainer:
     settings = TrainSettings.model_validate({"steps": 6, "batch_size": 16, "log_every": 1, "device": "cpu", **changes})
-    return Trainer("two-stage", OPTIONS, MemorySource(events[:48]), MemorySource(events[48:]), folder, 5, settings)
+    return Trainer("two-stage", OPTIONS, MemorySource(events[:48]), MemorySource(events[48:]), folder, seed, settings)
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -87,9 +85,7 @@ def test_other_seeds_give_other_weights_and_the_global_generator_is_left_alone(e
     torch.manual_seed(11)
     trainer(events, tmp_path / "a").run()
     assert torch.equal(torch.rand(3), expected)
-    other = trainer(events, tmp_path / "b")
-    other.rng.manual_seed(1)
-    other.run()
+    trainer(events, tmp_path / "b", seed=6).run()
     a, b = weights(tmp_path / "a"), weights(tmp_path / "b")
     assert any(not torch.equal(a[name], b[name]) for name in a)
 
@@ -160,13 +156,6 @@ def test_diverging_loss_is_told(events: Events, tmp_path: Path) -> None:
         trainer(events, tmp_path, lr=1e12, clip_norm=1e30, steps=60).run()
 
 
-def test_learning_rate_rises_then_falls() -> None:
-    values = [one_cycle(f) for f in np.linspace(0, 1, 101)]
-    assert values[5] == pytest.approx(1.0)
-    assert values[-1] == pytest.approx(0.0)
-    assert all(a >= b for a, b in pairwise(values[5:]))
-
-
 def test_average_follows_constant_parameters() -> None:
     parameter = torch.nn.Parameter(torch.zeros(2))
     ema = EMA([parameter], 0.9)
@@ -178,19 +167,9 @@ def test_average_follows_constant_parameters() -> None:
     torch.testing.assert_close(parameter.detach(), torch.ones(2))
 
 
-@pytest.mark.parametrize("memory", [2e9, 3000.0])
-def test_loader_is_reproducible_and_resumable(events: Events, memory: float) -> None:
-    source = MemorySource(events)
-    first, again = (ShuffledLoader(source, 10, 3, memory) for _ in range(2))
-    drawn = [first.next().event_id for _ in range(25)]
-    for ids in drawn[:9]:
-        np.testing.assert_array_equal(again.next().event_id, ids)
-    resumed = ShuffledLoader(source, 10, 3, memory)
-    resumed.restore(again.state())
-    np.testing.assert_array_equal(resumed.next().event_id, drawn[9])
-    assert set(np.concatenate(drawn)) == set(range(64))
-
-
-def test_loader_needs_events(events: Events) -> None:
-    with pytest.raises(FacsimError, match="no training events"):
-        ShuffledLoader(MemorySource(events[:0]), 4, 1)
+@pytest.mark.parametrize("changes", [{"precision": "bf16"}, {"precision": 16}, {"schedule": "cosine", "accumulate": 3}])
+def test_other_ways_to_train_give_a_model_too(events: Events, tmp_path: Path, changes: dict[str, object]) -> None:
+    trainer(events, tmp_path, **changes).run()
+    assert {tensor.dtype for tensor in weights(tmp_path).values()} <= {torch.float32, torch.int64, torch.bool}
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert all(np.isfinite(row["loss"]) for row in rows)

@@ -14,6 +14,7 @@ from facsim.core.plugins import identity
 from facsim.pipeline.stage import Stage
 from facsim.pipeline.truth import truth_files
 from facsim.run import Run
+from facsim.train.settings import NO_MATTER
 
 
 def _work(name: str) -> Callable[[Run], None]:
@@ -33,7 +34,7 @@ def _simulate_settings(config: RunConfig) -> Any:
 
 def _section(*names: str) -> Any:
     def settings(config: RunConfig) -> dict[str, Any]:
-        found = config.model_dump(mode="json", include={"seed", *names})
+        found = config.model_dump(mode="json", include={"seed", *names}, exclude={"train": set(NO_MATTER)})
         codes = {
             "model": {config.model.name: identity("models", config.model.name)},
             "baselines": {baseline.name: identity("baselines", baseline.name) for baseline in config.baselines},

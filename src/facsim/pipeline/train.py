@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from facsim.config import RunConfig
+from facsim.core.errors import FacsimError
+from facsim.core.events import EventSource, make_events
 from facsim.core.plugins import identity
-from facsim.core.rng import integer_seed
+from facsim.core.rng import generator, integer_seed
 from facsim.core.store import read_json, write_json
+from facsim.models.base import EventModel
+from facsim.models.sampling import TorchSampler
 from facsim.pipeline.truth import open_splits, read_data, truth_files
 from facsim.run import Run
 from facsim.stamps import fingerprint
+from facsim.train.device import choose_device
 from facsim.train.loop import Trainer, TrainProgress
+from facsim.train.processes import Processes
+from facsim.train.settings import NO_MATTER
+from facsim.train.stopping import Judge
+
+FEWEST_JUDGED = 50
 
 
 def train(run: Run) -> None:
@@ -22,34 +34,83 @@ def train(run: Run) -> None:
         FacsimError: the model cannot describe the events, or the loss is not finite.
     """
     config, folder = run.config, run.model()
-    splits = open_splits(run)
+    splits, group = open_splits(run), Processes.join()
     settings = {
         "seed": config.seed,
         "model": config.model.model_dump(mode="json"),
         "code": identity("models", config.model.name),
-        "train": config.train.model_dump(mode="json"),
+        "train": config.train.model_dump(mode="json", exclude=set(NO_MATTER)),
+        "processes": group.size,
         "splits": read_data(run)["splits"],
         "truth": [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in truth_files(run)],
     }
     if _forget_other(folder / "state", settings):
         run.reporter.say("  going on where the interrupted training stopped")
-    trainer = Trainer(
+    group.tell({"dir": str(run.dir), "config": config.model_dump(mode="json")})
+    trainer = _trainer(run, splits, group)
+    with run.reporter.progress("training") as advance:
+
+        def tell(progress: TrainProgress) -> None:
+            best = "" if progress.score is None else f", best score {progress.score:.4g}"
+            advance(progress.done / progress.total, f"{progress.phase}, loss {progress.loss:.4f}{best}")
+
+        trainer.run(tell)
+    shutil.rmtree(folder / "state", ignore_errors=True)
+    run.reporter.say(f"  {trainer.done} steps in {trainer.seconds:.0f} s{_told(trainer)}")
+
+
+def follow() -> None:
+    """Train whatever the first process trains, until it is done."""
+    group = Processes.join()
+    while (told := group.tell(None)) is not None:
+        run = Run(Path(told["dir"]), RunConfig.model_validate(told["config"]))
+        _trainer(run, open_splits(run), group).run()
+
+
+def _trainer(run: Run, splits: Mapping[str, EventSource], group: Processes) -> Trainer:
+    config = run.config
+    return Trainer(
         config.model.name,
         config.model.options,
         splits["train"],
         splits["validation"],
-        folder,
+        run.model(),
         integer_seed(config.seed, "train"),
         config.train,
+        _judge(config, splits["validation"]) if group.first else None,
+        group,
     )
-    with run.reporter.progress("training") as advance:
 
-        def tell(progress: TrainProgress) -> None:
-            advance(progress.done / progress.total, f"{progress.phase}, loss {progress.loss:.4f}")
 
-        trainer.run(tell)
-    shutil.rmtree(folder / "state", ignore_errors=True)
-    run.reporter.say(f"  {trainer.total} steps in {trainer.seconds:.0f} s")
+def _judge(config: RunConfig, validation: EventSource) -> Judge | None:
+    """The score of `train.early_stopping` of a model sampled at the conditions of the validation events."""
+    stopping = config.train.early_stopping
+    if stopping is None:
+        return None
+    from facsim.evaluate.early import EarlyScore  # noqa: PLC0415  heavy
+
+    if len(validation) < FEWEST_JUDGED:
+        raise FacsimError(
+            f"early stopping needs {FEWEST_JUDGED} validation events, and there are {len(validation)}: "
+            "--set prepare.validation=0.1 or leave out train.early_stopping."
+        )
+    truth = validation.read(0, min(stopping.events, len(validation)))
+    score = EarlyScore(stopping.score, truth, config.seed)
+    device = str(choose_device(config.train.device))
+
+    def judge(model: EventModel) -> float:
+        x = TorchSampler(model, device).sample(truth.cond, generator(config.seed, "early-stopping"))
+        return score(make_events(truth.schema, x, truth.cond))
+
+    return judge
+
+
+def _told(trainer: Trainer) -> str:
+    best, stopping = trainer.best, trainer.settings.early_stopping
+    if best is None or stopping is None or not best.weights:
+        return ""
+    ended = f", ended early of {trainer.total}" if trainer.over else ""
+    return f"{ended}; best {stopping.score} {best.score:.4g} after {best.step} steps of the last phase"
 
 
 def _forget_other(state: Path, settings: dict[str, Any]) -> bool:

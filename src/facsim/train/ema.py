@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +28,17 @@ class EMA:
     def copy_to_parameters(self) -> None:
         """Overwrite the parameters with their average."""
         _copy(self.average, self.parameters)
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Context in which the parameters are the averaged ones."""
+        kept = [p.detach().clone() for p in self.parameters]
+        self.copy_to_parameters()
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                _copy(kept, self.parameters)
 
     @torch.no_grad()
     def restore(self, average: Sequence[Tensor], updates: int) -> None:
