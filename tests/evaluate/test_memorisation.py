@@ -14,6 +14,7 @@ from facsim.core.events import EventSource, make_events
 from facsim.core.geometry import CylinderGeometry, Layer, regular_cylinder
 from facsim.core.schema import Schema, calorimeter_schema
 from facsim.core.sources import MemorySource
+from facsim.data.calogan import CALOGAN
 from facsim.evaluate.memorisation import measure_memory, memorisation
 from facsim.evaluate.nearest import NearestSearch, PatternMaker
 from facsim.simulate.baselines import BASELINES
@@ -162,3 +163,17 @@ def test_max_events_limits_what_is_judged_reproducibly() -> None:
 def test_broken_samples_are_refused(broken: EventSource, message: str) -> None:
     with pytest.raises(FacsimError, match=message):
         memorisation(source(FRESH), broken, source(NULL), seed=1)
+
+
+def test_free_cells_are_compared_without_rotation() -> None:
+    rng = np.random.default_rng(3)
+    x = rng.exponential(5.0, (60, CALOGAN.n_cells, 1)) * (rng.random((60, CALOGAN.n_cells, 1)) < 0.2)
+    events = make_events(calorimeter_schema(CALOGAN), x.astype(np.float32), np.full((60, 1), 1e4))
+    search = NearestSearch(CALOGAN, [MemorySource(events[:20])])
+    found = search.search(MemorySource(events))
+    np.testing.assert_array_equal(found.index, np.arange(20))
+    np.testing.assert_allclose(found.distance, 0, atol=1e-5)
+    other = search.search(MemorySource(events[20:]))
+    share = np.sqrt(events.cells / events.cells.sum(axis=1, keepdims=True, dtype=np.float64))
+    exact = 1 - share[:20] @ share[20:].T
+    np.testing.assert_allclose(other.distance, exact.min(axis=1), atol=1e-5)

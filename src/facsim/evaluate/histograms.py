@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facsim.core.events import EventSource
+from facsim.core.geometry import CylinderGeometry, Geometry
 from facsim.evaluate.measures import Regions
 from facsim.evaluate.sample import ShowerSample, take_sample
 from facsim.physics.calo import Observations, ring_edges
@@ -58,8 +59,13 @@ def sample_histograms(
         "items": items,
         "profiles": _profiles(samples),
         "correlations": {role: np.round(s.observations.correlation, 5).tolist() for role, s in samples.items()},
-        "mean_shower": {role: _short(s.observations.mean_shower) for role, s in samples.items()},
+        "mean_shower": {role: _short(s.observations.mean_shower) for role, s in samples.items() if _drawn(s.geometry)},
     }
+
+
+def _drawn(geometry: Geometry) -> bool:
+    """Whether the report draws mean showers on this read-out: those of free cells may have a million numbers."""
+    return isinstance(geometry, CylinderGeometry)
 
 
 def _kept(observable: Observable, sample: Observations) -> list[int | None]:
