@@ -15,6 +15,7 @@ from facsim.core.geometry import CylinderGeometry, Layer, regular_cylinder
 from facsim.models.choices import Choice
 from facsim.models.nets import NETWORKS, Network, build_network
 from facsim.models.space import Space, cloud, cylinder, table
+from facsim.physics.geometries import GEOMETRIES
 
 N_IN, N_OUT, N_COND = 2, 3, 4
 EDGES = (0.0, 1.0, 2.0, 4.0)
@@ -181,6 +182,26 @@ def test_conditions_of_every_layer_matter_and_equal_ones_are_those_of_the_event(
     assert not torch.allclose(network(x, t, swapped), out, atol=1e-4)
     same = cond[:, None].expand(-1, len(space.layers), -1)
     torch.testing.assert_close(network(x, t, same), network(x, t, cond), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+def test_half_precision_gives_nearly_the_same(name: str, kind: str) -> None:
+    space = SPACES[kind]
+    network = small(name, space)
+    x, t, cond, mask = inputs(space)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = network(x, t, cond, mask)
+    torch.testing.assert_close(half.float(), network(x, t, cond, mask), rtol=0.1, atol=0.1)
+
+
+@pytest.mark.parametrize("name", sorted(name for name, kind in CASES if kind == "ragged"))
+def test_data_set_1_of_the_challenge_is_taken(name: str) -> None:
+    for geometry in ("ds1-photons", "ds1-pions"):
+        space = cylinder(GEOMETRIES[geometry])
+        options = {key: value for key, value in SMALL[name].items() if key != "levels"}
+        network = build_network(Choice(name=name, **options), space, 1, 1, N_COND, zero=False)
+        x = torch.randn(2, *space.shape)
+        assert network(x, None, per_layer(space, 2)).shape == x.shape
 
 
 @pytest.mark.parametrize("name", CLOUDS)

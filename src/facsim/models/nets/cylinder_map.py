@@ -31,6 +31,7 @@ class CylinderMap(nn.Module):
         FacsimError: the space is no cylinder, or the common multiple is large.
     """
 
+    by_kind: Tensor
     index: Tensor
     order: Tensor
 
@@ -49,7 +50,9 @@ class CylinderMap(nn.Module):
             )
         self.kinds = sorted(set(space.layers))
         self.rings = sum(rings for _, rings in self.kinds)
-        self.members = [[i for i, layer in enumerate(space.layers) if layer == kind] for kind in self.kinds]
+        self.counts = [space.layers.count(kind) for kind in self.kinds]
+        by_kind = sorted(range(self.layers), key=lambda i: space.layers[i])
+        self.register_buffer("by_kind", torch.tensor(by_kind), persistent=False)
         index, order = _indices(space, self.kinds, self.sectors)
         self.register_buffer("index", index, persistent=False)
         self.register_buffer("order", order, persistent=False)
@@ -66,12 +69,12 @@ class CylinderMap(nn.Module):
         if len(self.kinds) == 1:
             return maps.reshape(-1, self.cells, n_out)
         parts, first = [], 0
-        for (sectors, rings), members in zip(self.kinds, self.members, strict=True):
-            last = first + rings * n_out
-            of_kind = maps[:, members, :, first:last]
-            columns = of_kind.reshape(-1, len(members) * sectors, self.sectors // sectors, rings * n_out)
-            parts.append(columns.mean(2).reshape(-1, len(members) * sectors * rings, n_out))
-            first = last
+        of_kinds = torch.split(maps[:, self.by_kind], self.counts, 1)
+        for (sectors, rings), count, of_kind in zip(self.kinds, self.counts, of_kinds, strict=True):
+            own = of_kind[..., first : first + rings * n_out]
+            columns = own.reshape(-1, count * sectors, self.sectors // sectors, rings * n_out)
+            parts.append(columns.mean(2).reshape(-1, count * sectors * rings, n_out))
+            first += rings * n_out
         return torch.cat(parts, 1)[:, self.order]
 
 

@@ -15,12 +15,14 @@ class Patches(nn.Module):
     Args:
         space: a cylinder.
         groups: cells of the patches, (patches, cells) for each group of patches of one size; together all cells once.
-            Each group has linear maps of its own. The tokens are in this order.
+            Each group has linear maps of its own. The tokens are in this order. A patch has cells of as many layers
+            as any other.
         n_in, n_out, n_cond, zero: as of `Network`. width: of a token.
     """
 
     order: Tensor
     inverse: Tensor
+    layers: Tensor
 
     def __init__(
         self, space: Space, groups: list[Tensor], n_in: int, n_out: int, n_cond: int, width: int, zero: bool
@@ -33,18 +35,21 @@ class Patches(nn.Module):
         self.register_buffer("order", order, persistent=False)
         self.register_buffer("inverse", order.argsort(), persistent=False)
         of_cell = torch.repeat_interleave(torch.tensor([a * r for a, r in space.layers]))
-        self.layers = [torch.stack([row.unique() for row in of_cell[group]]).tolist() for group in groups]
-        inputs = [cells * n_in + len(at[0]) * n_cond for (_, cells), at in zip(self.sizes, self.layers, strict=True)]
-        self.embed = nn.ModuleList(nn.Linear(size, width) for size in inputs)
+        layers = torch.stack([row.unique() for group in groups for row in of_cell[group]])
+        self.register_buffer("layers", layers, persistent=False)
+        extra = layers.shape[1] * n_cond
+        self.embed = nn.ModuleList(nn.Linear(cells * n_in + extra, width) for _, cells in self.sizes)
         self.out = nn.ModuleList(last_layer(width, cells * n_out, zero) for _, cells in self.sizes)
 
     def tokens(self, x: Tensor, cond: Tensor) -> Tensor:
         """Tokens (N, T, width)."""
         x = x if self.sorted else x[:, self.order]
-        parts = []
         cells = torch.split(x, [n * size for n, size in self.sizes], 1)
-        for part, (n, size), at, embed in zip(cells, self.sizes, self.layers, self.embed, strict=True):
-            parts.append(embed(torch.cat([part.reshape(-1, n, size * self.n_in), cond[:, at].flatten(2)], -1)))
+        known = torch.split(cond[:, self.layers].flatten(2), [n for n, _ in self.sizes], 1)
+        parts = [
+            embed(torch.cat([part.reshape(-1, n, size * self.n_in), own], -1))
+            for part, own, (n, size), embed in zip(cells, known, self.sizes, self.embed, strict=True)
+        ]
         return torch.cat(parts, 1)
 
     def cells(self, h: Tensor) -> Tensor:
