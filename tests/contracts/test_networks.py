@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from facsim.core.errors import FacsimError
 from facsim.core.geometry import CylinderGeometry, Layer, regular_cylinder
 from facsim.models.choices import Choice
-from facsim.models.nets import NETWORKS, Network, build_network
+from facsim.models.nets import _GIVEN, NETWORKS, Network, build_network
 from facsim.models.space import Space, cloud, cylinder, table
 from facsim.physics.geometries import GEOMETRIES
 
@@ -308,3 +309,14 @@ def test_unknown_networks_options_and_events_are_refused() -> None:
         build_network(Choice(name="epic", widht=3), SPACES["cloud"], 1, 1, 1)
     with pytest.raises(FacsimError, match="'residual-mlp' takes events that are a table or a grid, not a cloud"):
         build_network(Choice(name="residual-mlp"), SPACES["cloud"], 1, 1, 1)
+
+
+def test_the_page_names_every_network_its_events_and_all_its_options() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "networks.md").read_text(encoding="utf-8")
+    rows = {row[1].strip(" `"): row for line in page.splitlines() if len(row := line.split("|")) == 7}
+    for name, kind in NETWORKS.items():
+        options = inspect.signature(kind.__init__).parameters.values()
+        told = [f"`{o.name}` {o.default}" if o.default else f"`{o.name}`" for o in options if o.name not in _GIVEN]
+        assert rows[name][4].strip() == ", ".join(told)
+        events = {"grid": ["grid", "cylinder"]}
+        assert all(any(word in rows[name][2] for word in events.get(r, [r])) for r in kind.representations)

@@ -41,7 +41,7 @@ class CylinderConvolution(Network):
         n_cond: int,
         *,
         zero: bool = True,
-        width: int = 32,
+        width: int = 16,
         depth: int = 2,
         levels: int = 1,
     ) -> None:
