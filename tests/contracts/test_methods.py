@@ -56,6 +56,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
 SMALL_NETWORKS: dict[str, dict[str, Any]] = {
     "residual-mlp": {"width": 16, "depth": 1},
     "layer-transformer": {"width": 8, "heads": 2, "depth": 1},
+    "patch-transformer": {"width": 8, "heads": 2, "depth": 1},
+    "cylinder-conv": {"width": 4, "depth": 1},
+    "epic": {"width": 16, "latent": 4, "depth": 1},
+    "induced-attention": {"width": 8, "heads": 2, "depth": 1, "inducing": 3},
+    "attention": {"width": 8, "heads": 2, "depth": 1},
 }
 LEARNING_STEPS: dict[str, int] = {}
 """Optimiser steps of each phase on the known distribution, where 200 are too few."""
