@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facsim.core.geometry import CylinderGeometry
+from facsim.core.schema import Schema
 from facsim.models.base import EventModel
 from facsim.models.checkpoint import count_parameters
 
@@ -60,10 +62,11 @@ def make_card(
         },
         "output": {
             "name": "events",
-            "shape": ["batch", *_event_shape(model)],
+            "shape": ["batch", *model.event_shape],
             "dtype": "float32",
             "unit": schema.features[0].unit,
-            "order": "radius fastest, then azimuth, then layer",
+            "columns": _columns(schema),
+            "order": _order(schema),
         },
         "training_range": ranges,
         "parameters": count_parameters(model),
@@ -73,6 +76,17 @@ def make_card(
     }
 
 
-def _event_shape(model: EventModel) -> list[int]:
-    geometry = model.schema.geometry
-    return [geometry.n_cells, len(model.schema.features)] if geometry is not None else [len(model.schema.features)]
+def _columns(schema: Schema) -> list[dict[str, str]]:
+    """The last axis of the output."""
+    columns = [{"name": feature.name, "unit": feature.unit} for feature in schema.features]
+    return [*columns, {"name": "present", "unit": ""}] if schema.representation == "cloud" else columns
+
+
+def _order(schema: Schema) -> str:
+    """The axis before the columns."""
+    if schema.representation == "table":
+        return "none: one row an event"
+    if schema.representation == "cloud":
+        return "points that are there first; all columns of others are 0"
+    round_cells = isinstance(schema.geometry, CylinderGeometry)
+    return "radius fastest, then azimuth, then layer" if round_cells else "cells as in the schema's geometry"

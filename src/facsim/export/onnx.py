@@ -19,6 +19,7 @@ from facsim.core.store import atomic_path
 from facsim.models.base import EventModel, draw_noise
 
 OUTPUT = "events"
+TYPICAL = {"MeV": 1e4, "GeV": 10.0}
 
 
 class SamplerGraph(nn.Module):
@@ -34,9 +35,9 @@ class SamplerGraph(nn.Module):
 
 
 def example_inputs(model: EventModel, n: int) -> tuple[Tensor, ...]:
-    """Conditions and noise for `n` events: condition columns of ones times 10 GeV, noise from a fixed seed."""
-    condition = torch.ones(n, len(model.schema.conditions))
-    condition[:, 0] = 1e4
+    """Conditions and noise for `n` events: 10 GeV for energies and 1 for others, noise from a fixed seed."""
+    typical = [TYPICAL.get(feature.unit, 1.0) for feature in model.schema.conditions]
+    condition = torch.tensor(typical).expand(n, -1)
     noise = draw_noise(model.noise_spec(n), torch.Generator().manual_seed(0))
     return condition, *noise.values()
 
@@ -45,7 +46,7 @@ def export_onnx(model: EventModel, path: Path, opset: int = 17) -> list[str]:
     """Write `model` to `path`, atomically, and return the names of the graph's inputs.
 
     Inputs: `condition` (batch, K), columns and units as in the schema, and the arrays of `noise_spec`, float32.
-    Output: `events` (batch, V, 1), MeV for showers. The batch axis is dynamic.
+    Output: `events` (batch, *event_shape), MeV for showers. The batch axis is dynamic.
 
     Raises:
         MissingExtraError: onnx or onnxscript is not installed.

@@ -66,7 +66,7 @@ class GenerativeModel(nn.Module, ABC):
     """
 
     phases: tuple[str, ...] = ("flow",)
-    weights: ClassVar[Literal["none", "positive", "signed"]] = "positive"
+    weights: Literal["none", "positive", "signed"] = "positive"
 
     @abstractmethod
     def losses(self, batch: Batch, turn: str, generator: torch.Generator | None = None) -> dict[str, Tensor]:
@@ -159,6 +159,19 @@ class EventModel(GenerativeModel):
     def __init__(self, schema: Schema, options: Any) -> None:
         super().__init__()
         self.schema, self.options = schema, options
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """Shape of one event of `sample`: (V, C) of a grid, (F,) of a table, (P, F + 1) of a cloud.
+
+        The last column of a cloud's points is 1 for a point that is there and 0, like all else of it, for one that is
+        not.
+        """
+        schema = self.schema
+        features = len(schema.features)
+        if schema.representation == "cloud":
+            return (schema.points or 0, features + 1)
+        return (features,) if schema.geometry is None else (schema.geometry.n_cells, features)
 
     @classmethod
     def phases_of(cls, options: Any) -> tuple[str, ...]:

@@ -34,6 +34,26 @@ def method_options(choice: Choice, where: str = "method") -> MethodOptions:
     return options
 
 
+def checked_method(choice: Choice) -> Choice:
+    """`choice` as it is: a validator of pydantic for options that name a method.
+
+    Raises:
+        ValueError: as `method_options`.
+    """
+    try:
+        method_options(choice)
+    except FacsimError as error:
+        raise ValueError(str(error)) from None
+    return choice
+
+
+def with_steps(choice: Choice, steps: int | None) -> Choice:
+    """The method of `choice` with `steps` in place of its own, where it has steps and some are given."""
+    if steps is None or "steps" not in METHODS[choice.name].Options.model_fields:
+        return choice
+    return Choice(name=choice.name, **{**choice.options, "steps": steps})
+
+
 def method_phases(choice: Choice) -> tuple[str, ...]:
     """The phases of the method of `choice`."""
     return METHODS[choice.name].phases_of(method_options(choice))

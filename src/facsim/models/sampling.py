@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ from numpy.typing import NDArray
 
 from facsim.models.base import EventModel, NoiseSpec
 
-CELLS_AT_ONCE = 1 << 23
-"""Cells that are sampled together at most; the quantile functions hold some hundred bytes for each."""
+NUMBERS_AT_ONCE = 1 << 23
+"""Numbers of events that are sampled together at most; the quantile functions hold some hundred bytes for each."""
 
 
 def draw_noise(model: EventModel, n: int, rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
@@ -46,10 +47,9 @@ class TorchSampler:
         return sum(t.numel() * t.element_size() for t in self.model.state_dict().values())
 
     def sample(self, cond: NDArray[Any], rng: np.random.Generator) -> NDArray[np.float32]:
-        """Events (N, V, 1), MeV for showers, at the conditions (N, K)."""
+        """Events (N, *event_shape), MeV for showers, at the conditions (N, K)."""
         noise = draw_noise(self.model, len(cond), rng)
-        geometry = self.model.schema.geometry
-        step = max(1, CELLS_AT_ONCE // (1 if geometry is None else geometry.n_cells))
+        step = max(1, NUMBERS_AT_ONCE // math.prod(self.model.event_shape))
         parts = [slice(first, first + step) for first in range(0, max(len(cond), 1), step)]
         showers = [self._sample(cond[part], {name: values[part] for name, values in noise.items()}) for part in parts]
         return showers[0] if len(showers) == 1 else np.concatenate(showers)

@@ -15,7 +15,7 @@ from facsim.core.schema import Schema
 from facsim.models.base import Batch, EventModel, Method, NoiseSpec
 from facsim.models.choices import Choice
 from facsim.models.layer_variables import LayerVariables
-from facsim.models.methods import METHODS, build_method, method_options, method_phases
+from facsim.models.methods import build_method, checked_method, method_phases, with_steps
 from facsim.models.nets.conditioning import Conditioning
 from facsim.models.nets.padding import GridPadding
 from facsim.models.shower_pattern import ShowerPattern
@@ -41,22 +41,12 @@ class TwoStageOptions(BaseModel):
     pattern: Choice = PATTERN
     steps: int | None = Field(None, ge=0, le=1000)
 
-    @field_validator("layers", "pattern")
-    @classmethod
-    def _known(cls, choice: Choice) -> Choice:
-        try:
-            method_options(choice)
-        except FacsimError as error:
-            raise ValueError(str(error)) from None
-        return choice
+    _known = field_validator("layers", "pattern")(checked_method)
 
     @property
     def pattern_method(self) -> Choice:
         """The second stage's method with the steps that are asked for, where it has steps."""
-        takes_steps = "steps" in METHODS[self.pattern.name].Options.model_fields
-        if self.steps is None or not takes_steps:
-            return self.pattern
-        return Choice(name=self.pattern.name, **{**self.pattern.options, "steps": self.steps})
+        return with_steps(self.pattern, self.steps)
 
 
 class TwoStageShower(EventModel):

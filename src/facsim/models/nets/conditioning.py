@@ -5,35 +5,47 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+SMALLEST = 1e-6
+
 
 class Conditioning(nn.Module):
-    """Features of conditions whose first column is an energy: (N, K) -> (N, K + 2).
+    """Features of conditions: (N, K) -> (N, K + 2), or a constant (N, 1) where there are none.
 
-    The energy enters as the first three Hermite polynomials of its normalised logarithm; other columns are
-    standardised, and columns that do not vary in training give zero.
+    The first column, or its logarithm where it is an energy, enters as the first three Hermite polynomials of its
+    normalised value; other columns are standardised, and columns that do not vary in training give zero.
+
+    Args:
+        n_conditions: K.
+        energy: whether the first column is an energy, which is positive.
     """
 
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, n_conditions: int) -> None:
+    def __init__(self, n_conditions: int, energy: bool = True) -> None:
         super().__init__()
-        self.n_features = n_conditions + 2
+        self.n_features = n_conditions + 2 if n_conditions else 1
+        self.energy = energy
         self.register_buffer("mean", torch.zeros(n_conditions))
         self.register_buffer("scale", torch.ones(n_conditions))
 
-    @staticmethod
-    def _columns(cond: Tensor) -> Tensor:
-        return torch.cat([cond[:, :1].log(), cond[:, 1:]], -1)
+    def _columns(self, cond: Tensor) -> Tensor:
+        if not self.energy:
+            return cond
+        return torch.cat([cond[:, :1].clamp(min=SMALLEST).log(), cond[:, 1:]], -1)
 
     def fit(self, cond: Tensor) -> None:
-        """Set the normalisation from training conditions (N, K); energies in MeV."""
+        """Set the normalisation from training conditions (N, K); energies in the unit of the data."""
+        if cond.shape[1] == 0:
+            return
         columns = self._columns(cond)
         std = columns.std(0)
         self.mean.copy_(columns.mean(0))
         self.scale.copy_(torch.where(std > 1e-6 * self.mean.abs() + 1e-9, 1 / std.clamp(min=1e-12), 0.0))
 
     def forward(self, cond: Tensor) -> Tensor:
+        if len(self.mean) == 0:
+            return cond.new_zeros(cond.shape[0], 1)
         columns = (self._columns(cond) - self.mean) * self.scale
         x = columns[:, :1]
         return torch.cat([x, x * x - 1, x**3 - 3 * x, columns[:, 1:]], -1)

@@ -23,13 +23,17 @@ class SpectrumMap(nn.Module):
 
     Before `fit` it is the identity. Beyond the knots it goes on linearly: below with slope 1, which for
     w = log(E / threshold - 1) is a flat density of energy above threshold, above with the mean slope of the last unit.
+
+    Args:
+        low_slope: below the knots; None takes the mean slope of the first unit.
     """
 
     knots: Tensor
     slopes: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, low_slope: float | None = LOW_SLOPE) -> None:
         super().__init__()
+        self.low_slope = low_slope
         self.register_buffer("knots", torch.linspace(-REACH, REACH, KNOTS))
         self.register_buffer("slopes", torch.ones(KNOTS))
 
@@ -53,7 +57,11 @@ class SpectrumMap(nn.Module):
         index = (torch.searchsorted(self.knots, w.contiguous()) - 1).clamp(0, KNOTS - 2)
         inside = (w - self.knots[index]) / self._steps(self.knots)[index]
         v = (index + inside.clamp(0, 1)) / PER_UNIT - REACH
-        return v + (w - self.knots[0]).clamp(max=0) / LOW_SLOPE + (w - self.knots[-1]).clamp(min=0) / self._high_slope()
+        return (
+            v
+            + (w - self.knots[0]).clamp(max=0) / self._low_slope()
+            + (w - self.knots[-1]).clamp(min=0) / self._high_slope()
+        )
 
     def decode(self, v: Tensor) -> tuple[Tensor, Tensor]:
         """w at v, any shape, and the slope dw/dv there, averaged over a quarter of a unit and continuous."""
@@ -62,11 +70,14 @@ class SpectrumMap(nn.Module):
         inside = scaled - index
         w = self.knots[index] + inside * self._steps(self.knots)[index]
         slope = self.slopes[index] + inside * self._steps(self.slopes)[index]
-        return w + LOW_SLOPE * (v + REACH).clamp(max=0) + self._high_slope() * (v - REACH).clamp(min=0), slope
+        return w + self._low_slope() * (v + REACH).clamp(max=0) + self._high_slope() * (v - REACH).clamp(min=0), slope
 
     @staticmethod
     def _steps(table: Tensor) -> Tensor:
         return table[1:] - table[:-1]
+
+    def _low_slope(self) -> float | Tensor:
+        return self.knots[PER_UNIT] - self.knots[0] if self.low_slope is None else self.low_slope
 
     def _high_slope(self) -> Tensor:
         return self.knots[-1] - self.knots[-1 - PER_UNIT]

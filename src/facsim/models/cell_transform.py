@@ -1,0 +1,78 @@
+"""Cell energies <-> latents of order one: zeros spread below the threshold, hits by their logarithm."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from facsim.core.errors import FacsimError
+
+SPREAD = 2.0
+"""How far below the threshold zeros are spread, in units of log energy."""
+HIGHEST = 40.0
+ROUNDING = 1e-6
+
+
+class CellTransform(nn.Module):
+    """Invertible map of the channels of cells, (N, V, C).
+
+    A value at or above threshold becomes log(E / threshold), one below counts as zero and becomes a uniform number
+    between -2 and 0. Both are standardised with one mean and width for all cells of a group, such as a ring of a layer.
+    What comes back is zero or above threshold, as in the data. A threshold of 0 stands for the smallest positive value
+    of each channel in the training events.
+
+    Args:
+        groups: number of the group of each cell (V,).
+        channels: C.
+        threshold: in the unit of the data, or 0.
+    """
+
+    group: Tensor
+    threshold: Tensor
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, groups: Tensor, channels: int, threshold: float) -> None:
+        super().__init__()
+        self.found = threshold <= 0
+        n_groups = int(groups.max()) + 1
+        self.register_buffer("group", groups, persistent=False)
+        self.register_buffer("threshold", torch.full((channels,), threshold if threshold > 0 else 1.0))
+        self.register_buffer("mean", torch.zeros(n_groups, channels))
+        self.register_buffer("std", torch.ones(n_groups, channels))
+
+    @torch.no_grad()
+    def fit(self, x: Tensor, dither: Tensor) -> None:
+        """Take means and widths of `x` (N, V, C); `dither` as in `encode`.
+
+        Raises:
+            FacsimError: a value is negative.
+        """
+        if bool((x < 0).any()):
+            raise FacsimError("grids must hold no negative values for this model: expected energies or counts.")
+        if self.found:
+            self.threshold.copy_(torch.where(x > 0, x, torch.inf).amin((0, 1)).nan_to_num(posinf=1.0))
+        y = self._spread(x, dither).double()
+        cells = torch.zeros(len(self.mean), dtype=y.dtype, device=y.device)
+        cells.index_add_(0, self.group, torch.ones_like(self.group, dtype=y.dtype))
+        first, second = (self._of_groups(values) / cells[:, None] for values in (y.mean(0), (y * y).mean(0)))
+        self.mean.copy_(first)
+        self.std.copy_((second - first**2).clamp(min=1e-4).sqrt())
+
+    def _of_groups(self, values: Tensor) -> Tensor:
+        """Sums over the cells of each group: (V, C) -> (groups, C)."""
+        return torch.zeros_like(self.mean, dtype=values.dtype).index_add_(0, self.group, values)
+
+    def _spread(self, x: Tensor, dither: Tensor) -> Tensor:
+        hit = x >= self.threshold * (1 - ROUNDING)
+        y = (x / self.threshold).clamp(min=1.0).log()
+        return torch.where(hit, y, -SPREAD * dither)
+
+    def encode(self, x: Tensor, dither: Tensor) -> Tensor:
+        """Latents of `x` (N, V, C); `dither` of the same shape, uniform in (0, 1)."""
+        return (self._spread(x, dither) - self.mean[self.group]) / self.std[self.group]
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Values (N, V, C) of latents."""
+        y = self.mean[self.group] + z * self.std[self.group]
+        return torch.where(y >= 0, self.threshold * y.clamp(0, HIGHEST).exp(), 0.0)

@@ -1,0 +1,116 @@
+"""Events of each representation in physical units <-> latents of a `Space`, of order one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from facsim.core.errors import FacsimError
+from facsim.core.geometry import CylinderGeometry
+from facsim.core.schema import Schema
+from facsim.models.cell_transform import CellTransform
+from facsim.models.feature_transforms import TRANSFORMS
+from facsim.models.nets.padding import GridPadding
+from facsim.models.space import Space, cloud, cylinder, table
+
+
+class EventTransform(nn.Module, ABC):
+    """Invertible map of events (N, *space.shape), fitted on training events and carried in the model."""
+
+    def __init__(self, space: Space) -> None:
+        super().__init__()
+        self.space = space
+
+    @abstractmethod
+    def fit(self, x: Tensor, mask: Tensor | None, generator: torch.Generator | None) -> None:
+        """Take the distributions of the events `x`; `mask` says which points are real."""
+
+    @abstractmethod
+    def encode(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Latents of events; what hides that values occur exactly is drawn from `generator`."""
+
+    @abstractmethod
+    def decode(self, z: Tensor) -> Tensor:
+        """Events of latents."""
+
+    def turned(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Events turned or mirrored at random, where the read-out has such symmetries."""
+        return x
+
+
+class OfFeatures(EventTransform):
+    """Tables, and the points of clouds."""
+
+    def __init__(self, space: Space, kind: str) -> None:
+        super().__init__(space)
+        self.features = TRANSFORMS[kind](space.channels)
+
+    def fit(self, x: Tensor, mask: Tensor | None, generator: torch.Generator | None) -> None:
+        rows = x.flatten(0, -2) if mask is None else x[mask]
+        if len(rows):
+            self.features.fit(rows)
+
+    def encode(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        z: Tensor = self.features.encode(x, _uniform(x, generator))
+        return z
+
+    def decode(self, z: Tensor) -> Tensor:
+        x: Tensor = self.features.decode(z)
+        return x
+
+
+class OfCells(EventTransform):
+    """Grids: cells of one layer and ring are alike.
+
+    Args:
+        space: of the grid. groups: number of the ring of each cell (V,). threshold: of cells.
+    """
+
+    def __init__(self, space: Space, groups: Tensor, threshold: float) -> None:
+        super().__init__(space)
+        self.cells = CellTransform(groups, space.channels, threshold)
+        self.padding = GridPadding(space) if space.layers else None
+
+    def fit(self, x: Tensor, mask: Tensor | None, generator: torch.Generator | None) -> None:
+        self.cells.fit(x, _uniform(x, generator))
+
+    def encode(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        return self.cells.encode(x, _uniform(x, generator))
+
+    def decode(self, z: Tensor) -> Tensor:
+        return self.cells.decode(z)
+
+    def turned(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        if self.padding is None or self.space.channels > 1:
+            return x
+        return self.padding.to_cells(self.padding.turned(self.padding.to_map(x[..., 0]), generator))[..., None]
+
+
+def build_transform(schema: Schema, features: str) -> EventTransform:
+    """The transform of events of `schema`; `features` is a name in `TRANSFORMS`, for tables and points.
+
+    Raises:
+        FacsimError: grids without geometry, or clouds of unknown size.
+    """
+    channels = len(schema.features)
+    if schema.representation == "table":
+        return OfFeatures(table(channels), features)
+    if schema.representation == "cloud":
+        if schema.points is None:
+            raise FacsimError("the events do not say how many points they have at most: set model.points.")
+        return OfFeatures(cloud(schema.points, channels), features)
+    geometry = schema.geometry
+    if geometry is None:
+        raise FacsimError("the model 'single-stage' needs to know the cells of a grid: give data.geometry.")
+    space = Space("grid", (geometry.n_cells, channels))
+    if isinstance(geometry, CylinderGeometry):
+        space = cylinder(geometry, channels)
+    layer, ring = torch.as_tensor(geometry.layer_index), torch.as_tensor(geometry.ring_index)
+    groups = torch.unique(layer * (int(ring.max()) + 1) + ring, return_inverse=True)[1]
+    return OfCells(space, groups, geometry.threshold)
+
+
+def _uniform(like: Tensor, generator: torch.Generator | None) -> Tensor:
+    return torch.rand(like.shape, generator=generator, device=like.device)

@@ -1,0 +1,173 @@
+"""Numbers of a table or of points in physical units <-> latents of order one, fitted in closed form."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from facsim.models.nets.marginals import logit_to_normal, normal_to_logit
+from facsim.models.nets.spectrum import SpectrumMap
+
+ATOMS = 8
+COMMON = 0.01
+"""Share of events from which a value counts as one that occurs exactly."""
+DECADES = 100.0
+"""Ratio of the highest value to the median from which positive values are seen on a logarithmic scale."""
+LOWEST, HIGHEST = -60.0, 60.0
+_INSIDE = 1e-3
+
+
+class FeatureTransform(nn.Module):
+    """Invertible map of `n` features, the last axis of (..., n)."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.n = n
+
+    @abstractmethod
+    def fit(self, x: Tensor) -> None:
+        """Take the distributions of `x` (M, n), M > 0."""
+
+    @abstractmethod
+    def encode(self, x: Tensor, dither: Tensor) -> Tensor:
+        """Latents of `x`; `dither`, uniform in (0, 1) and of the same shape, spreads values that occur exactly."""
+
+    @abstractmethod
+    def decode(self, z: Tensor) -> Tensor:
+        """Features of latents `z`."""
+
+
+class Standardisation(FeatureTransform):
+    """(x - mean) / standard deviation."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, n: int) -> None:
+        super().__init__(n)
+        self.register_buffer("mean", torch.zeros(n))
+        self.register_buffer("std", torch.ones(n))
+
+    @torch.no_grad()
+    def fit(self, x: Tensor) -> None:
+        self.mean.copy_(x.mean(0))
+        std = x.std(0, unbiased=False)
+        self.std.copy_(torch.where(std > 1e-6 * self.mean.abs() + 1e-12, std, 1.0))
+
+    def encode(self, x: Tensor, dither: Tensor) -> Tensor:
+        return (x - self.mean) / self.std
+
+    def decode(self, z: Tensor) -> Tensor:
+        return self.mean + z * self.std
+
+
+class QuantileNormalisation(FeatureTransform):
+    """Each feature through its distribution function to a standard normal latent.
+
+    Values that occur exactly in at least one event in a hundred (up to eight of them), such as zeros, own an interval
+    of the distribution function: on the way there they are spread over it, and all of it comes back as exactly that
+    value. The other values go through quantiles of their own (`nets.spectrum`), positive ones that span orders of
+    magnitude by their logarithm. Features that are whole numbers are spread over half a unit to either side and
+    rounded. A feature that was never negative stays so.
+    """
+
+    whole: Tensor
+    logarithmic: Tensor
+    positive: Tensor
+    centre: Tensor
+    scale: Tensor
+    atom: Tensor
+    start: Tensor
+    share: Tensor
+
+    def __init__(self, n: int) -> None:
+        super().__init__(n)
+        self.maps = nn.ModuleList(SpectrumMap(low_slope=None) for _ in range(n))
+        for name in ("whole", "logarithmic", "positive"):
+            self.register_buffer(name, torch.zeros(n, dtype=torch.bool))
+        self.register_buffer("centre", torch.zeros(n))
+        self.register_buffer("scale", torch.ones(n))
+        for name in ("atom", "start", "share"):
+            self.register_buffer(name, torch.zeros(n, ATOMS))
+
+    @torch.no_grad()
+    def fit(self, x: Tensor) -> None:
+        dither = torch.linspace(_INSIDE, 1 - _INSIDE, len(x), device=x.device, dtype=x.dtype)
+        dither = dither[torch.randperm(len(x), generator=torch.Generator().manual_seed(0)).to(x.device)]
+        for index in range(self.n):
+            self._fit(index, x[:, index], dither)
+
+    def _fit(self, index: int, x: Tensor, dither: Tensor) -> None:
+        values, counts = torch.unique(x, return_counts=True)
+        whole = len(values) > ATOMS and bool((values == values.round()).all())
+        self.whole[index], self.positive[index] = whole, bool(values[0] >= 0)
+        common = counts >= max(2.0, COMMON * len(x))
+        if whole or int(common.sum()) == 0:
+            common = torch.zeros_like(common)
+        elif int(common.sum()) > ATOMS:
+            common = torch.zeros_like(common).index_fill(0, counts.topk(ATOMS).indices, True)
+        atoms, shares = values[common], counts[common] / len(x)
+        others = x[~torch.isin(x, atoms)]
+        if whole:
+            others = others + dither - 0.5
+        self._fit_values(index, others)
+        below = torch.stack([(others < atom).sum() / len(x) for atom in atoms]) if len(atoms) else shares
+        for table, found in ((self.atom, atoms), (self.share, shares), (self.start, below + shares.cumsum(0) - shares)):
+            table[index].zero_()
+            table[index, : len(found)] = found
+
+    def _fit_values(self, index: int, values: Tensor) -> None:
+        """Scale and quantiles of the values that are no atoms."""
+        if len(values) < 2:
+            return
+        logarithmic = bool(values.min() > 0 and values.max() > DECADES * values.median())
+        self.logarithmic[index] = logarithmic
+        values = values.log() if logarithmic else values
+        self.centre[index] = values.median()
+        spread = (values - self.centre[index]).abs().mean()
+        self.scale[index] = spread if spread > 0 else 1.0
+        self._map(index).fit((values - self.centre[index]) / self.scale[index])
+
+    def _map(self, index: int) -> SpectrumMap:
+        found = self.maps[index]
+        assert isinstance(found, SpectrumMap)
+        return found
+
+    def encode(self, x: Tensor, dither: Tensor) -> Tensor:
+        dither = _INSIDE + (1 - 2 * _INSIDE) * dither
+        value = torch.where(self.whole, x + dither - 0.5, x)
+        value = torch.where(self.logarithmic, value.clamp(min=1e-30).log(), value)
+        w = (value - self.centre) / self.scale
+        s = torch.stack([self._map(i).encode(w[..., i]) for i in range(self.n)], -1)
+        # both the distribution function and what is left above, so that neither tail loses digits
+        smooth = 1 - self.share.sum(-1)
+        lower = ((self.atom < x[..., None]) * self.share).sum(-1)
+        higher = ((self.atom > x[..., None]) * self.share).sum(-1)
+        below, above = smooth * torch.sigmoid(s) + lower, smooth * torch.sigmoid(-s) + higher
+        here = (self.atom == x[..., None]) & (self.share > 0)
+        start, share = (here * self.start).sum(-1), (here * self.share).sum(-1)
+        below = torch.where(share > 0, start + dither * share, below)
+        above = torch.where(share > 0, 1 - start - dither * share, above)
+        return logit_to_normal(below.clamp(min=1e-12).log() - above.clamp(min=1e-12).log())
+
+    def decode(self, z: Tensor) -> Tensor:
+        y = normal_to_logit(z).clamp(LOWEST, HIGHEST)
+        below, above = torch.sigmoid(y), torch.sigmoid(-y)
+        u = below[..., None]
+        passed, ahead = u >= self.start + self.share, u < self.start
+        smooth = (1 - self.share.sum(-1)).clamp(min=1e-12)
+        below = (below - (passed * self.share).sum(-1)).clamp(min=1e-12) / smooth
+        above = (above - (ahead * self.share).sum(-1)).clamp(min=1e-12) / smooth
+        s = below.log() - above.log()
+        w = torch.stack([self._map(i).decode(s[..., i])[0] for i in range(self.n)], -1)
+        value = self.centre + w * self.scale
+        value = torch.where(self.logarithmic, value.clamp(LOWEST, HIGHEST).exp(), value)
+        value = torch.where(self.whole, value.round(), value)
+        value = torch.where(self.positive, value.clamp(min=0), value)
+        here = ((u >= self.start) & ~passed).to(z) * (self.share > 0).to(z)
+        return torch.where(here.sum(-1) > 0, (here * self.atom).sum(-1), value)
+
+
+TRANSFORMS: dict[str, type[FeatureTransform]] = {"quantile": QuantileNormalisation, "standard": Standardisation}

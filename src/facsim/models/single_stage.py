@@ -1,0 +1,171 @@
+"""Any method on events of any representation: a transform to latents of order one, a condition, and the method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from torch import Tensor, nn
+
+from facsim.core.errors import FacsimError
+from facsim.core.schema import Schema
+from facsim.models.base import Batch, EventModel, NoiseSpec
+from facsim.models.choices import Choice
+from facsim.models.event_transforms import EventTransform, build_transform
+from facsim.models.methods import build_method, checked_method, method_phases, with_steps
+from facsim.models.multiplicity import Multiplicity
+from facsim.models.nets.conditioning import Conditioning
+
+ENERGIES = ("MeV", "GeV")
+COUNTS = ("num_particles", "num_points")
+METHOD = Choice(name="flow-matching", prior="gaussian", steps=8)
+
+
+class SingleStageOptions(BaseModel):
+    """Options of `SingleStage`.
+
+    Args:
+        method: generative method, by name and options (`methods.METHODS`).
+        transform: how features of tables and points become latents; cells have a transform of their own.
+        points: largest number of points of a cloud, in place of what the file says.
+        steps: sampler steps, in place of what `method` says.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    method: Choice = METHOD
+    transform: Literal["quantile", "standard"] = "quantile"
+    points: int | None = Field(None, ge=1)
+    steps: int | None = Field(None, ge=0, le=1000)
+
+    _known = field_validator("method")(checked_method)
+
+    @property
+    def chosen(self) -> Choice:
+        """The method with the steps that are asked for, where it has steps."""
+        return with_steps(self.method, self.steps)
+
+
+class SingleStage(EventModel):
+    """Tables, grids and clouds by one method (`methods.METHODS`), in latents of order one.
+
+    Events are transformed by `event_transforms`. The number of points of a cloud is a condition where the events have
+    one of that name (`num_particles`, `num_points`); else a small network gives its distribution, trained along with
+    the first turn of the method. Event weights are what the method takes.
+
+    Raises:
+        FacsimError: grids without geometry, or clouds of unknown size.
+    """
+
+    Options: ClassVar[type[BaseModel]] = SingleStageOptions
+    options: SingleStageOptions
+
+    def __init__(self, schema: Schema, options: SingleStageOptions) -> None:
+        if schema.representation == "cloud" and options.points is not None:
+            schema = replace(schema, points=options.points)
+        super().__init__(schema, options)
+        self.phases = self.phases_of(options)
+        self.transform: EventTransform = build_transform(schema, options.transform)
+        names = [feature.name for feature in schema.conditions]
+        self.conditioning = Conditioning(len(names), bool(names) and schema.conditions[0].unit in ENERGIES)
+        self.method = build_method(options.chosen, self.transform.space, self.conditioning.n_features)
+        self.weights = self.method.weights
+        self.count_column = next((names.index(name) for name in COUNTS if name in names), None)
+        self.count: Multiplicity | None = None
+        if schema.representation == "cloud" and self.count_column is None:
+            self.count = Multiplicity(self.conditioning.n_features, self.transform.space.shape[0])
+        self.first_turn = self.method.turns(self.phases[0])[0]
+
+    @classmethod
+    def phases_of(cls, options: SingleStageOptions) -> tuple[str, ...]:
+        return method_phases(options.chosen)
+
+    def turns(self, phase: str) -> tuple[str, ...]:
+        return self.method.turns(phase)
+
+    def parameters_of(self, turn: str) -> list[nn.Parameter]:
+        own = self.method.parameters_of(turn)
+        return own if self.count is None or turn != self.first_turn else [*own, *self.count.parameters()]
+
+    def optimiser_of(self, turn: str) -> dict[str, Any]:
+        return self.method.optimiser_of(turn)
+
+    def averaged(self, phase: str) -> list[nn.Parameter]:
+        own = self.method.averaged(phase)
+        return own if self.count is None or phase != self.phases[0] else [*own, *self.count.parameters()]
+
+    def noise_spec(self, n: int) -> dict[str, NoiseSpec]:
+        own = {} if self.count is None else {"multiplicity": NoiseSpec((n, 1), "uniform")}
+        return own | self.method.noise_spec(n)
+
+    def sample(self, cond: Tensor, noise: Mapping[str, Tensor]) -> Tensor:
+        """Events (N, *event_shape) at the conditions (N, K) in physical units."""
+        features = self.conditioning(cond)
+        mask = self._mask(cond, features, noise)
+        x = self.transform.decode(self.method.sample(features, noise, mask))
+        if mask is None:
+            return x
+        present = mask.to(x)[..., None]
+        return torch.cat([x * present, present], -1)
+
+    def _mask(self, cond: Tensor, features: Tensor, noise: Mapping[str, Tensor]) -> Tensor | None:
+        if self.schema.representation != "cloud":
+            return None
+        if self.count_column is not None:
+            count = cond[:, self.count_column : self.count_column + 1].round()
+        else:
+            assert self.count is not None
+            count = self.count.draw(features, noise["multiplicity"])
+        return torch.arange(self.transform.space.shape[0], device=cond.device) < count
+
+    def losses(self, batch: Batch, turn: str, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+        latents = self._latents(self._padded(batch), generator, symmetric=self.schema.is_axial)
+        losses = self.method.losses(latents, turn, generator)
+        if self.count is not None and turn == self.first_turn:
+            assert latents.mask is not None
+            losses = losses | {"multiplicity": self.count.loss(latents.cond, latents.mask.sum(1), batch.weight)}
+        return losses
+
+    @torch.no_grad()
+    def begin_phase(self, phase: str, batch: Batch, generator: torch.Generator) -> None:
+        """Fit the transform and the normalisations before the first phase, and whatever the method fits before each."""
+        batch = self._padded(batch)
+        if phase == self.phases[0]:
+            self.conditioning.fit(batch.cond)
+            self.transform.fit(batch.x, batch.mask, generator)
+            if self.count is not None:
+                assert batch.mask is not None
+                self.count.fit(batch.mask.sum(1))
+        self.method.begin_phase(phase, self._latents(batch, generator, symmetric=False), generator)
+
+    @torch.no_grad()
+    def _latents(self, batch: Batch, generator: torch.Generator | None, symmetric: bool) -> Batch:
+        x = self.transform.turned(batch.x, generator) if symmetric else batch.x
+        z = self.transform.encode(x, generator)
+        if batch.mask is not None:
+            z = z * batch.mask[..., None]
+        return replace(batch, x=z, cond=self.conditioning(batch.cond))
+
+    def _padded(self, batch: Batch) -> Batch:
+        """Clouds with a mask and as many points as the model has.
+
+        Raises:
+            FacsimError: an event has more.
+        """
+        if self.schema.representation != "cloud":
+            return batch
+        n, points = batch.x.shape[:2]
+        mask = torch.ones(n, points, dtype=torch.bool, device=batch.x.device) if batch.mask is None else batch.mask
+        missing = self.transform.space.shape[0] - points
+        if missing < 0:
+            if bool(mask[:, missing:].any()):
+                raise FacsimError(
+                    f"an event has more than the {self.transform.space.shape[0]} points that the model gives: "
+                    "raise model.points."
+                )
+            return replace(batch, x=batch.x[:, :missing], mask=mask[:, :missing])
+        x = nn.functional.pad(batch.x, (0, 0, 0, missing))
+        return replace(batch, x=x, mask=nn.functional.pad(mask, (0, missing)))
