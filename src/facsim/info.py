@@ -13,6 +13,9 @@ EXTRAS = {
     "jets": ("pythia8mc", "fastjet"),
     "root": ("uproot", "awkward"),
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
+    "tensorboard": ("tensorboard",),
+    "mlflow": ("mlflow", "sqlalchemy", "alembic"),
+    "sweep": ("optuna",),
     "dask": ("distributed", "dask_jobqueue"),
 }
 

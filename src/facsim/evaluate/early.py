@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,64 +12,85 @@ from facsim import metrics
 from facsim.core.errors import FacsimError
 from facsim.core.events import Events
 from facsim.core.sources import MemorySource
+from facsim.evaluate import families
 from facsim.evaluate.sample import take_sample
-from facsim.physics.observables import strict_bins
-
-Features = NDArray[np.float64]
-
-
-def _separation(x: Features, y: Features, seed: int) -> float:
-    scores = [metrics.separation(a, b, strict_bins(a), seed=seed).value for a, b in zip(x.T, y.T, strict=True)]
-    return float(np.nanmean(scores))
+from facsim.metrics.protocols import STRICT
+from facsim.physics.calo import Observations
+from facsim.physics.observables import OBSERVABLES, strict_bins
 
 
-def _w1(x: Features, y: Features, seed: int) -> float:
-    spread = [column for column in range(x.shape[1]) if np.ptp(x[:, column]) > 0]
-    return float(np.mean([metrics.w1(x[:, k], y[:, k], normalise=True).value for k in spread]))
+@dataclass(frozen=True)
+class EarlySample:
+    """What is compared: features (N, D), and of showers their observables."""
+
+    features: NDArray[np.float64]
+    observations: Observations | None = None
+
+    @classmethod
+    def of(cls, events: Events) -> EarlySample:
+        """High-level features of showers on a cylinder; columns and conditions of tables.
+
+        Raises:
+            FacsimError: other events.
+        """
+        if events.schema.representation == "table":
+            return cls(np.concatenate([events.x, events.cond], axis=1).astype(np.float64))
+        if events.schema.geometry is None or events.schema.representation != "grid":
+            raise FacsimError(
+                "early stopping knows scores of showers on a read-out and of tables: leave out train.early_stopping."
+            )
+        observations = take_sample(MemorySource(events), 0, 0).observations
+        return cls(observations.features.astype(np.float64), observations)
 
 
-EARLY_SCORES: dict[str, Callable[[Features, Features, int], float]] = {
-    "fpd": lambda x, y, seed: metrics.fpd(x, y, seed=seed, permutations=0).value,
-    "kpd": lambda x, y, seed: metrics.kpd(x, y, seed=seed, permutations=0).value,
+def _separation(x: EarlySample, y: EarlySample, seed: int) -> float:
+    """Mean separation power of the observables, or of the columns."""
+    if x.observations is None or y.observations is None:
+        pairs = zip(x.features.T, y.features.T, strict=True)
+        return float(np.mean([metrics.separation(a, b, strict_bins(a), seed=seed).value for a, b in pairs]))
+    found = [families.separation(o, x.observations, y.observations, STRICT) for o in OBSERVABLES.values()]
+    return float(np.mean([family.value for family in found if family is not None]))
+
+
+def _w1(x: EarlySample, y: EarlySample, seed: int) -> float:
+    """Mean 1-Wasserstein distance of the observables, or of the columns that vary, in standard deviations of truth."""
+    if x.observations is None or y.observations is None:
+        pairs = [(a, b) for a, b in zip(x.features.T, y.features.T, strict=True) if np.ptp(a) > 0]
+        return float(np.mean([metrics.w1(a, b, normalise=True).value for a, b in pairs]))
+    found = [families.wasserstein(o, x.observations, y.observations) for o in OBSERVABLES.values()]
+    return float(np.mean([family.value for family in found if family is not None]))
+
+
+EARLY_SCORES: dict[str, Callable[[EarlySample, EarlySample, int], float]] = {
+    "fpd": lambda x, y, seed: metrics.fpd(x.features, y.features, seed=seed, permutations=0).value,
+    "kpd": lambda x, y, seed: metrics.kpd(x.features, y.features, seed=seed, permutations=0).value,
     "separation": _separation,
     "w1": _w1,
-    "auc": lambda x, y, seed: metrics.c2st(x, y, seed=seed).value,
+    "auc": lambda x, y, seed: metrics.c2st(x.features, y.features, seed=seed).value,
 }
-"""`separation` and `w1` are means over the features; `auc` is that of the pinned classifier test."""
+"""By the strict protocols; `auc` is the pinned classifier test on the features."""
 
 
 class EarlyScore:
     """The score `name` of generated events against `truth`, at the same conditions.
 
-    Showers on a cylinder are compared by their high-level features, tables by their columns and conditions.
-
     Args:
         name: in `EARLY_SCORES`. truth: the validation events. seed: of the metric's random choices.
 
     Raises:
-        FacsimError: an unknown name, or events without features.
+        FacsimError: an unknown name, events without features, or too few for FPD.
     """
 
     def __init__(self, name: str, truth: Events, seed: int) -> None:
         if name not in EARLY_SCORES:
             raise FacsimError(f"there is no score '{name}' for early stopping: expected one of {sorted(EARLY_SCORES)}.")
-        self.name, self.seed = name, seed
-        self.truth = early_features(truth)
+        self.name, self.seed, self.truth = name, seed, EarlySample.of(truth)
+        n, d = self.truth.features.shape
+        if name == "fpd" and n < 2 * d:
+            raise FacsimError(
+                f"FPD of {d} features means something from {2 * d} events, and there are {n} for validation: take a "
+                "larger 'prepare.validation', or another score: --set train.early_stopping.score=separation."
+            )
 
     def __call__(self, generated: Events) -> float:
-        return EARLY_SCORES[self.name](self.truth, early_features(generated), self.seed)
-
-
-def early_features(events: Events) -> Features:
-    """Features (N, D) of showers on a cylinder, or of rows of a table.
-
-    Raises:
-        FacsimError: other events.
-    """
-    if events.schema.representation == "table":
-        return np.concatenate([events.x, events.cond], axis=1).astype(np.float64)
-    if events.schema.geometry is None:
-        raise FacsimError(
-            "early stopping knows scores of showers on a cylinder and of tables: leave out train.early_stopping."
-        )
-    return take_sample(MemorySource(events), 0, len(events)).features.astype(np.float64)
+        return EARLY_SCORES[self.name](self.truth, EarlySample.of(generated), self.seed)

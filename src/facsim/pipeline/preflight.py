@@ -11,6 +11,7 @@ from facsim.core.schema import Schema
 from facsim.simulate.baselines import find_baseline
 from facsim.simulate.geant4 import geant4_available
 
+FEWEST_JUDGED = 50
 ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
 
@@ -21,7 +22,7 @@ def check_plan(config: RunConfig) -> None:
         FacsimError: too few events for the splits, or a baseline that does not fit them.
     """
     if config.simulate is not None:
-        split_sizes(config.simulate.events, config.prepare)
+        check_judged(config, split_sizes(config.simulate.events, config.prepare)["validation"])
         # what the file to come will say of its detector
         check_baselines(config, config.simulate.shower_schema({"settings": config.simulate.model_dump(mode="json")}))
 
@@ -39,6 +40,19 @@ def check_baselines(config: RunConfig, schema: Schema) -> None:
             raise FacsimError(f"{reason.rstrip('.')}; to leave it out: --set baselines=[{','.join(kept)}].")
     for baseline in config.baselines:
         find_baseline(baseline.name)(**baseline.options)  # checks its options
+
+
+def check_judged(config: RunConfig, validation: int) -> None:
+    """Refuse early stopping on too few `validation` events.
+
+    Raises:
+        FacsimError: they are fewer than 50.
+    """
+    if config.train.early_stopping is not None and validation < FEWEST_JUDGED:
+        raise FacsimError(
+            f"early stopping needs at least {FEWEST_JUDGED} validation events, and there are {validation}: "
+            "take a larger 'prepare.validation', or leave out 'train.early_stopping'."
+        )
 
 
 def split_sizes(n: int, settings: PrepareConfig) -> dict[str, int]:
@@ -81,6 +95,9 @@ def check_extras(config: RunConfig, simulates: bool) -> None:
     """
     if simulates and config.simulate is not None and not geant4_available():
         raise MissingExtraError("geant4", "calzone")
+    for sink in config.train.sinks:
+        if find_spec(sink) is None:
+            raise MissingExtraError(sink, sink)
     if config.export is not None:
         for package in ONNX_PACKAGES:
             if find_spec(package) is None:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from facsim.config import RunConfig
-from facsim.core.errors import FacsimError
 from facsim.core.events import EventSource, make_events
 from facsim.core.plugins import identity
 from facsim.core.rng import generator, integer_seed
 from facsim.core.store import read_json, write_json
 from facsim.models.base import EventModel
 from facsim.models.sampling import TorchSampler
+from facsim.pipeline.preflight import check_judged
 from facsim.pipeline.truth import open_splits, read_data, truth_files
 from facsim.run import Run
 from facsim.stamps import fingerprint
@@ -23,8 +23,6 @@ from facsim.train.loop import Trainer, TrainProgress
 from facsim.train.processes import Processes
 from facsim.train.settings import NO_MATTER
 from facsim.train.stopping import Judge
-
-FEWEST_JUDGED = 50
 
 
 def train(run: Run) -> None:
@@ -89,11 +87,7 @@ def _judge(config: RunConfig, validation: EventSource) -> Judge | None:
         return None
     from facsim.evaluate.early import EarlyScore  # noqa: PLC0415  heavy
 
-    if len(validation) < FEWEST_JUDGED:
-        raise FacsimError(
-            f"early stopping needs {FEWEST_JUDGED} validation events, and there are {len(validation)}: "
-            "--set prepare.validation=0.1 or leave out train.early_stopping."
-        )
+    check_judged(config, len(validation))
     truth = validation.read(0, min(stopping.events, len(validation)))
     score = EarlyScore(stopping.score, truth, config.seed)
     device = str(choose_device(config.train.device))

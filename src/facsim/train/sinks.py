@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -51,14 +52,16 @@ class TensorBoard:
 
 
 class MLflow:
-    """A run of MLflow's experiment `facsim`, at MLFLOW_TRACKING_URI or else in `folder`/mlruns.
+    """A run of MLflow's experiment `facsim`, at MLFLOW_TRACKING_URI or else in `folder`/mlflow.db.
 
     `facts` become its parameters; a training that goes on goes on in the same run.
     """
 
     def __init__(self, folder: Path, done: int, facts: Mapping[str, Any]) -> None:
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         mlflow = _package("mlflow", "mlflow")
-        uri = os.environ.get("MLFLOW_TRACKING_URI") or (folder / "mlruns").absolute().as_uri()
+        self._metric: Any = mlflow.entities.Metric
+        uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(folder / 'mlflow.db').absolute()}"
         self.client: Any = mlflow.MlflowClient(uri)
         memo = folder / "state" / "mlflow.json"
         if done and memo.is_file():
@@ -72,8 +75,9 @@ class MLflow:
             self.client.log_param(self.run, name, value)
 
     def write(self, row: Mapping[str, Any]) -> None:
-        for name, value in numbers_of(row).items():
-            self.client.log_metric(self.run, name, value, step=row["step"])
+        now = time.time_ns() // 1_000_000
+        numbers = numbers_of(row).items()
+        self.client.log_batch(self.run, [self._metric(name, value, now, row["step"]) for name, value in numbers])
 
     def close(self) -> None:
         self.client.set_terminated(self.run)
