@@ -46,7 +46,7 @@ def test_known_shift() -> None:
     assert EarlyScore("w1", x, 1)(y) == pytest.approx(1 / 3, abs=0.02)
 
 
-@pytest.mark.parametrize("name", ["kpd", "separation", "w1"])
+@pytest.mark.parametrize("name", ["separation", "w1"])
 def test_showers_are_told_from_scaled_showers(name: str) -> None:
     showers = open_events(sample_path()).read(0, 400)
     score = EarlyScore(name, showers[:200], 1)
