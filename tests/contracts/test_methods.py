@@ -34,6 +34,7 @@ from facsim.models.space import Space, cloud, cylinder, table
 
 SMALL: dict[str, dict[str, Any]] = {
     "diffusion": {"steps": 2},
+    "flow": {"layers": 2},
     "flow-matching": {"steps": 2},
 }
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -50,6 +51,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "prior": "gaussian",
         "steps": 2,
     },
+    "flow:autoregressive": {"kind": "autoregressive", "layers": 2, "width": 16, "network": None},
+    "flow:student": {"kind": "autoregressive", "student": True, "layers": 2, "width": 16, "network": None},
     "diffusion:churn": {"sampler": "heun", "churn": 2, "steps": 2},
 }
 """Other options of a method (named before the colon) that change its sampler or its parameters."""
@@ -102,12 +105,27 @@ def _takes(network: str, space: Space) -> bool:
     return True
 
 
+def _choice(method: str, space: Space, network: str | None) -> Choice:
+    chosen = _network(space) if network is None else Choice(name=network, **SMALL_NETWORKS.get(network, {}))
+    options = VARIANTS.get(method, SMALL.get(method, {}))
+    return Choice(name=method.split(":", maxsplit=1)[0], **{"network": chosen.model_dump(), **options})
+
+
+def _varies(method: str, space: Space) -> bool:
+    """Whether a variant takes the space: an autoregressive flow, say, no clouds."""
+    try:
+        build_method(_choice(method, space, None), space, K)
+    except FacsimError:
+        return False
+    return True
+
+
 def _cases() -> Iterator[Case]:
     """Every method on every space with the default network, variants too; every network with one method."""
     for method in [*METHODS, *VARIANTS]:
         kind = METHODS[method.split(":")[0]]
         for name, space in SPACES.items():
-            if method in VARIANTS and name == "ragged":
+            if method in VARIANTS and (name == "ragged" or not _varies(method, space)):
                 continue
             if space.representation in kind.representations and _has_network(space):
                 yield method, name, None
@@ -134,12 +152,6 @@ def _batch(space: str) -> Batch:
         mask = torch.arange(where.shape[0]) < torch.tensor([7, 1, 0] + [5] * (N - 3))[:, None]
         x = x * mask[..., None]
     return Batch(x, torch.randn(N, K, generator=rng), mask=mask)
-
-
-def _choice(method: str, space: Space, network: str | None) -> Choice:
-    chosen = _network(space) if network is None else Choice(name=network, **SMALL_NETWORKS.get(network, {}))
-    options = VARIANTS.get(method, SMALL.get(method, {}))
-    return Choice(name=method.split(":", maxsplit=1)[0], **{"network": chosen.model_dump(), **options})
 
 
 def _build(case: Case, seed: int = 0) -> Method:

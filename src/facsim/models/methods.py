@@ -11,12 +11,14 @@ from facsim.core.errors import FacsimError
 from facsim.models.base import Method, MethodOptions
 from facsim.models.choices import Choice, checked, known
 from facsim.models.diffusion import Diffusion
+from facsim.models.flow import Flow
 from facsim.models.flow_matching import FlowMatching
 from facsim.models.nets import check_network
 from facsim.models.space import Space
 
 METHODS: dict[str, type[Method]] = {
     "diffusion": Diffusion,
+    "flow": Flow,
     "flow-matching": FlowMatching,
 }
 

@@ -8,6 +8,13 @@ from torch import Tensor, nn
 from facsim.models.space import Space
 
 
+def flat_condition(space: Space, cond: Tensor) -> Tensor:
+    """Conditions (N, K) or (N, L, K) as one row an event; where there are layers, (N, L K) for both."""
+    if space.layers and cond.dim() == 2:
+        cond = cond[:, None].expand(-1, len(space.layers), -1)
+    return cond.flatten(1)
+
+
 class LibraryPrior(nn.Module):
     """Events that are kept, each with some noise: (noise, pick, cond) -> (N, *space.shape).
 
@@ -55,16 +62,11 @@ class LibraryPrior(nn.Module):
             count = mask[index].sum(1, keepdim=True).clamp(min=1)
             place = order.gather(1, torch.arange(mask.shape[1], device=x.device) % count)
             chosen = chosen.gather(1, place[..., None].expand_as(chosen))
-        flat = self._flat(cond)
+        flat = flat_condition(self.space, cond)
         self.x.copy_(chosen)
         self.mean.copy_(flat.mean(0))
         self.std.copy_(flat.std(0, correction=0).clamp(min=1e-6))
         self.cond.copy_((flat[index] - self.mean) / self.std)
-
-    def _flat(self, cond: Tensor) -> Tensor:
-        if self.space.layers and cond.dim() == 2:
-            cond = cond[:, None].expand(-1, len(self.space.layers), -1)
-        return cond.flatten(1)
 
     def forward(self, noise: Tensor, pick: Tensor, cond: Tensor) -> Tensor:
         """Draws of the prior.
@@ -73,7 +75,7 @@ class LibraryPrior(nn.Module):
             noise: standard normal (N, *space.shape), pick: uniform (N,).
             cond: conditions (N, K) or (N, L, K).
         """
-        c = (self._flat(cond) - self.mean) / self.std
+        c = (flat_condition(self.space, cond) - self.mean) / self.std
         distance = (self.cond**2).sum(1) - 2 * c @ self.cond.T
         nearest = distance.topk(self.near, dim=1, largest=False).indices
         which = (pick[:, None] * self.near).long().clamp(max=self.near - 1)
