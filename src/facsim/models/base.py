@@ -184,6 +184,11 @@ def weighted_mean(values: Tensor, weight: Tensor | None) -> Tensor:
     return values.mean() if weight is None else (values * weight).sum() / weight.sum()
 
 
+def signed_mean(values: Tensor, weight: Tensor | None) -> Tensor:
+    """Mean over events of `values` (N,) with weights that may be negative, over the sum of their sizes."""
+    return values.mean() if weight is None else (values * weight).sum() / weight.abs().sum()
+
+
 def event_loss(error: Tensor, batch: Batch) -> Tensor:
     """Mean over events of `error` (like `batch.x`), with the batch's importance, mask and weights."""
     if batch.importance is not None:

@@ -13,13 +13,17 @@ from facsim.models.choices import Choice, checked, known
 from facsim.models.diffusion import Diffusion
 from facsim.models.flow import Flow
 from facsim.models.flow_matching import FlowMatching
+from facsim.models.gan import GAN
 from facsim.models.nets import check_network
 from facsim.models.space import Space
+from facsim.models.vae import VAE
 
 METHODS: dict[str, type[Method]] = {
     "diffusion": Diffusion,
     "flow": Flow,
     "flow-matching": FlowMatching,
+    "gan": GAN,
+    "vae": VAE,
 }
 
 

@@ -36,25 +36,38 @@ class GridClassifier(ClassifierNetwork):
 
     Args:
         inputs: x (L, A, R) and context (K,). outputs: classes. channels: of the first convolution, then three halves
-            and twice as many. width: of the last layers. dropout: before the output.
+            and twice as many. width: of the last layers. dropout: before the output. lit: whether the second map goes
+            in. pooled: whether to pool over the angle; if not, what is read knows directions.
     """
 
-    def __init__(self, inputs: Inputs, outputs: int, channels: int = 24, width: int = 96, dropout: float = 0.1) -> None:
+    def __init__(
+        self,
+        inputs: Inputs,
+        outputs: int,
+        channels: int = 24,
+        width: int = 96,
+        dropout: float = 0.1,
+        lit: bool = True,
+        pooled: bool = True,
+    ) -> None:
         super().__init__(inputs, outputs)
-        layers, _, rings = inputs.x
-        sizes = (2 * rings, channels, 3 * channels // 2, 2 * channels)
+        self.lit, self.pooled = lit, pooled
+        layers, sectors, rings = inputs.x
+        sizes = (2 * rings if lit else rings, channels, 3 * channels // 2, 2 * channels)
         self.convolutions = nn.ModuleList(
             CylinderConv(n, m, stride) for n, m, stride in zip(sizes[:-1], sizes[1:], (1, 2, 2), strict=True)
         )
-        left = (layers + 3) // 4  # layers after two strides of 2
-        self.read = nn.Sequential(nn.Flatten(), nn.Linear(2 * sizes[-1] * left, width), nn.SiLU())
+        left, around = (layers + 3) // 4, (sectors + 3) // 4  # after two strides of 2
+        read = sizes[-1] * left * (2 if pooled else around)
+        self.read = nn.Sequential(nn.Flatten(), nn.Linear(read, width), nn.SiLU())
         self.out = head(width + inputs.context, width, outputs, dropout)
 
     def forward(self, x: Tensor, context: Tensor, mask: Tensor | None = None) -> Tensor:
-        maps = x.permute(0, 3, 1, 2)
-        h = torch.cat([maps, (maps > 0).to(x.dtype)], dim=1)
+        h = x.permute(0, 3, 1, 2)
+        if self.lit:
+            h = torch.cat([h, (h > 0).to(x.dtype)], dim=1)
         for convolution in self.convolutions:
             h = F.silu(convolution(h))
-        h = self.read(torch.cat([h.mean(dim=3), h.amax(dim=3)], dim=1))
+        h = self.read(torch.cat([h.mean(dim=3), h.amax(dim=3)], dim=1) if self.pooled else h)
         out: Tensor = self.out(torch.cat([h, context], dim=-1))
         return out

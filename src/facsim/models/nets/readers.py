@@ -1,0 +1,95 @@
+"""Networks that read a whole event into a few numbers: critics of adversarial methods, encoders of autoencoders."""
+
+from __future__ import annotations
+
+import inspect
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from facsim.models.choices import known
+from facsim.models.nets.classifiers import NETWORKS, Inputs
+from facsim.models.space import Space
+
+_GIVEN = ("self", "inputs", "outputs", "dropout", "lit", "pooled")
+
+
+class EventReader(nn.Module):
+    """(x (N, *space.shape), cond, mask) -> (N, outputs), by the classifier network that suits the events.
+
+    That is `grid` for regular cylinders, `layers` for ragged ones, `cloud`, and `table` for the rest. `cond` is (N, K)
+    or, on cylinders, (N, L, K): the condition of a layer reads as further cells of it.
+
+    Args:
+        space: the events. n_cond: K. outputs: numbers of an event.
+        spectral: divide every weight matrix by its largest singular value (Miyato et al., arXiv 1802.05957).
+        options: of the classifier network, such as `width`.
+
+    Raises:
+        FacsimError: an unknown option.
+    """
+
+    def __init__(self, space: Space, n_cond: int, outputs: int, spectral: bool = False, **options: int) -> None:
+        super().__init__()
+        self.space = space
+        cells = tuple(a * r * space.channels for a, r in space.layers)
+        if space.representation == "cloud":
+            name, inputs = "cloud", Inputs(space.shape, n_cond)
+        elif space.cylinder is not None:
+            layers, alpha, rings = space.cylinder
+            name, inputs = "grid", Inputs((layers, alpha, rings * space.channels + n_cond), n_cond)
+        elif space.layers:
+            with_cond = tuple(n + n_cond for n in cells)
+            name, inputs = "layers", Inputs((sum(with_cond),), n_cond, with_cond)
+        else:
+            name, inputs = "table", Inputs((space.size,), n_cond)
+        self.name, self.cells = name, cells
+        names = inspect.signature(NETWORKS[name].__init__).parameters
+        for key in options:
+            known(key, [n for n in names if n not in _GIVEN], f"option of the network that reads a {name}")
+        fixed = {key: False for key in ("lit", "pooled") if key in names}
+        self.net = NETWORKS[name](inputs, outputs, dropout=0.0, **fixed, **options)
+        if spectral:
+            _normalise(self.net)
+
+    def forward(self, x: Tensor, cond: Tensor, mask: Tensor | None = None) -> Tensor:
+        whole = cond.mean(1) if cond.dim() == 3 else cond
+        if self.name == "table":
+            x = x.flatten(1)
+        elif self.name != "cloud":
+            each = cond if cond.dim() == 3 else cond[:, None].expand(-1, len(self.cells), -1)
+            x = self._with_condition(x, each)
+        out: Tensor = self.net(x, whole, mask)
+        return out
+
+    def _with_condition(self, x: Tensor, cond: Tensor) -> Tensor:
+        if self.name == "grid":
+            layers, alpha = self.net.inputs.x[:2]
+            cells = x.reshape(len(x), layers, alpha, -1)
+            return torch.cat([cells, cond[:, :, None].expand(-1, -1, alpha, -1)], -1)
+        parts = torch.split(x.flatten(1), list(self.cells), dim=1)
+        return torch.cat([part for k, cells in enumerate(parts) for part in (cells, cond[:, k])], dim=1)
+
+
+def _normalise(net: nn.Module) -> None:
+    for module in list(net.modules()):
+        if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
+            if not module.weight.any():  # a matrix of zeros has no direction to divide by
+                nn.init.normal_(module.weight, std=0.01)
+            spectral_norm(module)
+
+
+def with_numbers(cond: Tensor, z: Tensor) -> Tensor:
+    """Conditions (N, K) or (N, L, K) with the numbers `z` (N, D) of the whole event after them."""
+    if cond.dim() == 3:
+        z = z[:, None].expand(-1, cond.shape[1], -1)
+    return torch.cat([cond, z], -1)
+
+
+def flat_condition(cond: Tensor, space: Space) -> Tensor:
+    """Conditions (N, K), and those of layers (N, L, K) side by side: of one length for events of `space`."""
+    if not space.layers:
+        return cond
+    each = cond if cond.dim() == 3 else cond[:, None].expand(-1, len(space.layers), -1)
+    return each.flatten(1)
