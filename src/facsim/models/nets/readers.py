@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from facsim.models.choices import known
+from facsim.models.nets.base import of_layers
 from facsim.models.nets.classifiers import NETWORKS, Inputs
 from facsim.models.space import Space
 
@@ -58,8 +59,7 @@ class EventReader(nn.Module):
         if self.name == "table":
             x = x.flatten(1)
         elif self.name != "cloud":
-            each = cond if cond.dim() == 3 else cond[:, None].expand(-1, len(self.cells), -1)
-            x = self._with_condition(x, each)
+            x = self._with_condition(x, of_layers(cond, len(self.cells)))
         out: Tensor = self.net(x, whole, mask)
         return out
 
@@ -89,7 +89,4 @@ def with_numbers(cond: Tensor, z: Tensor) -> Tensor:
 
 def flat_condition(cond: Tensor, space: Space) -> Tensor:
     """Conditions (N, K), and those of layers (N, L, K) side by side: of one length for events of `space`."""
-    if not space.layers:
-        return cond
-    each = cond if cond.dim() == 3 else cond[:, None].expand(-1, len(space.layers), -1)
-    return each.flatten(1)
+    return of_layers(cond, len(space.layers)).flatten(1) if space.layers else cond
