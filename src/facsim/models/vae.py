@@ -18,6 +18,7 @@ from facsim.models.space import Space, table
 
 SEED_CHANNELS = {"table": 1, "grid": 1, "cloud": 8}
 LARGEST_LOG_VARIANCE = 8.0
+START, PACE = -2.0, 5.0  # of the likelihood's width, which has far to go: where it is wide first, nothing is encoded
 
 
 class VAEOptions(MethodOptions):
@@ -33,10 +34,10 @@ class VAEOptions(MethodOptions):
 class VAE(Method):
     """Conditional variational autoencoder (Kingma & Welling, arXiv 1312.6114; beta: Higgins et al., ICLR 2017).
 
-    The decoder is a network on a learned seed of the event's shape, the latent numbers joined to its condition; the
-    likelihood is Gaussian with a learned width of each channel (arXiv 2006.13202), and sampling adds its noise. With
-    `prior: flow-matching` a second phase learns the distribution of encoded events, which replaces the standard normal
-    one (the two-stage VAE, Dai & Wipf, arXiv 1903.05789; a flow in place of its second autoencoder).
+    The decoder is a network on a seed of the event's shape, a linear function of the latent numbers, which also join
+    its condition. The likelihood is Gaussian with a learned width of each channel (arXiv 2006.13202), and sampling adds
+    its noise. With `prior: flow-matching` a second phase learns the distribution of encoded events, which replaces the
+    standard normal one (the two-stage VAE, Dai & Wipf, arXiv 1903.05789; a flow in place of its second autoencoder).
 
     Points of clouds are put in the order of falling first feature, and the k-th seed belongs to the k-th point.
     """
@@ -53,8 +54,8 @@ class VAE(Method):
         channels = SEED_CHANNELS[space.representation]
         self.encoder = EventReader(space, n_cond, 2 * self.latent, False, **options.encoder)
         self.decoder = build_network(options.network, space, channels, space.channels, n_cond + self.latent, zero=False)
-        self.seed = nn.Parameter(torch.randn(*space.elements, channels))
-        self.log_width = nn.Parameter(torch.zeros(space.channels))
+        self.seed = nn.Linear(self.latent, math.prod(space.elements) * channels)
+        self.code_of_width = nn.Parameter(torch.full((space.channels,), START / PACE))
         self.prior: FlowMatching | None = None
         if options.prior == "flow-matching":
             n = n_cond * max(1, len(space.layers))
@@ -62,6 +63,11 @@ class VAE(Method):
             self.prior = FlowMatching(table(self.latent), n, flow)
         self.register_buffer("mean", torch.zeros(self.latent))
         self.register_buffer("std", torch.ones(self.latent))
+
+    @property
+    def log_width(self) -> Tensor:
+        """Logarithm of the likelihood's width of each channel."""
+        return PACE * self.code_of_width
 
     @classmethod
     def phases_of(cls, options: Any) -> tuple[str, ...]:
@@ -73,12 +79,16 @@ class VAE(Method):
     def parameters_of(self, turn: str) -> list[nn.Parameter]:
         if turn == "prior" and self.prior is not None:
             return list(self.prior.parameters())
-        return [*self.encoder.parameters(), *self.decoder.parameters(), self.seed, self.log_width]
+        return [*self.encoder.parameters(), *self.decoder.parameters(), *self.seed.parameters(), self.code_of_width]
 
     @torch.no_grad()
     def begin_phase(self, phase: str, batch: Batch, generator: torch.Generator) -> None:
-        """Standardise the latents and fit the flow's own prior."""
-        if phase == "prior" and self.prior is not None:
+        """Start with posterior means of unit variance; standardise the latents and fit the flow's own prior."""
+        if phase == "autoencoder":
+            # latents that begin near zero end there (posterior collapse): the decoder learns to ignore them
+            mean, _ = self._posterior(in_order(batch))
+            self.encoder.standardise(mean.mean(0), mean.std(0))
+        elif self.prior is not None:
             z = self._encoded(batch, generator)
             self.mean.copy_(z.mean(0))
             self.std.copy_(z.std(0).clamp(min=1e-3))
@@ -115,7 +125,7 @@ class VAE(Method):
 
     def _decode(self, z: Tensor, cond: Tensor, mask: Tensor | None) -> Tensor:
         cond = with_numbers(cond, z)
-        seed = self.seed.expand(cond.shape[0], *self.seed.shape)
+        seed = self.seed(z).reshape(-1, *self.space.elements, SEED_CHANNELS[self.space.representation])
         if mask is not None:
             rank = (mask.long().cumsum(1) - 1).clamp(min=0)
             seed = seed.gather(1, rank[..., None].expand(-1, -1, seed.shape[-1]))

@@ -63,6 +63,14 @@ class EventReader(nn.Module):
         out: Tensor = self.net(x, whole, mask)
         return out
 
+    @torch.no_grad()
+    def standardise(self, mean: Tensor, std: Tensor) -> None:
+        """Shift and scale the first outputs, whose mean and deviation are given, to 0 and 1 in the last layer."""
+        last = [module for module in self.net.modules() if isinstance(module, nn.Linear)][-1]
+        n = len(mean)
+        last.weight[:n] /= std[:, None]
+        last.bias[:n] = (last.bias[:n] - mean) / std
+
     def _with_condition(self, x: Tensor, cond: Tensor) -> Tensor:
         if self.name == "grid":
             layers, alpha = self.net.inputs.x[:2]
