@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from facsim.models.nets.marginals import ConditionalMarginals, ZeroInflatedQuantiles, encode_zero
+from facsim.models.nets.marginals import ConditionalMarginals, ZeroInflatedQuantiles, encode_zero, logit_to_normal
 from facsim.models.nets.padding import GridPadding
 from facsim.models.nets.spectrum import SpectrumMap
 
@@ -95,6 +95,10 @@ class ShowerPattern(nn.Module):
     def occupancy(self, context: Tensor) -> Tensor:
         """Probability of a hit, at least 0.02, of every cell: (N, L, 1, R)."""
         return torch.sigmoid(self._params(context)[..., 0]).clamp(min=0.02)
+
+    def threshold_latent(self, context: Tensor) -> Tensor:
+        """Latent below which a cell is empty: (N, L, 1, R)."""
+        return logit_to_normal(-self._params(context)[..., 0])
 
     def _log_excess(self, cells: Tensor) -> Tensor:
         return (cells / self.threshold - 1).clamp(min=1e-3).log()

@@ -17,6 +17,7 @@ from facsim.models.choices import Choice
 from facsim.models.layer_variables import LayerVariables
 from facsim.models.methods import build_method, checked_method, method_phases, with_steps
 from facsim.models.nets.conditioning import Conditioning
+from facsim.models.nets.copula import CylinderCopula
 from facsim.models.nets.padding import GridPadding
 from facsim.models.shower_pattern import ShowerPattern
 from facsim.models.space import cylinder, table
@@ -24,6 +25,8 @@ from facsim.models.space import cylinder, table
 LAYERS = Choice(name="flow-matching", prior="gaussian", steps=8)
 PATTERN = Choice(name="flow-matching", prior="gaussian", steps=2)
 STAGES = ("layer", "pattern")
+PART = 256
+"""Showers encoded at a time in closed-form fits."""
 
 
 class TwoStageOptions(BaseModel):
@@ -33,6 +36,8 @@ class TwoStageOptions(BaseModel):
         layers: method of the first stage, by name and options (`methods.METHODS`).
         pattern: method of the second stage.
         steps: sampler steps of the pattern stage, in place of what `pattern` says.
+        sweeps: Gibbs sweeps by which empty cells get latents in training that go with the hits around them
+            (`nets.copula`), where the layers are alike and showers have no preferred azimuth; 0 fills each by itself.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -40,6 +45,7 @@ class TwoStageOptions(BaseModel):
     layers: Choice = LAYERS
     pattern: Choice = PATTERN
     steps: int | None = Field(None, ge=0, le=1000)
+    sweeps: int = Field(4, ge=0)
 
     _known = field_validator("layers", "pattern")(checked_method)
 
@@ -84,6 +90,8 @@ class TwoStageShower(EventModel):
         n_features = self.conditioning.n_features
         self.layers = LayerVariables(n_layers, self.padding.capacity, geometry.threshold, n_features)
         self.pattern = ShowerPattern(self.padding, geometry.threshold, n_features)
+        symmetric = self.padding.regular and schema.is_axial and options.sweeps > 0
+        self.copula = CylinderCopula(self.padding.shape) if symmetric else None
         self.layer_method = build_method(options.layers, table(2 * n_layers + 1), n_features)
         self.pattern_method = build_method(options.pattern_method, space, self.pattern.n_context)
 
@@ -169,11 +177,13 @@ class TwoStageShower(EventModel):
             self.pattern.fit_start(cells, self._context(cells, energy, features))
         else:
             context = self._context(cells, energy, features)
+            if self.copula is not None:
+                self.copula.fit(self._moments(self.copula, cells, context, generator))
             if self.schema.is_axial and not self.padding.regular:  # priors of regular cylinders are symmetric anyway
                 cells = self.padding.turned(cells, generator)
             parts = [
-                self._pattern_latents(cells[first : first + 256], context[first : first + 256], generator)
-                for first in range(0, len(cells), 256)
+                self._pattern_latents(cells[first : first + PART], context[first : first + PART], generator)
+                for first in range(0, len(cells), PART)
             ]
             self.pattern_method.begin_phase(part, Batch(torch.cat(parts), context), generator)
 
@@ -198,7 +208,20 @@ class TwoStageShower(EventModel):
     def _pattern_latents(self, cells: Tensor, context: Tensor, generator: torch.Generator | None) -> Tensor:
         """Latents (N, V, 1) of the cells."""
         z = self.pattern.encode(cells, context, _uniform(cells.shape, cells, generator))
+        if self.copula is not None:
+            threshold = self.pattern.threshold_latent(context)
+            z = self.copula.complete(z, cells > 0, threshold, self.options.sweeps, generator)
         return self.padding.to_cells(z)[..., None]
+
+    def _moments(
+        self, copula: CylinderCopula, cells: Tensor, context: Tensor, generator: torch.Generator | None
+    ) -> Tensor:
+        total = cells.new_zeros(())
+        for first in range(0, len(cells), PART):
+            part = slice(first, first + PART)
+            z = self.pattern.encode(cells[part], context[part], _uniform(cells[part].shape, cells, generator))
+            total = total + copula.moments(z, cells[part] > 0, self.pattern.threshold_latent(context[part]))
+        return total
 
 
 def _of(prefix: str, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -64,21 +64,25 @@ class CylinderPrior(nn.Module):
         size = n_layers * n_r
         self.register_buffer("root", torch.eye(size).repeat(max(harmonic) + 1, 1, 1))
 
-    def _modes(self, x: Tensor) -> Tensor:
+    def modes(self, x: Tensor) -> Tensor:
+        """Harmonics (A, N, L R) of events (N, L, A, R); `harmonic` says the number of each."""
         layers, alpha, rings = self.shape
         return torch.einsum("nlar,ka->knlr", x, self.fourier).reshape(alpha, -1, layers * rings)
 
+    def cells(self, modes: Tensor) -> Tensor:
+        """Events (N, L, A, R) of harmonics: inverse of `modes`."""
+        layers, alpha, rings = self.shape
+        return torch.einsum("knlr,ka->nlar", modes.reshape(alpha, -1, layers, rings), self.fourier)
+
     def fit(self, x: Tensor, shrink: float = 0.02) -> None:
         """Set the covariance to the symmetrised one of `x` (N, L, A, R), shrunk towards its diagonal."""
-        modes = self._modes(x)
+        modes = self.modes(x)
         for m in range(len(self.root)):
             rows = modes[self.harmonic == m].reshape(-1, modes.shape[-1])
             self.root[m] = matrix_root((rows.T @ rows / len(rows)).double(), shrink).float()
 
     def forward(self, noise: Tensor) -> Tensor:
-        layers, _, rings = self.shape
-        modes = self._modes(noise) @ self.root[self.harmonic]
-        return torch.einsum("knlr,ka->nlar", modes.reshape(len(modes), -1, layers, rings), self.fourier)
+        return self.cells(self.modes(noise) @ self.root[self.harmonic])
 
 
 class GaussianPrior(nn.Module):
