@@ -62,7 +62,7 @@ class CylinderCopula(nn.Module):
         self.register_buffer("vectors", torch.eye(size).repeat(harmonics, 1, 1))
 
     def moments(self, z: Tensor, hit: Tensor, threshold: Tensor) -> Tensor:
-        """Sums over showers, means over sectors, of products of scores and of k_1 k_2, by harmonic: (2, H, L R, L R)."""
+        """Sums over showers of products of scores and of k_1 k_2, by harmonic: (2, H, L R, L R)."""
         found = []
         for x in score(z, hit, threshold):
             modes = self.modes.modes(x)
