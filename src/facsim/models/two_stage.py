@@ -45,7 +45,7 @@ class TwoStageOptions(BaseModel):
     layers: Choice = LAYERS
     pattern: Choice = PATTERN
     steps: int | None = Field(None, ge=0, le=1000)
-    sweeps: int = Field(4, ge=0)
+    sweeps: int = Field(2, ge=0)
 
     _known = field_validator("layers", "pattern")(checked_method)
 

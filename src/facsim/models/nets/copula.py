@@ -93,6 +93,11 @@ class CylinderCopula(nn.Module):
         self.values.copy_(values.clamp(min=0.8 * _LEAST_VALUE))
         self.vectors.copy_(vectors)
 
+    @property
+    def root(self) -> Tensor:
+        """Symmetric square root of the covariance, by harmonic."""
+        return (self.vectors * self.values.sqrt()[:, None]) @ self.vectors.transpose(1, 2)
+
     def complete(
         self, z: Tensor, hit: Tensor, threshold: Tensor, sweeps: int, generator: torch.Generator | None
     ) -> Tensor:
@@ -101,6 +106,9 @@ class CylinderCopula(nn.Module):
         noise = 0.95 * float(self.values.min())
         gain = (values - noise) / values
         spread, step = (noise * gain).sqrt()[:, None], math.sqrt(noise)
+        # a start with the right covariance: slow modes would take tens of sweeps from independent cells
+        start = self.modes.cells(self.modes.modes(z) @ self.root[self.modes.harmonic])
+        z = torch.where(hit, z, torch.minimum(start, threshold))
         for _ in range(sweeps):
             along = self.modes.modes(z) @ vectors
             drawn = torch.randn(along.shape, generator=generator, device=z.device)
