@@ -12,7 +12,6 @@ from facsim.simulate.detector_files import load_detector
 from facsim.simulate.geant4 import (
     Deposits,
     bin_shower,
-    cell_index,
     direction,
     event_seed,
     particle_frame,
@@ -38,13 +37,14 @@ def test_straight_on_the_frame_is_the_detector(phi: float) -> None:
     np.testing.assert_allclose(particle_frame(0.0, phi), np.eye(3), atol=1e-15)
 
 
-@pytest.mark.parametrize("preset", ["par04-w-si", "par04-w-si-ds3", "pbwo4"])
+@pytest.mark.parametrize("preset", ["par04-w-si", "par04-w-si-ds3", "pbwo4", "pb-lar-ds1"])
 def test_every_cell_centre_falls_in_its_cell(preset: str) -> None:
     detector = load_detector(preset)
-    geometry = detector.geometry()
-    z = (geometry.layer_index + 0.5) * detector.readout.depth
+    geometry, edges = detector.geometry(), detector.readout.z_edges
+    z = (0.5 * (edges[1:] + edges[:-1]))[geometry.layer_index]
     points = np.stack([geometry.x, geometry.y, z], axis=1)
-    np.testing.assert_array_equal(cell_index(points, detector.readout), np.arange(geometry.n_cells))
+    np.testing.assert_array_equal(detector.readout.cell_index(points), np.arange(geometry.n_cells))
+    assert detector.readout.n_cells == geometry.n_cells
 
 
 def test_outside_the_cylinder_is_no_cell() -> None:
@@ -53,7 +53,7 @@ def test_outside_the_cylinder_is_no_cell() -> None:
     points = np.array(
         [[0.0, 0, -0.1], [0, 0, depth + 0.1], [radius + 0.01, 0, 1], [0, 0, -1e-9], [radius - 0.01, 0, 1]]
     )
-    index = cell_index(points, detector.readout)
+    index = detector.readout.cell_index(points)
     assert index[:3].tolist() == [-1, -1, -1]
     assert np.all(index[3:] >= 0)
 

@@ -108,7 +108,7 @@ def test_every_preset_is_understood(name: str) -> None:
     assert GFlash.unfit(schema) is None
     out = readout(schema)
     assert out.medium.is_sampling == (name != "pbwo4")
-    assert out.depths[-1, 1] * out.medium.x0 == pytest.approx(detector.readout.n_layers * detector.readout.depth)
+    assert out.depths[-1, 1] * out.medium.x0 == pytest.approx(detector.readout.z_edges[-1])
     showers = GFlash.calibrated(schema, 1.0, 0.1).sample(np.full((60, 1), 2e4), np.random.default_rng(1)).x
     contained = showers.sum(axis=(1, 2)).mean() / 2e4
     assert 0.8 < contained < 1.0

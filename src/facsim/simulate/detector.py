@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from facsim.core.geometry import CylinderGeometry, regular_cylinder
+from facsim.core.geometry import CylinderGeometry
 from facsim.simulate.g4data_materials import MATERIALS, unknown_material
+from facsim.simulate.readout import Millimetres, Readout, Section
 
 TOLERANCE = 1e-6
 EM_MODELS = ("standard", "option1", "option2", "option3", "option4", "livermore", "penelope")
 MINIATURE_EM_MODELS = EM_MODELS[:3]
-Millimetres = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-class Section(BaseModel):
-    """A part of a description; unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def _known_material(name: str) -> str:
@@ -40,19 +34,6 @@ class Stack(Section):
 
     repeat: Annotated[int, Field(ge=1)] = 1
     layers: Annotated[list[Slab], Field(min_length=1)]
-
-
-class Readout(Section):
-    """The read-out cylinder: its axis is the particle's direction, its origin the point of entry.
-
-    `depth` is the length of a cell along the axis and `width` the width of a ring, in mm.
-    """
-
-    n_layers: Annotated[int, Field(ge=1)]
-    n_alpha: Annotated[int, Field(ge=1)]
-    n_r: Annotated[int, Field(ge=1)]
-    depth: Millimetres
-    width: Millimetres
 
 
 class Physics(Section):
@@ -109,13 +90,14 @@ class Detector(Section):
         slabs = self.slabs()
         if not any(slab.active for _, slab in slabs):
             raise ValueError("no layer is active, so nothing would be read out: mark one with 'active: true'")
-        read, depth = self.readout.n_layers * self.readout.depth, self.depth
+        read, depth = float(self.readout.z_edges[-1]), self.depth
         if not 0.5 * depth <= read <= depth + TOLERANCE:
+            cells = "its layers" if self.readout.layers else f"{self.readout.n_layers} cells of {self.readout.depth} mm"
             raise ValueError(
-                f"the read-out does not match: {self.readout.n_layers} cells of {self.readout.depth} mm are "
-                f"{read:g} mm, the detector is {depth:g} mm deep (allowed: half of it to all of it)"
+                f"the read-out does not match: {cells} are {read:g} mm, the detector is {depth:g} mm deep "
+                "(allowed: half of it to all of it)"
             )
-        radius = self.readout.n_r * self.readout.width
+        radius = self.readout.radius
         if radius > self.size / 2 + TOLERANCE:
             raise ValueError(
                 f"the read-out does not match: its radius {radius:g} mm is beyond half the size {self.size} mm"
@@ -128,8 +110,8 @@ class Detector(Section):
     def _blind_layer(self) -> int | None:
         """First read-out layer without active material."""
         spans = [(z, z + slab.thickness) for z, slab in self.slabs() if slab.active]
-        for i in range(self.readout.n_layers):
-            front, back = i * self.readout.depth + TOLERANCE, (i + 1) * self.readout.depth - TOLERANCE
+        edges = self.readout.z_edges
+        for i, (front, back) in enumerate(zip(edges[:-1] + TOLERANCE, edges[1:] - TOLERANCE, strict=True)):
             if not any(a < back and b > front for a, b in spans):
                 return i
         return None
@@ -157,5 +139,4 @@ class Detector(Section):
 
     def geometry(self, particle: str = "electron") -> CylinderGeometry:
         """The read-out cells; `particle` as the CaloChallenge names it (electron, photon, pion)."""
-        r = self.readout
-        return regular_cylinder(self.name, particle, r.n_layers, r.n_alpha, r.n_r, r.width, self.threshold)
+        return self.readout.geometry(self.name, particle, self.threshold)

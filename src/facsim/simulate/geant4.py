@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 
 from facsim.core import rng
 from facsim.core.errors import MissingExtraError
-from facsim.core.geometry import FloatArray, IntArray
-from facsim.simulate.detector import Detector, Readout
+from facsim.core.geometry import FloatArray
+from facsim.simulate.detector import Detector
 from facsim.simulate.g4data import WORLD, find_official
 
 CM = 10.0
 GAP = 1.0
 WARM_UP_MEV = 1.0
-EDGE = 1e-6
 
 
 def geant4_available() -> bool:
@@ -100,17 +99,6 @@ def split_steps(deposits: Deposits, longest: float) -> tuple[FloatArray, FloatAr
     return points, (deposits.energy / parts)[step]
 
 
-def cell_index(points: FloatArray, readout: Readout) -> IntArray:
-    """Cell of each point (mm, in the particle's frame, shape (m, 3)), or -1 outside the cylinder, shape (m,)."""
-    z = points[:, 2]
-    layer = np.floor((z + EDGE * ((z > -EDGE) & (z < 0))) / readout.depth).astype(np.int64)
-    ring = (np.hypot(points[:, 0], points[:, 1]) / readout.width).astype(np.int64)
-    turn = (np.arctan2(points[:, 1], points[:, 0]) + np.pi) / (2 * np.pi)
-    sector = (turn * readout.n_alpha).astype(np.int64) % readout.n_alpha
-    inside = (layer >= 0) & (layer < readout.n_layers) & (ring < readout.n_r)
-    return np.where(inside, (layer * readout.n_alpha + sector) * readout.n_r + ring, -1)
-
-
 def bin_shower(deposits: Deposits, detector: Detector, row: FloatArray) -> NDArray[np.float32]:
     """Cells of one shower, MeV, shape (n_cells,), for the gun's row (energy, theta, phi, x, y, pdg).
 
@@ -120,9 +108,8 @@ def bin_shower(deposits: Deposits, detector: Detector, row: FloatArray) -> NDArr
     points, energies = split_steps(deposits, 0.5 * min(readout.depth, readout.width))
     _, theta, phi, x, y, _ = row
     local = (points - np.array([x, y, 0.0])) @ particle_frame(theta, phi).T
-    index = cell_index(local, readout)
-    n_cells = readout.n_layers * readout.n_alpha * readout.n_r
-    cells = np.bincount(index + 1, weights=energies, minlength=n_cells + 1)[1:] / detector.sampling_fraction
+    index = readout.cell_index(local)
+    cells = np.bincount(index + 1, weights=energies, minlength=readout.n_cells + 1)[1:] / detector.sampling_fraction
     cells[cells < detector.threshold] = 0.0
     return cells.astype(np.float32)
 

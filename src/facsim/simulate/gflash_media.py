@@ -136,6 +136,10 @@ def _from_provenance(provenance: Mapping[str, Any], geometry: CylinderGeometry) 
         thickest = max(detector["stack"], key=lambda s: s["repeat"] * sum(la["thickness"] for la in s["layers"]))
         slabs = thickest["layers"]
     period = [(str(slab["material"]), float(slab["thickness"]), bool(slab["active"])) for slab in slabs]
+    layers = detector["readout"].get("layers")
+    if layers:
+        back = np.cumsum([float(layer["depth"]) for layer in layers])
+        return period, list(zip(np.concatenate([[0.0], back[:-1]]), back, strict=True))
     return period, _equal_layers(geometry.n_layers, float(detector["readout"]["depth"]))
 
 

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from facsim.core import rng
 from facsim.core.geometry import FloatArray
 from facsim.core.schema import Feature
-from facsim.simulate.detector import Section
+from facsim.simulate.readout import Section
 
 PDG = {"e-": 11, "e+": -11, "gamma": 22, "pi+": 211, "pi-": -211, "mu-": 13, "mu+": -13}
 HADRONS = {"pi+", "pi-"}

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from facsim.core.geometry import FloatArray
 from facsim.core.schema import Schema, calorimeter_schema
-from facsim.simulate.detector import Detector, Section
+from facsim.simulate.detector import Detector
 from facsim.simulate.detector_files import load_detector, one_sentence
 from facsim.simulate.gun import (
     CHALLENGE_NAMES,
@@ -22,6 +22,7 @@ from facsim.simulate.gun import (
     condition_columns,
     draw_table,
 )
+from facsim.simulate.readout import Section
 
 
 class ShowerSimulation(Section):
