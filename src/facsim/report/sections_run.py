@@ -8,6 +8,7 @@ from typing import Any
 
 from facsim.report.blocks import Block, Cell, Gallery, Listing, Note, Picture, Section, Table
 from facsim.report.figures_time import training_figure
+from facsim.report.figures_training import score_figure
 from facsim.report.render import to_svg
 from facsim.report.rundata import Json, RunData
 from facsim.report.text import capital, count, duration, significant
@@ -25,6 +26,7 @@ def training_section(run: RunData) -> Section | None:
             title = f"{capital(part)}, model {name}"
             body = to_svg(training_figure(lines, part), f"train-{name}-{part}".replace("/", "-"), title)
             pictures.append(Picture(body, title, _training_caption(lines)))
+        pictures += _scores(name, records)
     if not pictures:
         return None
     lead = "Each part of the model has a loss of its own; losses of different parts cannot be compared."
@@ -34,6 +36,20 @@ def training_section(run: RunData) -> Section | None:
         lead if len(pictures) > 1 else "",
         [Gallery(pictures, 4 if len(pictures) % 4 == 0 else 3)],
     )
+
+
+def _scores(name: str, records: list[Json]) -> list[Picture]:
+    """Curve of the score that decides about early stopping, if there is one."""
+    judged = [r for r in records if r.get("score") is not None and r.get("value") is not None]
+    pictures = []
+    for part in dict.fromkeys(str(r["part"]) for r in judged):
+        lines = [r for r in judged if r["part"] == part]
+        title = f"{capital(part)}, model {name}, {lines[0]['score']} of the validation events"
+        best = min(lines, key=lambda r: float(r["value"]))
+        caption = f"Of the averaged weights; smaller is better. Kept: those of step {count(int(best['step']))}."
+        body = to_svg(score_figure(lines, part), f"train-{name}-{part}-score".replace("/", "-"), title)
+        pictures.append(Picture(body, title, caption))
+    return pictures
 
 
 def _training_caption(lines: list[Json]) -> str:
