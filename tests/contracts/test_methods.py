@@ -36,6 +36,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "diffusion": {"steps": 2},
     "flow": {"layers": 2},
     "flow-matching": {"steps": 2},
+    "vq": {"codes": 1, "size": 8, "dim": 4, "width": 16, "depth": 1, "heads": 2},
 }
 VARIANTS: dict[str, dict[str, Any]] = {
     "flow-matching:library": {

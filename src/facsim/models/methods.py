@@ -17,6 +17,7 @@ from facsim.models.gan import GAN
 from facsim.models.nets import check_network
 from facsim.models.space import Space
 from facsim.models.vae import VAE
+from facsim.models.vq import VectorQuantised
 
 METHODS: dict[str, type[Method]] = {
     "diffusion": Diffusion,
@@ -24,6 +25,7 @@ METHODS: dict[str, type[Method]] = {
     "flow-matching": FlowMatching,
     "gan": GAN,
     "vae": VAE,
+    "vq": VectorQuantised,
 }
 
 

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from facsim.models.base import Batch, Method, MethodOptions, NoiseSpec, event_loss, weighted_mean
 from facsim.models.flow_matching import FlowMatching, FlowMatchingOptions
 from facsim.models.nets import build_network
+from facsim.models.nets.likelihood import GaussianLikelihood
 from facsim.models.nets.readers import EventReader, flat_condition, with_numbers
 from facsim.models.space import Space, table
 
 SEED_CHANNELS = {"table": 1, "grid": 1, "cloud": 8}
 LARGEST_LOG_VARIANCE = 8.0
-START, PACE = -2.0, 5.0  # of the likelihood's width, which has far to go: where it is wide first, nothing is encoded
 
 
 class VAEOptions(MethodOptions):
@@ -35,9 +35,9 @@ class VAE(Method):
     """Conditional variational autoencoder (Kingma & Welling, arXiv 1312.6114; beta: Higgins et al., ICLR 2017).
 
     The decoder is a network on a seed of the event's shape, a linear function of the latent numbers, which also join
-    its condition. The likelihood is Gaussian with a learned width of each channel (arXiv 2006.13202), and sampling adds
-    its noise. With `prior: flow-matching` a second phase learns the distribution of encoded events, which replaces the
-    standard normal one (the two-stage VAE, Dai & Wipf, arXiv 1903.05789; a flow in place of its second autoencoder).
+    its condition. The likelihood is Gaussian with a learned width (`nets.likelihood`), and sampling adds its noise.
+    With `prior: flow-matching` a second phase learns the distribution of encoded events, which replaces the standard
+    normal one (the two-stage VAE, Dai & Wipf, arXiv 1903.05789; a flow in place of its second autoencoder).
 
     Points of clouds are put in the order of falling first feature, and the k-th seed belongs to the k-th point.
     """
@@ -55,7 +55,7 @@ class VAE(Method):
         self.encoder = EventReader(space, n_cond, 2 * self.latent, False, **options.encoder)
         self.decoder = build_network(options.network, space, channels, space.channels, n_cond + self.latent, zero=False)
         self.seed = nn.Linear(self.latent, math.prod(space.elements) * channels)
-        self.code_of_width = nn.Parameter(torch.full((space.channels,), START / PACE))
+        self.likelihood = GaussianLikelihood(space)
         self.prior: FlowMatching | None = None
         if options.prior == "flow-matching":
             n = n_cond * max(1, len(space.layers))
@@ -63,11 +63,6 @@ class VAE(Method):
             self.prior = FlowMatching(table(self.latent), n, flow)
         self.register_buffer("mean", torch.zeros(self.latent))
         self.register_buffer("std", torch.ones(self.latent))
-
-    @property
-    def log_width(self) -> Tensor:
-        """Logarithm of the likelihood's width of each channel."""
-        return PACE * self.code_of_width
 
     @classmethod
     def phases_of(cls, options: Any) -> tuple[str, ...]:
@@ -79,7 +74,8 @@ class VAE(Method):
     def parameters_of(self, turn: str) -> list[nn.Parameter]:
         if turn == "prior" and self.prior is not None:
             return list(self.prior.parameters())
-        return [*self.encoder.parameters(), *self.decoder.parameters(), *self.seed.parameters(), self.code_of_width]
+        parts = (self.encoder, self.decoder, self.seed, self.likelihood)
+        return [p for part in parts for p in part.parameters()]
 
     @torch.no_grad()
     def begin_phase(self, phase: str, batch: Batch, generator: torch.Generator) -> None:
@@ -100,16 +96,15 @@ class VAE(Method):
         batch = in_order(batch)
         mean, log_variance = self._posterior(batch)
         centre = self._decode(_drawn(mean, log_variance, generator), batch.cond, batch.mask)
-        error = 0.5 * ((batch.x - centre) * (-self.log_width).exp()) ** 2 + self.log_width + 0.5 * math.log(2 * math.pi)
         numbers = self.space.size if batch.mask is None else (batch.mask.sum(1) * self.space.channels).clamp(min=1)
         divergence = weighted_mean(kl_from_normal(mean, log_variance) / numbers, batch.weight)
-        return {"likelihood": event_loss(error, batch), "kl": self.beta * divergence}
+        return {"likelihood": event_loss(self.likelihood(batch.x, centre), batch), "kl": self.beta * divergence}
 
     def sample(self, cond: Tensor, noise: Mapping[str, Tensor], mask: Tensor | None = None) -> Tensor:
         z = noise["latent"]
         if self.prior is not None:
             z = self.mean + self.std * self.prior.sample(flat_condition(cond, self.space), {"noise": z})
-        return self._decode(z, cond, mask) + self.log_width.exp() * noise["noise"]
+        return self.likelihood.draw(self._decode(z, cond, mask), noise["noise"])
 
     def _posterior(self, batch: Batch) -> tuple[Tensor, Tensor]:
         mean, log_variance = self.encoder(batch.x, batch.cond, batch.mask).chunk(2, -1)

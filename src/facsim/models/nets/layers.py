@@ -62,6 +62,7 @@ class Attention(nn.Module):
     """Multi-head attention of tokens (N, T, width) to one another, or to `others` (N, S, width): -> (N, T, width).
 
     `keys` (N, S) says which of those attended to exist; where none does, what comes out is finite and means nothing.
+    With `causal` each token sees those before it and itself.
     """
 
     def __init__(self, width: int, heads: int) -> None:
@@ -71,12 +72,14 @@ class Attention(nn.Module):
         self.key_value = nn.Linear(width, 2 * width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, others: Tensor | None = None, keys: Tensor | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, others: Tensor | None = None, keys: Tensor | None = None, causal: bool = False
+    ) -> Tensor:
         others = x if others is None else others
         q = self._heads(self.query(x))
         k, v = (self._heads(part) for part in self.key_value(others).chunk(2, dim=-1))
         allowed = None if keys is None else (keys | ~keys.any(1, keepdim=True))[:, None, None]
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed, is_causal=causal)
         out: Tensor = self.out(y.transpose(1, 2).reshape(-1, x.shape[1], x.shape[2]))
         return out
 
