@@ -120,6 +120,8 @@ def _representation(events: str) -> str:
 def _options(case: Case) -> dict[str, Any]:
     model, events, method = case
     network = NETWORKS.get(events.partition("-")[0], TRANSFORMER)
+    if (events, method) == ("ragged", "flow"):  # a coupling may leave all cells of one kind of layer alone
+        network = MLP
     if model == "single-stage":
         return {"method": _small(method, network)}
     takes_table = "table" in METHODS[method].representations
