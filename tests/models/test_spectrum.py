@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facsim.models.nets.spectrum import PER_UNIT, REACH, SMOOTH, SpectrumMap
+from facsim.models.nets.spectrum import PER_UNIT, REACH, SMOOTH, SpectrumMap, ZonedSpectrum
 
 
 def _peaked(n: int) -> torch.Tensor:
@@ -59,3 +59,27 @@ def test_few_and_equal_values_stay_monotone() -> None:
     spectrum.fit(torch.tensor([1.0, 1.0, 1.0]))
     assert torch.all(spectrum.knots.diff() > 0)
     assert torch.isfinite(spectrum.decode(torch.linspace(-20, 20, 9))[0]).all()
+
+
+def test_zones_have_spectra_of_their_own() -> None:
+    zone = torch.tensor([[0, 1], [2, 2]])
+    values = torch.stack([_peaked(2000) + shift for shift in (0.0, 1.0, 2.0)], -1)
+    w = values[:, zone]
+    mask = torch.rand(w.shape, generator=torch.Generator().manual_seed(0)) < 0.6
+    spectrum = ZonedSpectrum(zone)
+    spectrum.fit(w[mask], mask)
+    v = torch.zeros_like(w)
+    v[mask] = spectrum.encode(w[mask], mask)
+    torch.testing.assert_close(spectrum.decode(v)[0][mask], w[mask], atol=2e-3, rtol=0)
+    medians = torch.stack([v[:, i, j][mask[:, i, j]].median() for i, j in ((0, 0), (0, 1), (1, 0))])
+    torch.testing.assert_close(medians, torch.zeros(3), atol=0.2, rtol=0)
+    assert (spectrum.decode(v)[1] > 0).all()
+
+
+def test_a_zone_with_few_values_takes_the_spectrum_of_all() -> None:
+    spectrum = ZonedSpectrum(torch.tensor([0, 1]))
+    mask = torch.ones(2000, 2, dtype=torch.bool)
+    mask[100:, 1] = False
+    values = torch.stack([_peaked(2000), _peaked(2000)], -1)
+    spectrum.fit(values[mask], mask)
+    torch.testing.assert_close(spectrum.maps[1].knots, spectrum.maps[0].knots, atol=0.3, rtol=0)

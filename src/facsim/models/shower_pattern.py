@@ -8,11 +8,13 @@ from torch.nn import functional as F
 
 from facsim.models.nets.marginals import ConditionalMarginals, ZeroInflatedQuantiles, encode_zero, logit_to_normal
 from facsim.models.nets.padding import GridPadding
-from facsim.models.nets.spectrum import SpectrumMap
+from facsim.models.nets.spectrum import ZonedSpectrum
 
 LARGEST_SHIFT = 2.0
 LEAST_SLOPE = 0.05
 HIGHEST = 20.0
+DEPTHS = 3
+"""Parts of the depth with spectra of their own; so has every ring."""
 NEVER = -1e4
 
 
@@ -39,7 +41,8 @@ class ShowerPattern(nn.Module):
         shape = padding.shape
         self.padding, self.shape, self.threshold = padding, shape, threshold
         self.n_context = 10 + n_condition
-        self.spectrum = SpectrumMap()
+        third = torch.arange(shape[0])[:, None, None] * DEPTHS // shape[0]
+        self.spectrum = ZonedSpectrum(third * shape[2] + torch.arange(shape[2]))
         self.marginals = ConditionalMarginals(shape[0], shape[2], self.n_context)
         self.register_buffer("mean", torch.zeros(shape[0], self.n_context))
         self.register_buffer("std", torch.ones(shape[0], self.n_context))
@@ -67,9 +70,9 @@ class ShowerPattern(nn.Module):
     def fit_start(self, cells: Tensor, context: Tensor) -> None:
         """Take the spectrum, and start the marginals from a regression on the context; arguments as in `nll`."""
         hit = cells > 0
-        if hit.sum() > 1:
-            self.spectrum.fit(self._log_excess(cells[hit]))
-        values = torch.where(hit, self._values(cells), 0.0)
+        self.spectrum.fit(self._log_excess(cells[hit]), hit)
+        values = torch.zeros_like(cells)
+        values[hit] = self._values(cells, hit)
         self.marginals.fit_start(context, hit.sum(2), values.sum(2), (values**2).sum(2), self.padding.trials)
 
     def context(self, energy: Tensor, features: Tensor, layer: Tensor, hits: Tensor) -> Tensor:
@@ -103,8 +106,8 @@ class ShowerPattern(nn.Module):
     def _log_excess(self, cells: Tensor) -> Tensor:
         return (cells / self.threshold - 1).clamp(min=1e-3).log()
 
-    def _values(self, cells: Tensor) -> Tensor:
-        return self.spectrum.encode(self._log_excess(cells))
+    def _values(self, cells: Tensor, hit: Tensor) -> Tensor:
+        return self.spectrum.encode(self._log_excess(cells[hit]), hit)
 
     def nll(self, cells: Tensor, context: Tensor) -> Tensor:
         """Negative log-likelihood of the marginals per cell: cells (N, L, A, R) in MeV."""
@@ -114,7 +117,7 @@ class ShowerPattern(nn.Module):
         logit = params[..., 0]
         misses = self.padding.trials[:, None] - k
         binomial = k * F.logsigmoid(logit) + misses * F.logsigmoid(-logit)
-        value = ZeroInflatedQuantiles(self._at(params, hit)).log_prob(self._values(cells[hit]))
+        value = ZeroInflatedQuantiles(self._at(params, hit)).log_prob(self._values(cells, hit))
         return -(binomial.sum() + value.sum()) / (len(cells) * self.padding.n_cells)
 
     def encode(self, cells: Tensor, context: Tensor, dither: Tensor) -> Tensor:
@@ -123,7 +126,7 @@ class ShowerPattern(nn.Module):
         hit = cells > 0
         z = encode_zero(params[..., 0], dither)
         # few cells are hit, and only they need the quantile function
-        z[hit] = ZeroInflatedQuantiles(self._at(params, hit)).encode(self._values(cells[hit]))
+        z[hit] = ZeroInflatedQuantiles(self._at(params, hit)).encode(self._values(cells, hit))
         return z
 
     def _at(self, params: Tensor, hit: Tensor) -> Tensor:

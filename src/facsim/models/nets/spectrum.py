@@ -16,6 +16,8 @@ KNOTS = int(2 * REACH * PER_UNIT) + 1
 LEAST_RISE = 1e-4
 SMOOTH = PER_UNIT // 8
 LOW_SLOPE = 1.0
+FEWEST = 500
+"""Values from which a zone has a spectrum of its own."""
 
 
 class SpectrumMap(nn.Module):
@@ -81,3 +83,51 @@ class SpectrumMap(nn.Module):
 
     def _high_slope(self) -> Tensor:
         return self.knots[-1] - self.knots[-1 - PER_UNIT]
+
+
+class ZonedSpectrum(nn.Module):
+    """A `SpectrumMap` for each zone of cells: the peak of one particle is sharper where particles cross straight.
+
+    Args:
+        zone: number of each cell's zone, from 0, of a shape that broadcasts to the values'.
+    """
+
+    zone: Tensor
+
+    def __init__(self, zone: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("zone", zone, persistent=False)
+        self.maps = nn.ModuleList(SpectrumMap() for _ in range(int(zone.max()) + 1))
+
+    def _of(self, mask: Tensor) -> Tensor:
+        return self.zone.expand_as(mask)[mask]
+
+    def fit(self, values: Tensor, mask: Tensor) -> None:
+        """Take the quantiles of the `values` (n,) at `mask`; a zone with few takes those of all, if there are any."""
+        zone = self._of(mask)
+        for number, spectrum in enumerate(self.maps):
+            own = values[zone == number]
+            chosen = own if len(own) >= FEWEST else values
+            if len(chosen) > 1:
+                spectrum.fit(chosen)  # type: ignore[operator]
+
+    def encode(self, values: Tensor, mask: Tensor) -> Tensor:
+        """v of the `values` (n,) at `mask`."""
+        zone, out = self._of(mask), torch.empty_like(values)
+        for number, spectrum in enumerate(self.maps):
+            chosen = zone == number
+            out[chosen] = spectrum.encode(values[chosen])  # type: ignore[operator]
+        return out
+
+    def decode(self, v: Tensor) -> tuple[Tensor, Tensor]:
+        """w and slope as of `SpectrumMap`, of all cells."""
+        knots = torch.stack([spectrum.knots for spectrum in self.maps])  # type: ignore[misc]
+        slopes = torch.stack([spectrum.slopes for spectrum in self.maps])  # type: ignore[misc]
+        scaled = ((v + REACH) * PER_UNIT).clamp(0, KNOTS - 1 - 1e-3)
+        below = scaled.long()
+        inside, index = scaled - below, below + KNOTS * self.zone
+        flat, flat_slopes = knots.flatten(), slopes.flatten()
+        w = torch.lerp(flat[index], flat[index + 1], inside)
+        slope = torch.lerp(flat_slopes[index], flat_slopes[index + 1], inside)
+        high = (knots[:, -1] - knots[:, -1 - PER_UNIT])[self.zone]
+        return w + LOW_SLOPE * (v + REACH).clamp(max=0) + high * (v - REACH).clamp(min=0), slope
