@@ -32,6 +32,13 @@ def show_run(result: Mapping[str, Any]) -> None:
         console.print(f"results are in {result['run']}", soft_wrap=True)
 
 
+def show_recipes(found: Mapping[str, str]) -> None:
+    """Names of configurations that ship, and what each is for."""
+    console, width = Console(highlight=False), max(map(len, found))
+    for name, words in found.items():
+        console.print(f"  {name:<{width}}  {words}", soft_wrap=True)
+
+
 def show_scorecard(card: Mapping[str, Any]) -> None:
     """The scores over all energies, each beside truth against truth."""
     console = Console(highlight=False)
