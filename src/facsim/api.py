@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from facsim.config import DataConfig, ModelConfig, RunConfig, check_names, load_config, recipe
+from facsim.config import RECIPES, DataConfig, ModelConfig, RunConfig, check_names, load_config, recipe
 from facsim.core import plugins
 from facsim.core.errors import FacsimError
 from facsim.core.store import atomic_path
@@ -25,6 +25,7 @@ from facsim.pipeline import (
     run_stage,
     stages_of,
 )
+from facsim.pipeline.compare import compare
 from facsim.pipeline.terminal import Terminal
 from facsim.pipeline.together import together
 from facsim.run import Reporter, Run, saved_config
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "RunOptions",
     "RunResult",
+    "compare",
     "demo",
     "evaluate",
     "export",
@@ -44,6 +46,7 @@ __all__ = [
     "init",
     "leaderboard",
     "prepare",
+    "recipes",
     "report",
     "run",
     "sample",
@@ -167,6 +170,11 @@ def demo(**options: Unpack[RunOptions]) -> RunResult:
 def on_shipped_sample(config: RunConfig) -> RunConfig:
     """`config` with the showers that ship with facsim in place of a simulation."""
     return config.model_copy(update={"simulate": None, "data": DataConfig(files=[str(sample_path())])})
+
+
+def recipes() -> dict[str, str]:
+    """The configurations that `init` can write: name to what each is for."""
+    return {name: words for name, (_, words) in RECIPES.items()}
 
 
 def init(task: str = "calorimeter", path: str | Path | None = None) -> Path:

@@ -103,14 +103,19 @@ def demo(
 
 @app.command(epilog="Example: facsim init calorimeter --out studies/calo.yaml")
 def init(
-    task: Annotated[str, typer.Argument(help="Kind of detector task; there is: calorimeter.")] = "calorimeter",
+    task: Annotated[str, typer.Argument(help="Which of those that --list names.")] = "calorimeter",
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where to; by default TASK.yaml.")] = None,
+    listed: Annotated[bool, typer.Option("--list", help="Only say which configurations there are.")] = False,
     as_json: Json = False,
 ) -> None:
     """Write a commented configuration."""
     with _told_plainly(), _result(as_json) as give:
         from facsim import api  # noqa: PLC0415
+        from facsim.show import show_recipes  # noqa: PLC0415
 
+        if listed:
+            give(api.recipes(), show_recipes)
+            return
         path = api.init(task, out)
         give(
             {"config": str(path)},
@@ -157,6 +162,35 @@ def sample(
 
 for _name, (_help, _example) in VERBS.items():
     app.command(_name, help=_help, epilog=f"Example: facsim {_name} {_example}")(_stage_verb(_name))
+
+
+@app.command(epilog="Example: facsim compare a.yaml b.yaml runs/c --out runs/methods --set train.steps=2000")
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Configurations to train, finished run directories to read.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="For the page and all runs.")] = Path(
+        "runs/comparison"
+    ),
+    truth: Annotated[
+        Path | None,
+        typer.Option("--truth", metavar="FILE", help="Take truth, splits, baselines and judging from here for all."),
+    ] = None,
+    overrides: Set = None,
+    seed: Seed = None,
+    smoke: Smoke = False,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Several surrogates on one truth, side by side.
+
+    Truth is simulated or read, divided and judged once; what is up to date is skipped, what was interrupted goes on.
+    """
+    with _told_plainly(), _result(as_json) as give:
+        from facsim import api  # noqa: PLC0415
+        from facsim.show import show_comparison  # noqa: PLC0415
+
+        given = overrides or ()
+        found = api.compare(runs, out=out, truth=truth, overrides=given, seed=seed, smoke=smoke, force=force)
+        give(found, show_comparison)
 
 
 @app.command(epilog="Example: facsim score reference.h5 generated.h5 --geometry ds2-electrons --json")

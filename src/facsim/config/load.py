@@ -16,7 +16,13 @@ from facsim.core import plugins
 from facsim.core.errors import FacsimError
 from facsim.core.store import atomic_path
 
-RECIPES = {"calorimeter": "calo-electrons.yaml"}
+RECIPES = {
+    "calorimeter": ("calo-electrons.yaml", "electrons in tungsten-silicon; two stages, flow matching in both"),
+    "calo-par04": ("calo-par04.yaml", "the surrogate that ships with facsim: 50 000 electrons, trained for speed"),
+    "calo-pions": ("calo-pions.yaml", "charged pions in iron-scintillator"),
+    "calo-ragged": ("calo-ragged.yaml", "photons in lead-argon, layers that differ as in CaloChallenge data set 1"),
+}
+"""Name to the file in `recipes` and what it does; one that is not named otherwise has the name of its file."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -84,14 +90,14 @@ def save_config(config: RunConfig, path: Path) -> None:
 
 
 def recipe(task: str) -> Path:
-    """The commented configuration that ships for `task`.
+    """The commented configuration that ships under that name.
 
     Raises:
-        FacsimError: no such task.
+        FacsimError: there is none.
     """
     if task not in RECIPES:
-        raise FacsimError(f"unknown task '{task}': expected one of {sorted(RECIPES)}.")
-    return Path(__file__).parents[1] / "recipes" / RECIPES[task]
+        raise FacsimError(f"unknown task '{task}'{nearest(task, RECIPES) or f': expected one of {sorted(RECIPES)}.'}")
+    return Path(__file__).parents[1] / "recipes" / RECIPES[task][0]
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -116,6 +122,8 @@ def _anchored(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
     data = dict(data)
     if isinstance(data.get("files"), list):
         data["files"] = [str((folder / str(name)).absolute()) for name in data["files"]]
+    if isinstance(data.get("run"), str):
+        data["run"] = str((folder / data["run"]).absolute())
     for key in ("mapping", "geometry"):
         if isinstance(data.get(key), str) and (folder / data[key]).is_file():
             data[key] = str((folder / data[key]).absolute())
@@ -162,15 +170,16 @@ def check_names(config: RunConfig, where: str = "the configuration") -> None:
     from facsim.simulate.baselines import BASELINES, find_baseline  # noqa: PLC0415
 
     plugins.use(config.plugins)
-    _known(config.model.name, plugins.names("models", MODELS), "model.name", where)
-    kind = find_model(config.model.name)
-    _check_options(config.model.options, kind.Options, where)
-    config.train.check_phases(kind.phases_of(kind.Options.model_validate(config.model.options)))
-    if config.sample.steps and "steps" not in kind.Options.model_fields:
-        raise FacsimError(
-            f"the model '{config.model.name}' has no option 'steps', so there is no curve of steps to draw: leave out "
-            f"'sample.steps' in {where}, or --set sample.steps=[]."
-        )
+    if config.model is not None:
+        _known(config.model.name, plugins.names("models", MODELS), "model.name", where)
+        kind = find_model(config.model.name)
+        _check_options(config.model.options, kind.Options, where)
+        config.train.check_phases(kind.phases_of(kind.Options.model_validate(config.model.options)))
+        if config.sample.steps and "steps" not in kind.Options.model_fields:
+            raise FacsimError(
+                f"the model '{config.model.name}' has no option 'steps', so there is no curve of steps to draw: leave "
+                f"out 'sample.steps' in {where}, or --set sample.steps=[]."
+            )
     for index, baseline in enumerate(config.baselines):
         _known(baseline.name, plugins.names("baselines", BASELINES), f"baselines.{index}", where)
         options = [option.name for option in fields(find_baseline(baseline.name)) if option.init]

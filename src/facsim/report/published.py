@@ -4,30 +4,38 @@ from __future__ import annotations
 
 import math
 
-from facsim.evaluate.leaderboards import BOARDS
+from facsim.evaluate.leaderboards import BOARDS, Board
 from facsim.evaluate.leaderboards.challenge import PublishedRow, published_rows_for
-from facsim.report.figures_time import TimePoint
+from facsim.report.figures_time import CostPoint
 from facsim.report.rundata import RunData
 from facsim.report.showers import run_geometry
 
 
-def published_points(run: RunData, batch: int) -> list[TimePoint]:
-    """AUC-high and CPU time of the submissions for the run's read-out and particle, timed at `batch` (1 or 100).
+def published_points(run: RunData, cost: str, auc: str = "auc_high") -> list[CostPoint]:
+    """The submissions for the run's read-out and particle that have both a cost and an AUC; else none.
 
-    Empty for other read-outs, particles and batch sizes.
+    Args:
+        run: the run.
+        cost: a column of the challenge's tables, e.g. `cpu_b100_ms` or `params`; others have no submissions.
+        auc: `auc_high`, or `auc_low` for cells.
     """
-    geometry = run_geometry(run)
-    if geometry is None or batch not in (1, 100):
-        return []
-    fired = (run.config.get("simulate") or {}).get("particle") or geometry.particle
-    particles = set(fired if isinstance(fired, list) else [fired])
-    rows = [row for row in published_rows_for(geometry) if particles <= set(BOARDS[row.dataset].particles)]
+    rows = [(row, getattr(row, cost, math.nan), getattr(row, auc)) for row in _rows(run) if not row.is_truth]
     return [
-        TimePoint(row.model, row.model, "published", _time(row, batch), row.auc_high)
-        for row in rows
-        if not row.is_truth and math.isfinite(_time(row, batch)) and math.isfinite(row.auc_high)
+        CostPoint(row.model, row.model, "published", x, y)
+        for row, x, y in rows
+        if math.isfinite(x) and math.isfinite(y)
     ]
 
 
-def _time(row: PublishedRow, batch: int) -> float:
-    return row.cpu_b1_ms if batch == 1 else row.cpu_b100_ms
+def board_of(run: RunData) -> Board | None:
+    """The published leaderboard of the run's read-out and particle."""
+    return next((BOARDS[row.dataset] for row in _rows(run)), None)
+
+
+def _rows(run: RunData) -> list[PublishedRow]:
+    geometry = run_geometry(run)
+    if geometry is None:
+        return []
+    fired = (run.config.get("simulate") or {}).get("particle") or geometry.particle
+    particles = set(fired if isinstance(fired, list) else [fired])
+    return [row for row in published_rows_for(geometry) if particles <= set(BOARDS[row.dataset].particles)]
