@@ -124,7 +124,7 @@ def init(
 
 
 @app.command(
-    epilog="Examples: facsim sample --out runs/a; facsim sample par04 --events 1000 --energy 1:50 --out showers.h5"
+    epilog="Example: facsim sample --out runs/a; facsim sample par04 --events 1000 --energy 1:50 --out showers.h5"
 )
 def sample(
     what: Annotated[
