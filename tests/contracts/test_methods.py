@@ -56,6 +56,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "flow:autoregressive": {"kind": "autoregressive", "layers": 2, "width": 16, "network": None},
     "flow:student": {"kind": "autoregressive", "student": True, "layers": 2, "width": 16, "network": None},
     "diffusion:churn": {"sampler": "heun", "churn": 2, "steps": 2},
+    "gan:wasserstein": {"loss": "wasserstein", "critic_steps": 2},
+    "gan:cramer": {"loss": "cramer", "features": 8, "latent": 0},
+    "gan:energy": {"loss": "energy"},
+    "vae:flow-matching": {"latent": 4, "prior": "flow-matching", "prior_steps": 2},
+    "vq:codes": {"codes": 2, "size": 8, "dim": 2, "width": 16, "depth": 1, "heads": 2},
 }
 """Other options of a method (named before the colon) that change its sampler or its parameters."""
 SMALL_NETWORKS: dict[str, dict[str, Any]] = {

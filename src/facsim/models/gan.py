@@ -18,6 +18,8 @@ from facsim.models.space import Space
 LossName = Literal["non-saturating", "least-squares", "hinge", "relativistic", "wasserstein", "cramer", "energy"]
 PENALISED = ("wasserstein", "cramer")
 SIGNED = ("wasserstein", "cramer", "energy")
+DRIFT = {"wasserstein": 1e-3, "relativistic": 1e-3}
+"""Factor of the squared score of true events, where the loss itself leaves an offset free (arXiv 1710.10196)."""
 
 
 class GANOptions(MethodOptions):
@@ -89,8 +91,11 @@ class GAN(Method):
             return {"generator": signed_mean(self._generator_loss(batch, fake, other), batch.weight)}
         score = self._scorer(batch, other)
         critic, _ = GAN_LOSSES["wasserstein" if other is not None else self.options.loss]
-        losses = {"critic": signed_mean(critic(score(batch.x), score(fake)), batch.weight)}
+        real = score(batch.x)
+        losses = {"critic": signed_mean(critic(real, score(fake)), batch.weight)}
         size = None if batch.weight is None else batch.weight.abs()
+        if self.options.loss in DRIFT:
+            losses["drift"] = DRIFT[self.options.loss] * signed_mean(real**2, size)
         if self.options.loss in PENALISED:
             between = torch.rand((len(fake), *[1] * (fake.dim() - 1)), generator=generator, device=fake.device)
             slope = penalised_gradient(score, torch.lerp(fake, batch.x, between))
