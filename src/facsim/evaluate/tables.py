@@ -79,7 +79,8 @@ def score_table(
         observables: further ones, a function each; they join the columns.
         training: the events that the generator was made from, for the search for copies.
         seed: of every random choice.
-        conditions: so many of the first columns are conditions, on which the classifier sees the others depend.
+        conditions: so many of the first columns are conditions: they are no observables themselves, but enter what is
+            said of all columns together, and the classifier knows that the others depend on them.
         classifier_from: events a sample from which there is a classifier test.
 
     Raises:
@@ -100,11 +101,12 @@ def score_table(
     z = None if null is None else check_features(x, to_numpy(null))[1]
     of_x, of_y = _features(every, x), _features(every, y)
     of_z = None if z is None else _features(every, z)
+    own = slice(conditions, None)
     scores = [
-        *_single(list(every), of_x, of_y, of_z, seed),
+        *_single(list(every)[own], of_x[:, own], of_y[:, own], None if of_z is None else of_z[:, own], seed),
         *_joint(of_x, of_y, of_z, seed, conditions, classifier_from),
     ]
-    return TableScores(scores, compare_observables(of_x, of_y, list(every)), looked_at)
+    return TableScores(scores, compare_observables(of_x[:, own], of_y[:, own], list(every)[own]), looked_at)
 
 
 def _features(observables: Observables, x: FloatArray) -> FloatArray:
