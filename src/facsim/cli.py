@@ -51,7 +51,6 @@ VERBS = {
     "simulate": ("Geant4 showers: truth.h5.", "config.yaml --out runs/a"),
     "prepare": ("Check and divide the truth: data.json.", "--out runs/a"),
     "train": ("Train the surrogate: models/surrogate/.", "--out runs/a --set train.steps=2000"),
-    "sample": ("Sample surrogate and baselines: samples/.", "--out runs/a"),
     "evaluate": ("Judge the samples against truth: scores/.", "--out runs/a --set evaluate.energy_bins=8"),
     "export": ("Export, check and time: model.onnx, card.json.", "--out runs/a"),
     "report": ("The page that shows it all: report/index.html.", "--out runs/a"),
@@ -117,6 +116,41 @@ def init(
             {"config": str(path)},
             lambda told: typer.echo(f"{told['config']} is written; now: facsim run {path} --smoke"),
         )
+
+
+@app.command(
+    epilog="Examples: facsim sample --out runs/a; facsim sample par04 --events 1000 --energy 1:50 --out showers.h5"
+)
+def sample(
+    what: Annotated[
+        str | None, typer.Argument(help="Configuration, or a model that ships with facsim: par04.", show_default=False)
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Run directory; of a shipped model the file, by default NAME.h5.")
+    ] = None,
+    events: Annotated[int, typer.Option("--events", min=1, help="Showers of a shipped model.")] = 1000,
+    energy: Annotated[
+        str | None, typer.Option("--energy", help="GeV: 10, or 1:50 log-uniform; by default the training range.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option("--steps", min=0, help="Sampler steps of a shipped model.")] = None,
+    overrides: Set = None,
+    seed: Seed = None,
+    smoke: Smoke = False,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Sample surrogate and baselines of a run: samples/. Or showers of a model that ships with facsim."""
+    with _told_plainly(), _result(as_json) as give:
+        from facsim import api  # noqa: PLC0415
+        from facsim.show import show_run, show_sampled  # noqa: PLC0415
+
+        if what is not None and not Path(what).exists() and what in api.shipped_names():
+            options: dict[str, Any] = {"events": events, "energy": energy, "steps": steps, "force": force}
+            give(api.sample_shipped(what, out, seed=seed or 0, **options), show_sampled)
+            return
+        config = None if what is None else Path(what)
+        result = api.sample(config, out=out, overrides=overrides or (), seed=seed, smoke=smoke, force=force)
+        give(result.to_dict(), show_run)
 
 
 for _name, (_help, _example) in VERBS.items():

@@ -30,6 +30,19 @@ def show_run(result: Mapping[str, Any]) -> None:
         console.print(f"results are in {result['run']}", soft_wrap=True)
 
 
+def show_sampled(found: Mapping[str, Any]) -> None:
+    """Where the showers of a shipped model are, and what they cost."""
+    console = Console(highlight=False)
+    low, high = found["energy_GeV"]
+    console.print(
+        f"{found['events']} showers of '{found['model']}', {low:.3g} to {high:.3g} GeV, seed {found['seed']}: "
+        f"{found['ms_per_shower']:.2f} ms each",
+        soft_wrap=True,
+    )
+    console.print(f"showers: {found['file']}", soft_wrap=True)
+    console.print(f"picture: {found['picture']}", soft_wrap=True)
+
+
 def show_scorecard(card: Mapping[str, Any]) -> None:
     """The scores over all energies, each beside truth against truth."""
     console = Console(highlight=False)

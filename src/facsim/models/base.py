@@ -153,6 +153,8 @@ class EventModel(GenerativeModel):
     """
 
     Options: ClassVar[type[BaseModel]]
+    training_only: ClassVar[tuple[str, ...]] = ()
+    """Beginnings of names of arrays that only training reads, so that weights on disk may lack them."""
     schema: Schema
     options: Any
 

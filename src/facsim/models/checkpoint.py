@@ -54,11 +54,19 @@ def load_model(folder: Path, **changes: object) -> EventModel:
     schema = Schema.from_dict(description["schema"])
     model = build_model(description["model"], schema, {**description["options"], **changes})
     try:
-        model.load_state_dict(load_file(folder / "weights.safetensors"))
+        weights = {key: _single(value) for key, value in load_file(folder / "weights.safetensors").items()}
+        missing, unexpected = model.load_state_dict(weights, strict=False)
+        lacking = [*(key for key in missing if not key.startswith(model.training_only)), *unexpected]
+        if lacking:
+            raise RuntimeError(f"'{lacking[0]}' does not fit the model")
     except (OSError, RuntimeError, SafetensorError) as error:
         detail = str(error).splitlines()[0]
         raise FacsimError(f"the weights in '{folder}' cannot be loaded ({detail}): train the model again.") from None
     return model.eval()
+
+
+def _single(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.float() if tensor.dtype == torch.float16 else tensor
 
 
 def count_parameters(model: torch.nn.Module) -> int:

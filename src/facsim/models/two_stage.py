@@ -68,6 +68,7 @@ class TwoStageShower(EventModel):
     """
 
     weights = "none"
+    training_only = ("copula.",)
     Options: ClassVar[type[BaseModel]] = TwoStageOptions
 
     options: TwoStageOptions
