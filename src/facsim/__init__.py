@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         report,
         run,
         sample,
+        sample_shipped,
         score,
         simulate,
         study,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from facsim.core.errors import FacsimError
     from facsim.data import open_events
     from facsim.info import describe as info
+    from facsim.models.shipped import load_shipped
 
 __version__ = "0.1.0"
 __all__ = [
@@ -40,18 +42,24 @@ __all__ = [
     "info",
     "init",
     "leaderboard",
+    "load_shipped",
     "open_events",
     "prepare",
     "report",
     "run",
     "sample",
+    "sample_shipped",
     "score",
     "simulate",
     "study",
     "train",
 ]
 
-_ELSEWHERE = {"FacsimError": "facsim.core.errors", "open_events": "facsim.data"}
+_ELSEWHERE = {
+    "FacsimError": "facsim.core.errors",
+    "load_shipped": "facsim.models.shipped",
+    "open_events": "facsim.data",
+}
 _ALSO_MODULES = ("evaluate", "export", "info", "report", "run", "simulate", "train")
 
 

@@ -1,4 +1,4 @@
-"""Models that ship with facsim: sampled at once, in range, the same for the same seed, close to shipped Geant4 showers."""
+"""Models that ship with facsim: sampled at once, in range, seeded, close to the shipped Geant4 showers."""
 
 from __future__ import annotations
 
