@@ -22,7 +22,6 @@ if TYPE_CHECKING:
         report,
         run,
         sample,
-        sample_shipped,
         score,
         simulate,
         study,
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from facsim.data import open_events
     from facsim.info import describe as info
     from facsim.models.shipped import load_shipped
+    from facsim.pipeline.shipped import sample_shipped
 
 __version__ = "0.1.0"
 __all__ = [
@@ -59,6 +59,7 @@ _ELSEWHERE = {
     "FacsimError": "facsim.core.errors",
     "load_shipped": "facsim.models.shipped",
     "open_events": "facsim.data",
+    "sample_shipped": "facsim.pipeline.shipped",
 }
 _ALSO_MODULES = ("evaluate", "export", "info", "report", "run", "simulate", "train")
 

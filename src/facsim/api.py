@@ -14,7 +14,6 @@ from facsim.core import plugins
 from facsim.core.errors import FacsimError
 from facsim.core.store import atomic_path
 from facsim.info import describe as info
-from facsim.models.shipped import shipped_names as shipped_names
 from facsim.pipeline import (
     Done,
     Stage,
@@ -26,7 +25,6 @@ from facsim.pipeline import (
     run_stage,
     stages_of,
 )
-from facsim.pipeline.shipped import sample_shipped as sample_shipped
 from facsim.pipeline.terminal import Terminal
 from facsim.pipeline.together import together
 from facsim.run import Reporter, Run, saved_config

@@ -142,11 +142,13 @@ def sample(
     """Sample surrogate and baselines of a run: samples/. Or showers of a model that ships with facsim."""
     with _told_plainly(), _result(as_json) as give:
         from facsim import api  # noqa: PLC0415
+        from facsim.models.shipped import shipped_names  # noqa: PLC0415
+        from facsim.pipeline.shipped import sample_shipped  # noqa: PLC0415
         from facsim.show import show_run, show_sampled  # noqa: PLC0415
 
-        if what is not None and not Path(what).exists() and what in api.shipped_names():
+        if what is not None and not Path(what).exists() and what in shipped_names():
             options: dict[str, Any] = {"events": events, "energy": energy, "steps": steps, "force": force}
-            give(api.sample_shipped(what, out, seed=seed or 0, **options), show_sampled)
+            give(sample_shipped(what, out, seed=seed or 0, **options), show_sampled)
             return
         config = None if what is None else Path(what)
         result = api.sample(config, out=out, overrides=overrides or (), seed=seed, smoke=smoke, force=force)
