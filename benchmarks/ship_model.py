@@ -64,6 +64,7 @@ def _card(run: Run, model: EventModel, target: Path, note: str) -> dict[str, Any
         "shipped": datetime.now(UTC).isoformat(timespec="seconds"),
         "note": note,
         **describe_model(model, run.config.model.name, ranges),
+        "parameters": sum(tensor.numel() for tensor in small_weights(model).values()),
         "weights": file_facts(target / "weights.safetensors"),
         "scores": _scores(run),
         "steps": _json(run.dir / "scores" / "steps.json"),
@@ -92,9 +93,9 @@ def _truth(run: Run) -> dict[str, Any]:
     sources = [open_events(path) for path in truth_files(run)]
     origins = [dict(source.schema.provenance) for source in sources]
     own = ("seed", "fingerprint", "cpu_seconds")
-    shared = {key: value for key, value in origins[0].items() if key not in own}
+    shared = {key: _without_events(value) for key, value in origins[0].items() if key not in own}
     for origin in origins[1:]:
-        if any(_without_events(origin.get(key)) != _without_events(value) for key, value in shared.items()):
+        if any(_without_events(origin.get(key)) != value for key, value in shared.items()):
             raise FacsimError(
                 f"the truth of '{run.dir}' comes from simulations that differ: say so in the card by hand."
             )

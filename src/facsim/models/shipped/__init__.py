@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 
 from facsim.core.errors import FacsimError
@@ -82,6 +83,11 @@ class ShippedSampler(TorchSampler):
     def __init__(self, name: str, device: str = "cpu", **changes: object) -> None:
         super().__init__(load_shipped(name, **changes), device, name)
         self.schema, self.card = self.model.schema, shipped_card(name)
+
+    @property
+    def threads(self) -> int:
+        """Processor threads that it computes with."""
+        return torch.get_num_threads()
 
     def events(self, cond: ArrayLike, seed: int = 1) -> Events:
         """Events at the conditions (N,) or (N, K), in the units of the schema: MeV for incident energies.
