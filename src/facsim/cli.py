@@ -122,9 +122,7 @@ def init(
         )
 
 
-@app.command(
-    epilog="Examples: facsim sample --out runs/a; facsim sample par04 --events 1000 --energy 1:50 --out showers.h5"
-)
+@app.command(epilog="Example: facsim sample par04 --energy 1:50 --out showers.h5; facsim sample --out runs/a")
 def sample(
     config: Model = None,
     out: Annotated[
