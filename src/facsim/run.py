@@ -83,13 +83,14 @@ class Run:
 
     @property
     def names(self) -> list[str]:
-        """Names of all that is sampled and judged: the surrogate, then the baselines."""
-        return [SURROGATE, *(baseline.name for baseline in self.config.baselines)]
+        """Names of all that is sampled and judged: the surrogate if there is one, then the baselines."""
+        surrogate = [] if self.config.model is None else [SURROGATE]
+        return [*surrogate, *(baseline.name for baseline in self.config.baselines)]
 
     @property
     def steps(self) -> list[int]:
         """Lengths of the surrogate's sampler on the curve of quality against time."""
-        return sorted(set(self.config.sample.steps))
+        return [] if self.config.model is None else sorted(set(self.config.sample.steps))
 
     def step_samples(self, steps: int) -> Path:
         return self.dir / "samples" / "steps" / f"{steps}.h5"

@@ -116,6 +116,8 @@ def _anchored(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
     data = dict(data)
     if isinstance(data.get("files"), list):
         data["files"] = [str((folder / str(name)).absolute()) for name in data["files"]]
+    if isinstance(data.get("run"), str):
+        data["run"] = str((folder / data["run"]).absolute())
     for key in ("mapping", "geometry"):
         if isinstance(data.get(key), str) and (folder / data[key]).is_file():
             data[key] = str((folder / data[key]).absolute())
@@ -162,15 +164,16 @@ def check_names(config: RunConfig, where: str = "the configuration") -> None:
     from facsim.simulate.baselines import BASELINES, find_baseline  # noqa: PLC0415
 
     plugins.use(config.plugins)
-    _known(config.model.name, plugins.names("models", MODELS), "model.name", where)
-    kind = find_model(config.model.name)
-    _check_options(config.model.options, kind.Options, where)
-    config.train.check_phases(kind.phases_of(kind.Options.model_validate(config.model.options)))
-    if config.sample.steps and "steps" not in kind.Options.model_fields:
-        raise FacsimError(
-            f"the model '{config.model.name}' has no option 'steps', so there is no curve of steps to draw: leave out "
-            f"'sample.steps' in {where}, or --set sample.steps=[]."
-        )
+    if config.model is not None:
+        _known(config.model.name, plugins.names("models", MODELS), "model.name", where)
+        kind = find_model(config.model.name)
+        _check_options(config.model.options, kind.Options, where)
+        config.train.check_phases(kind.phases_of(kind.Options.model_validate(config.model.options)))
+        if config.sample.steps and "steps" not in kind.Options.model_fields:
+            raise FacsimError(
+                f"the model '{config.model.name}' has no option 'steps', so there is no curve of steps to draw: leave "
+                f"out 'sample.steps' in {where}, or --set sample.steps=[]."
+            )
     for index, baseline in enumerate(config.baselines):
         _known(baseline.name, plugins.names("baselines", BASELINES), f"baselines.{index}", where)
         options = [option.name for option in fields(find_baseline(baseline.name)) if option.init]

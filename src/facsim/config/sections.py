@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from facsim.core.errors import FacsimError
 from facsim.simulate.showers import ShowerSimulation
 from facsim.train.settings import TrainSettings
 
@@ -42,16 +43,26 @@ class ModelConfig(Named):
 
 
 class DataConfig(Section):
-    """Events of one's own in place of a simulation.
+    """Events of one's own, or the truth of another run, in place of a simulation.
 
     `files` are read in the order given; `format` is found out when left alone; `mapping` is a YAML file that
     says which keys or branches of a foreign file hold what; `geometry` is a built-in name or a binning XML file.
-    Relative paths start at the configuration file.
+    `run`, in place of all these, is a run directory whose truth and splits are used, so that several surrogates are
+    trained and judged on the same showers. Relative paths start at the configuration file.
     """
 
-    files: list[str] = Field(min_length=1)
+    files: list[str] = []
     mapping: str | None = None
     geometry: str | None = None
+    run: str | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> DataConfig:
+        if bool(self.files) == (self.run is not None):
+            raise ValueError("give either 'files' (your own) or 'run' (a directory whose truth to use), and not both")
+        if self.run is not None and (self.mapping or self.geometry):
+            raise ValueError("'mapping' and 'geometry' describe 'files'; with 'run' leave them out")
+        return self
 
 
 class PrepareConfig(Section):
@@ -114,7 +125,7 @@ class RunConfig(Section):
     """Everything that determines a run. Either `simulate` or `data` says where truth comes from.
 
     `plugins` are Python files that define models or baselines of one's own (see `core.plugins`); relative paths start
-    at the configuration file.
+    at the configuration file. Without a model (`model: null`) a run holds truth and baselines alone.
     """
 
     task: Literal["calorimeter"] = "calorimeter"
@@ -123,7 +134,7 @@ class RunConfig(Section):
     simulate: ShowerSimulation | None = None
     data: DataConfig | None = None
     prepare: PrepareConfig = PrepareConfig()
-    model: ModelConfig = ModelConfig()
+    model: ModelConfig | None = ModelConfig()
     train: TrainSettings = TrainSettings()
     baselines: list[Named] = []
     sample: SampleConfig = SampleConfig()
@@ -131,6 +142,17 @@ class RunConfig(Section):
     timing: TimingConfig = TimingConfig()
     report: ReportConfig = ReportConfig()
     export: ExportConfig | None = ExportConfig()
+
+    @property
+    def surrogate(self) -> ModelConfig:
+        """The model, for what cannot be done without one.
+
+        Raises:
+            FacsimError: the run has none.
+        """
+        if self.model is None:
+            raise FacsimError("this run has no surrogate: its configuration says 'model: null'.")
+        return self.model
 
     @field_validator("baselines")
     @classmethod

@@ -40,6 +40,7 @@ class TimedSampler:
         engine: `onnxruntime` and `torch` need `path`, `numpy` needs `baseline`.
         path: the ONNX graph, or the folder of a trained model.
         baseline: a fitted baseline; it is pickled to the process that times it.
+        device: of `torch`, `cpu` or `cuda`; a GPU is driven by one thread.
         steps: solver steps; with `torch` they override those of the model.
         parameters: trained parameters, for the table.
         noise: distribution of the graph's noise inputs by name, `normal` where not said.
@@ -51,6 +52,7 @@ class TimedSampler:
     engine: Literal["onnxruntime", "torch", "numpy"]
     path: Path | None = None
     baseline: Baseline | None = None
+    device: str = "cpu"
     steps: int | None = None
     parameters: int | None = None
     noise: Mapping[str, str] = field(default_factory=dict)
@@ -114,7 +116,7 @@ def time_samplers(
     plan = plan or TimingPlan()
     rows: list[dict[str, Any]] = []
     for sampler in samplers:
-        for threads in thread_counts(plan, sampler.engine):
+        for threads in thread_counts(plan, sampler.engine, sampler.device):
             if progress is not None:
                 progress(f"{sampler.name}, {sampler.engine}, {threads} thread{'s' if threads > 1 else ''}")
             rows += time_sampler(sampler, cond, threads=threads, plan=plan)
@@ -138,13 +140,13 @@ def time_sampler(
         measured = _in_this_process(sampler, cond, threads, plan)
     else:
         measured = _in_fresh_process((sampler, cond, threads, plan), threads)
-    head = {"name": sampler.name, "engine": sampler.engine, "steps": sampler.steps}
+    head = {"name": sampler.name, "engine": sampler.engine, "device": sampler.device, "steps": sampler.steps}
     return [{**head, **row, "threads": threads, "parameters": sampler.parameters} for row in measured]
 
 
-def thread_counts(plan: TimingPlan, engine: str) -> tuple[int, ...]:
-    """Numbers of threads that `plan` means on this machine."""
-    if engine == "numpy":
+def thread_counts(plan: TimingPlan, engine: str, device: str = "cpu") -> tuple[int, ...]:
+    """Numbers of threads that `plan` means on this machine; one where threads are not what computes."""
+    if engine == "numpy" or device != "cpu":
         return (1,)
     return plan.threads or tuple(sorted({1, available_threads()}))
 
@@ -155,8 +157,16 @@ def available_threads() -> int:
 
 
 def hardware() -> dict[str, Any]:
-    """Processor and threads of this machine."""
-    return {"cpu": _cpu_name(), "threads_available": available_threads()}
+    """Processor, threads and, where there is one, GPU of this machine."""
+    gpu = gpu_name()
+    return {"cpu": _cpu_name(), "threads_available": available_threads(), **({} if gpu is None else {"gpu": gpu})}
+
+
+def gpu_name() -> str | None:
+    """Name of the CUDA device that torch would use; None without one."""
+    import torch  # noqa: PLC0415 - heavy, and not needed by the process that times others
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else None
 
 
 def _cpu_name() -> str:

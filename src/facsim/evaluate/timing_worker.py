@@ -93,7 +93,7 @@ def make_sample(sampler: TimedSampler, threads: int) -> Sample:
     if sampler.engine == "onnxruntime" and sampler.path is not None:
         return _onnx(sampler.path, sampler.noise, threads)
     if sampler.engine == "torch" and sampler.path is not None:
-        return _torch(sampler.path, sampler.steps, threads)
+        return _torch(sampler.path, sampler.steps, sampler.device, threads)
     if sampler.baseline is not None:
         return _baseline(sampler.baseline)
     raise FacsimError(f"there is nothing to time for '{sampler.name}'.")
@@ -121,14 +121,14 @@ def _onnx(path: Path, noise: Mapping[str, str], threads: int) -> Sample:
     return sample
 
 
-def _torch(folder: Path, steps: int | None, threads: int) -> Sample:
+def _torch(folder: Path, steps: int | None, device: str, threads: int) -> Sample:
     import torch  # noqa: PLC0415 - only where torch is timed, so that it does not count in the memory of the others
 
     from facsim.models.checkpoint import load_model  # noqa: PLC0415
     from facsim.models.sampling import TorchSampler  # noqa: PLC0415
 
     torch.set_num_threads(threads)
-    return TorchSampler(load_model(folder, **({} if steps is None else {"steps": steps}))).sample
+    return TorchSampler(load_model(folder, **({} if steps is None else {"steps": steps})), device).sample
 
 
 def _baseline(baseline: Baseline) -> Sample:

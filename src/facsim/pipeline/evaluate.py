@@ -16,15 +16,22 @@ from facsim.simulate.baselines import find_baseline
 HEADLINE = "auc_high"
 
 
-def evaluate(run: Run) -> None:
-    """Write `scores/<name>.json` and `hists/<name>.json` of every sample, and `scores/steps/<n>.json`."""
+def judge_of(run: Run) -> Judge | CloudJudge:
+    """Truth of `run`, ready to judge samples of it."""
     splits, settings = open_splits(run), run.config.evaluate
-    options = ScorecardOptions(settings.energy_bins, settings.classifier_events, settings.memorisation_events)
-    judge: Judge | CloudJudge
     if splits["reference"].schema.representation == "cloud":
-        judge = CloudJudge(splits["reference"], splits["null"], seed=run.config.seed)
-    else:
-        judge = Judge(splits["reference"], splits["null"], splits["train"], seed=run.config.seed, options=options)
+        return CloudJudge(splits["reference"], splits["null"], seed=run.config.seed)
+    options = ScorecardOptions(settings.energy_bins, settings.classifier_events, settings.memorisation_events)
+    return Judge(splits["reference"], splits["null"], splits["train"], seed=run.config.seed, options=options)
+
+
+def evaluate(run: Run, judge: Judge | CloudJudge | None = None) -> None:
+    """Write `scores/<name>.json` and `hists/<name>.json` of every sample, and `scores/steps/<n>.json`.
+
+    Args:
+        run: the run. judge: of the same truth, splits and settings, where several runs share it.
+    """
+    judge = judge or judge_of(run)
     work: list[str | int] = [*run.names, *run.steps]
     with run.reporter.progress("judging") as advance:
         for done, item in enumerate(work):

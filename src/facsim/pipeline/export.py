@@ -36,5 +36,5 @@ def export(run: Run) -> None:
     scores = read_json(run.scores(SURROGATE))["scores"]
     train_cond = read_labels(splits["train"]).cond
     origin = {**provenance(seed), "truth": dict(splits["train"].schema.provenance)}
-    write_json(run.card, make_card(model, run.config.model.name, run.onnx, train_cond, scores, origin))
+    write_json(run.card, make_card(model, run.config.surrogate.name, run.onnx, train_cond, scores, origin))
     run.reporter.say(f"  {run.onnx} ({run.onnx.stat().st_size / 1e6:.1f} MB) agrees with torch")

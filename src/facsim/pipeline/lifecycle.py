@@ -12,7 +12,7 @@ from facsim.config import RunConfig
 from facsim.core.errors import FacsimError
 from facsim.core.plugins import identity
 from facsim.pipeline.stage import Stage
-from facsim.pipeline.truth import truth_files
+from facsim.pipeline.truth import truth_files, truth_run
 from facsim.run import Run
 from facsim.train.settings import NO_MATTER
 
@@ -35,8 +35,9 @@ def _simulate_settings(config: RunConfig) -> Any:
 def _section(*names: str) -> Any:
     def settings(config: RunConfig) -> dict[str, Any]:
         found = config.model_dump(mode="json", include={"seed", *names}, exclude={"train": set(NO_MATTER)})
+        models = [] if config.model is None else [config.model.name]
         codes = {
-            "model": {config.model.name: identity("models", config.model.name)},
+            "model": {name: identity("models", name) for name in models},
             "baselines": {baseline.name: identity("baselines", baseline.name) for baseline in config.baselines},
         }
         # classes from outside count with their code; of facsim's own the version stands in every stamp
@@ -49,8 +50,11 @@ def _section(*names: str) -> Any:
 def _own_files(run: Run) -> list[Path]:
     if run.config.data is None:
         return []
-    further = [Path(name) for name in (run.config.data.mapping, run.config.data.geometry) if name]
-    return [*truth_files(run), *(path for path in further if path.is_file())]
+    source = truth_run(run)
+    data = source.config.data
+    further = [] if data is None else [Path(name) for name in (data.mapping, data.geometry) if name]
+    prepared = [] if source is run else [source.data]
+    return [*prepared, *truth_files(run), *(path for path in further if path.is_file())]
 
 
 def _sample_files(run: Run) -> list[Path]:
@@ -99,8 +103,9 @@ STAGES: tuple[Stage, ...] = (
 
 
 def stages_of(config: RunConfig) -> dict[str, Stage]:
-    """The stages of a run in order: without `simulate` on one's own data, without `export` where that is null."""
-    absent = {"simulate" if config.simulate is None else "", "export" if config.export is None else ""}
+    """The stages of a run in order: without `simulate` on one's own data, without what 'null' leaves out."""
+    absent = set() if config.simulate is not None else {"simulate"}
+    absent |= {"train", "export"} if config.model is None else {"export"} if config.export is None else set()
     kept = {stage.name: stage for stage in STAGES if stage.name not in absent}
     return {name: replace(stage, needs=tuple(n for n in stage.needs if n in kept)) for name, stage in kept.items()}
 
@@ -114,6 +119,7 @@ def find_stages(config: RunConfig, verb: str) -> list[Stage]:
     table = stages_of(config)
     names = {"run": tuple(table), "export": ("export", "timing")}.get(verb, (verb,))
     if names[0] not in table:
-        why = "it is on your own data" if verb == "simulate" else f"its configuration says '{verb}: null'"
+        key = "model" if config.model is None else verb
+        why = "it is on your own data" if verb == "simulate" else f"its configuration says '{key}: null'"
         raise FacsimError(f"this run has nothing to {verb}: {why}.")
     return [table[name] for name in names]

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 
+from facsim.core.errors import FacsimError
 from facsim.core.sources import read_labels
 from facsim.core.store import write_json
 from facsim.data.checks import check_events
 from facsim.data.splits import make_splits, to_ranges
+from facsim.pipeline.lifecycle import stages_of
 from facsim.pipeline.preflight import check_baselines, split_sizes
-from facsim.pipeline.truth import open_truth, truth_files
+from facsim.pipeline.stage import reason
+from facsim.pipeline.truth import open_truth, read_data, truth_files, truth_run
 from facsim.run import Run
 
 FORMAT = "facsim-data-1"
 
 
 def prepare(run: Run) -> None:
-    """Read all of the truth once, warn of what looks wrong, and draw the splits.
+    """Read all of the truth once, warn of what looks wrong, and draw the splits; or take those of another run.
 
     Raises:
-        FacsimError: broken events, too few for the splits, or a baseline that cannot describe them.
+        FacsimError: broken events, too few for the splits, a baseline that cannot describe them, or another run whose
+            truth is not prepared.
     """
+    source = truth_run(run)
+    if source is not run:
+        _adopt(run, source)
+        return
     truth = open_truth(run)
     check_baselines(run.config, truth.schema)
     names = ", ".join(path.name for path in truth_files(run))
@@ -44,3 +53,20 @@ def prepare(run: Run) -> None:
         },
     )
     run.reporter.say("  " + ", ".join(f"{count} {name}" for name, count in found.items()))
+
+
+def _adopt(run: Run, source: Run) -> None:
+    """Take over what `source` prepared, unless its truth or settings have changed since."""
+    stages = stages_of(source.config)
+    for name in ("simulate", "prepare"):
+        why = reason(stages[name], source) if name in stages else None
+        if why is not None:
+            raise FacsimError(
+                f"'{run.dir}' is to use the truth of '{source.dir}', but there '{name}' has to run: {why}; "
+                f"run facsim {name} --out {source.dir} first."
+            )
+    check_baselines(run.config, open_truth(run).schema)
+    # relative paths: directories that are moved together have the same content, and nothing is repeated
+    files = [os.path.relpath(path, run.dir) for path in truth_files(run)]
+    write_json(run.data, {**read_data(source), "files": files})
+    run.reporter.say(f"  truth and splits of {source.dir}")

@@ -35,7 +35,7 @@ class Target:
 
 
 def sample(run: Run) -> None:
-    """Write `samples/<name>.h5` of the surrogate and each baseline, and `samples/steps/<n>.h5` for the curve."""
+    """Write `samples/<name>.h5` of the surrogate, if any, and each baseline, and `samples/steps/<n>.h5` for the curve."""
     splits = open_splits(run)
     cond, schema = read_labels(splits["null"]).cond, splits["null"].schema
     write = write_showers if schema.representation == "grid" else write_store
@@ -58,7 +58,8 @@ def fit_baseline(run: Run, name: str, train: EventSource) -> Baseline:
 
 
 def _all_samplers(run: Run, train: EventSource) -> Iterator[tuple[str, Path, Sampler]]:
-    yield SURROGATE, run.samples(SURROGATE), load_surrogate(run)
+    if run.config.model is not None:
+        yield SURROGATE, run.samples(SURROGATE), load_surrogate(run)
     for steps in run.steps:
         yield f"{SURROGATE}, {steps} steps", run.step_samples(steps), load_surrogate(run, steps)
     for baseline in run.config.baselines:

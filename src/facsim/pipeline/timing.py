@@ -15,7 +15,7 @@ from facsim.core.plugins import is_given
 from facsim.core.rng import integer_seed
 from facsim.core.sources import read_labels
 from facsim.core.store import read_json, write_json
-from facsim.evaluate.timing import TimedSampler, TimingPlan, time_sampler, time_samplers
+from facsim.evaluate.timing import TimedSampler, TimingPlan, gpu_name, time_sampler, time_samplers
 from facsim.export.onnx import export_onnx
 from facsim.models.base import GenerativeModel
 from facsim.models.checkpoint import count_parameters, load_model
@@ -34,8 +34,7 @@ def timing(run: Run) -> None:
     splits, settings = open_splits(run), run.config.timing
     cond = read_labels(splits["null"]).cond
     plan = TimingPlan(tuple(settings.batches), repeats=settings.repeats, seconds=settings.seconds, seed=run.config.seed)
-    model = load_model(run.model())
-    samplers = _surrogates(run, model)
+    samplers = _surrogates(run)
     for baseline in run.config.baselines:
         fitted = fit_baseline(run, baseline.name, splits["train"])
         samplers.append(TimedSampler(baseline.name, "numpy", baseline=fitted, plugins=tuple(run.config.plugins)))
@@ -57,17 +56,22 @@ def timing(run: Run) -> None:
     _summarise(run, found)
 
 
-def _surrogates(run: Run, model: GenerativeModel) -> list[TimedSampler]:
-    """The exported graph, where there is one, and torch."""
+def _surrogates(run: Run) -> list[TimedSampler]:
+    """The exported graph, where there is one, and torch, on a GPU too where there is one."""
+    if run.config.model is None:
+        return []
+    model = load_model(run.model())
     facts: dict[str, Any] = {"steps": getattr(model.options, "steps", None), "parameters": count_parameters(model)}
-    torch = _torch(run, **facts)
-    if run.config.export is None:
-        return [torch]
-    return [TimedSampler(SURROGATE, "onnxruntime", run.onnx, noise=_noise(model), **facts), torch]
+    found = [_torch(run, **facts)]
+    if run.config.export is not None:
+        found.insert(0, TimedSampler(SURROGATE, "onnxruntime", run.onnx, noise=_noise(model), **facts))
+    if gpu_name() is not None:
+        found.append(_torch(run, device="cuda", **facts))
+    return found
 
 
 def _torch(run: Run, **facts: Any) -> TimedSampler:
-    here = is_given("models", run.config.model.name)
+    here = is_given("models", run.config.surrogate.name)
     return TimedSampler(SURROGATE, "torch", run.model(), plugins=tuple(run.config.plugins), here=here, **facts)
 
 
@@ -118,5 +122,6 @@ def _summarise(run: Run, found: dict[str, Any]) -> None:
     truth = found["geant4"]
     for row in found["rows"]:
         if row["name"] == SURROGATE and row["threads"] == 1:
+            where = "" if row["device"] == "cpu" else f", {row['device']}"
             gain = f", {truth['ms_per_shower'] / row['ms_per_shower']:.0f} x Geant4" if truth else ""
-            run.reporter.say(f"  {row['engine']}, batch {row['batch']}: {row['ms_per_shower']:.3g} ms a shower{gain}")
+            run.reporter.say(f"  {row['engine']}{where}, batch {row['batch']}: {row['ms_per_shower']:.3g} ms a shower{gain}")

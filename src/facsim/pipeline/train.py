@@ -32,11 +32,12 @@ def train(run: Run) -> None:
         FacsimError: the model cannot describe the events, or the loss is not finite.
     """
     config, folder = run.config, run.model()
+    model = config.surrogate
     splits, group = open_splits(run), Processes.join()
     settings = {
         "seed": config.seed,
-        "model": config.model.model_dump(mode="json"),
-        "code": identity("models", config.model.name),
+        "model": model.model_dump(mode="json"),
+        "code": identity("models", model.name),
         "train": config.train.model_dump(mode="json", exclude=set(NO_MATTER)),
         "processes": group.size,
         "splits": read_data(run)["splits"],
@@ -66,10 +67,10 @@ def follow() -> None:
 
 
 def _trainer(run: Run, splits: Mapping[str, EventSource], group: Processes) -> Trainer:
-    config = run.config
+    config, model = run.config, run.config.surrogate
     return Trainer(
-        config.model.name,
-        config.model.options,
+        model.name,
+        model.options,
         splits["train"],
         splits["validation"],
         run.model(),

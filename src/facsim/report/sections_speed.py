@@ -34,7 +34,8 @@ def speed_section(run: RunData) -> Section | None:
     hardware = run.timing.get("hardware") or {}
     cpu = hardware.get("cpu")
     lead = "Measured by facsim itself, transforms included, warm-up left out"
-    lead += f", on {cpu}." if cpu else "."
+    lead += f", on {cpu}" if cpu else ""
+    lead += f" and {hardware['gpu']}." if hardware.get("gpu") else "."
     return Section("speed", "Quality against time", lead, blocks)
 
 
@@ -108,19 +109,19 @@ def _steps_curve(run: RunData, batch: int) -> list[TimePoint]:
 def _timing_table(run: RunData, rows: list[Json]) -> Table:
     sizes, slow = batches(rows), truth_ms(run)
     labels = {sample.name: sample.label for sample in run.samples}
-    grouped: dict[tuple[str, str, int | None, int], dict[int, Json]] = {}
+    grouped: dict[tuple[str, str, int | None, str], dict[int, Json]] = {}
     for row in rows:
-        key = (str(row.get("name")), str(row.get("engine", "")), row.get("steps"), int(row.get("threads", 1)))
+        key = (str(row.get("name")), str(row.get("engine", "")), row.get("steps"), _where(row))
         grouped.setdefault(key, {})[int(row["batch"])] = row
     lines = []
     if slow is not None:
         events = (run.timing.get("geant4") or {}).get("n")
         note = f"{events} showers, one thread" if events else "one thread"
         lines.append([Cell(run.truth_name, note), Cell(duration(slow)), *(Cell("") for _ in [*sizes[1:], 0, 0])])
-    for (name, engine, steps, threads), found in grouped.items():
+    for (name, engine, steps, where), found in grouped.items():
         small = [engine] if engine else []
         small += [f"{steps} step{'s' if steps > 1 else ''}"] if steps else []
-        small.append("one thread" if threads == 1 else f"{threads} threads")
+        small.append(where)
         some = next(iter(found.values()))
         memory = max((float(r["peak_rss_MB"]) for r in found.values() if r.get("peak_rss_MB")), default=None)
         parameters = some.get("parameters")
@@ -138,6 +139,14 @@ def _timing_table(run: RunData, rows: list[Json]) -> Table:
         "the repeats shows when the pointer rests on a time. Peak memory is that of the whole process."
     )
     return Table(columns, [("", lines)], "Time per shower", caption)
+
+
+def _where(row: Json) -> str:
+    """`one thread`, `8 threads` or `GPU`."""
+    if row.get("device", "cpu") != "cpu":
+        return "GPU"
+    threads = int(row.get("threads", 1))
+    return "one thread" if threads == 1 else f"{threads} threads"
 
 
 def _time_cell(row: Json | None, slow: float | None) -> Cell:

@@ -29,11 +29,11 @@ def sample_steps(run: RunData, sample: Sample) -> int | None:
     return None
 
 
-def find_timing(run: RunData, sample: Sample, batch: int, threads: int = 1) -> Json | None:
-    """The row for `sample` at this batch size: exported engine first, at the steps of the scored showers if known."""
+def find_timing(run: RunData, sample: Sample, batch: int, threads: int = 1, device: str = "cpu") -> Json | None:
+    """The row for `sample` at this batch size and device: exported engine first, at the steps of the scored showers if known."""
     steps = sample_steps(run, sample)
     rows = [r for r in timing_rows(run) if r.get("name") == sample.name and r.get("batch") == batch]
-    rows = [r for r in rows if r.get("threads", 1) == threads] or []
+    rows = [r for r in rows if r.get("threads", 1) == threads and r.get("device", "cpu") == device]
     if not rows:
         return None
     return min(rows, key=lambda row: (_other_steps(row, steps), _engine_rank(row)))
