@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from facsim.api import (
+        compare,
         demo,
         evaluate,
         export,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "FacsimError",
+    "compare",
     "demo",
     "evaluate",
     "export",

@@ -160,6 +160,35 @@ for _name, (_help, _example) in VERBS.items():
     app.command(_name, help=_help, epilog=f"Example: facsim {_name} {_example}")(_stage_verb(_name))
 
 
+@app.command(epilog="Example: facsim compare a.yaml b.yaml runs/c --out runs/methods --set train.steps=2000")
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Configurations to train, finished run directories to read.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="For the page and all runs.")] = Path(
+        "runs/comparison"
+    ),
+    truth: Annotated[
+        Path | None,
+        typer.Option("--truth", metavar="FILE", help="Take truth, splits, baselines and judging from here for all."),
+    ] = None,
+    overrides: Set = None,
+    seed: Seed = None,
+    smoke: Smoke = False,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Several surrogates on one truth, side by side.
+
+    Truth is simulated or read, divided and judged once; what is up to date is skipped, what was interrupted goes on.
+    """
+    with _told_plainly(), _result(as_json) as give:
+        from facsim import api  # noqa: PLC0415
+        from facsim.show import show_comparison  # noqa: PLC0415
+
+        given = overrides or ()
+        found = api.compare(runs, out=out, truth=truth, overrides=given, seed=seed, smoke=smoke, force=force)
+        give(found, show_comparison)
+
+
 @app.command(epilog="Example: facsim score reference.h5 generated.h5 --geometry ds2-electrons --json")
 def score(
     reference: Annotated[Path, typer.Argument(help="Truth, at least twice as many events as are to be judged.")],

@@ -11,6 +11,8 @@ from rich.table import Table
 
 LEAST = {"z": 6, "": 11, "value": 11, "truth itself": 12}
 """Widths of columns that must be read; names give way in a narrow terminal."""
+COMPARED = {"auc_high": "AUC", "auc_cells": "AUC\ncells", "fpd": "FPD", "kpd": "KPD"}
+"""Scores of a comparison at the terminal: name to header."""
 MARKS = {"ok": "", "failed": "[red]failed[/red]", "underpowered": "[yellow]weak test[/yellow]"}
 
 
@@ -108,6 +110,49 @@ def _show_standings(placed: Mapping[str, Any], console: Console) -> None:
         names = ", ".join(row["metric"] for row in placed["not_compared"] if row["why"] == why)
         console.print(f"not compared: {names}: {why}", soft_wrap=True)
     console.print(f"note: {placed['caveat']}", soft_wrap=True)
+
+
+def show_comparison(found: Mapping[str, Any]) -> None:
+    """Each surrogate and baseline with its main scores and times; truth below. A star marks the clearly best."""
+    console = Console(highlight=False)
+    columns = _comparison_columns(found)
+    table = Table(box=None, header_style="bold", pad_edge=False, collapse_padding=True)
+    table.add_column("", min_width=8, overflow="fold")
+    for header in columns:
+        table.add_column(header, justify="right", no_wrap=True)
+    for name in [*found["runs"], *found["baselines"], None]:
+        label = name or "truth itself"
+        table.add_row(label, *(cells.get(name, "") for cells in columns.values()), style=None if name else "dim")
+    console.print(table)
+    console.print("* the best surrogate, by more than chance (two standard errors; ranges of times apart)")
+    for name, why in found["failed"].items():
+        console.print(f"failed: {name}: {why}", soft_wrap=True)
+    console.print(f"report: {found['report']}", soft_wrap=True)
+
+
+def _comparison_columns(found: Mapping[str, Any]) -> dict[str, dict[str | None, str]]:
+    """Header to the cell of every sample, and of truth (None)."""
+    columns: dict[str, dict[str | None, str]] = {
+        "parameters": {name: short(run["parameters"]) for name, run in found["runs"].items() if run["parameters"]}
+    }
+    for name, header in COMPARED.items():
+        row = next((row for row in found["scores"] if row["name"] == name and row["region"] == "all"), None)
+        if row is not None:
+            columns[header] = {
+                sample: with_error(value["value"], value["error"]) + ("*" if row["best"] == sample else "")
+                for sample, value in row["values"].items()
+            }
+            columns[header][None] = with_error(row["null"], row["null_error"])
+    for row in found["times"]:
+        if row["batch"] in (1, 100):
+            header = f"{'ms' if row['device'] == 'cpu' else 'GPU ms'}\nbatch {row['batch']}"
+            columns[header] = {
+                sample: f"{value['ms_per_shower']:.3g}" + ("*" if row["best"] == sample else "")
+                for sample, value in row["values"].items()
+            }
+            if found["geant4"] and row["device"] == "cpu":
+                columns[header][None] = f"{found['geant4']['ms_per_shower']:.3g}"
+    return columns
 
 
 def show_leaderboard(found: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from facsim.report.figures_curves import layer_curves_figure, observable_figure,
 from facsim.report.figures_maps import depth_radius_figure, layers_figure, matrices_figure
 from facsim.report.figures_scores import distance_figure, energy_bins_figure, memorisation_figure
 from facsim.report.figures_single import space_figure
-from facsim.report.figures_time import TimePoint, quality_time_figure, training_figure
+from facsim.report.figures_time import CostPoint, quality_cost_figure, training_figure
 from facsim.report.histograms import Histogram
 from facsim.report.observables import Observable, collect_arrays, collect_observables, collect_profiles, spread
 from facsim.report.render import to_png, to_svg
@@ -149,12 +149,12 @@ def test_distance_and_memorisation_name_every_line(run: RunData) -> None:
 def test_quality_against_time_shows_everything() -> None:
     style = looks({"surrogate": "surrogate", "gflash": "baseline"})
     points = [
-        TimePoint("surrogate", "surrogate", "surrogate", 2.0, 0.7, 0.01),
-        TimePoint("gflash", "GFlash", "baseline", 0.5, 0.95),
-        TimePoint("published", "CaloX", "published", 120.0, 0.6),
+        CostPoint("surrogate", "surrogate", "surrogate", 2.0, 0.7, 0.01),
+        CostPoint("gflash", "GFlash", "baseline", 0.5, 0.95),
+        CostPoint("published", "CaloX", "published", 120.0, 0.6),
     ]
-    curve = [TimePoint("surrogate", f"{n} steps", "curve", float(n), 0.9 - 0.05 * n) for n in (1, 2, 4)]
-    figure = quality_time_figure(points, curve, style, (0.5, 0.01), 73.0, 100)
+    curve = [CostPoint("surrogate", f"{n} steps", "curve", float(n), 0.9 - 0.05 * n) for n in (1, 2, 4)]
+    figure = quality_cost_figure(points, curve, style, (0.5, 0.01), 73.0, "ms per shower, one CPU thread, batch 100")
     assert isinstance(figure, Figure)
     texts = {text.get_text() for text in figure.axes[0].texts}
     assert {"surrogate", "GFlash", "CaloX", "Geant4", "truth against truth", "4 steps"} <= texts

@@ -35,7 +35,7 @@ class Target:
 
 
 def sample(run: Run) -> None:
-    """Write `samples/<name>.h5` of the surrogate, if any, and each baseline, and `samples/steps/<n>.h5` for the curve."""
+    """Write `samples/<name>.h5` of surrogate and baselines, and `samples/steps/<n>.h5` for the curve."""
     splits = open_splits(run)
     cond, schema = read_labels(splits["null"]).cond, splits["null"].schema
     write = write_showers if schema.representation == "grid" else write_store

@@ -124,4 +124,6 @@ def _summarise(run: Run, found: dict[str, Any]) -> None:
         if row["name"] == SURROGATE and row["threads"] == 1:
             where = "" if row["device"] == "cpu" else f", {row['device']}"
             gain = f", {truth['ms_per_shower'] / row['ms_per_shower']:.0f} x Geant4" if truth else ""
-            run.reporter.say(f"  {row['engine']}{where}, batch {row['batch']}: {row['ms_per_shower']:.3g} ms a shower{gain}")
+            run.reporter.say(
+                f"  {row['engine']}{where}, batch {row['batch']}: {row['ms_per_shower']:.3g} ms a shower{gain}"
+            )

@@ -33,13 +33,17 @@ class Gallery:
 
 @dataclass(frozen=True)
 class Cell:
-    """A table cell: text, small print below it, and a mark `good`, `fair`, `poor`, `void` or none with its words."""
+    """A table cell: text, small print below it, and a mark `good`, `fair`, `poor`, `void` or none with its words.
+
+    A `best` cell is the clearly best of its row.
+    """
 
     text: str = ""
     small: str = ""
     mark: str = ""
     mark_text: str = ""
     hint: str = ""
+    best: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Time drawn: quality against time per shower, and the loss during training."""
+"""Cost drawn: quality against time per shower or size, and the loss during training."""
 
 from __future__ import annotations
 
@@ -18,36 +18,35 @@ SIZE = (4.3, 3.6)
 
 
 @dataclass(frozen=True)
-class TimePoint:
-    """A point of the quality-against-time figure; `kind` is `surrogate`, `baseline` or `published`."""
+class CostPoint:
+    """A point of the quality-against-cost figure; `kind` is `surrogate`, `baseline`, `curve` or `published`."""
 
     name: str
     label: str
     kind: str
-    ms: float
+    cost: float
     auc: float
     error: float = 0.0
-    note: str = ""
 
 
-def quality_time_figure(
-    points: Sequence[TimePoint],
-    curve: Sequence[TimePoint],
+def quality_cost_figure(
+    points: Sequence[CostPoint],
+    curve: Sequence[CostPoint],
     looks: Mapping[str, Look],
     null: tuple[float, float] | None,
-    truth_ms: float | None,
-    batch: int,
+    truth_cost: float | None,
+    axis: str,
     truth_name: str = "Geant4",
     place: SubFigure | None = None,
 ) -> AnyFigure:
-    """AUC against time per shower: lower left is better.
+    """AUC against time per shower or another cost: lower left is better.
 
     Args:
         points: samples and published models.
-        curve: the surrogate at several numbers of solver steps, drawn connected.
+        curve: surrogates at several numbers of solver steps, drawn connected, each with the name of its surrogate.
         null: AUC of truth against truth and its error.
-        truth_ms: the truth simulation's own time per shower, ms.
-        batch: showers per call, for the axis label.
+        truth_cost: what the truth simulation itself costs, in the same unit.
+        axis: label of the cost, e.g. `ms per shower, one CPU thread, batch 100`.
         truth_name: what to write at the truth's line.
         place: part of a larger figure to draw in, by default a new figure.
     """
@@ -58,18 +57,17 @@ def quality_time_figure(
         axes.axhspan(null[0] - null[1], null[0] + null[1], color=NULL, alpha=0.3, lw=0)
         axes.axhline(null[0], color=NULL, lw=1.0)
     published = [p for p in points if p.kind == "published"]
-    axes.scatter([p.ms for p in published], [p.auc for p in published], s=20, color="#b4bac1", lw=0, zorder=2)
-    if curve:
-        look = next((looks[p.name] for p in points if p.kind == "surrogate"), looks[curve[0].name])
-        ordered = sorted(curve, key=lambda p: p.ms)
+    axes.scatter([p.cost for p in published], [p.auc for p in published], s=20, color="#b4bac1", lw=0, zorder=2)
+    for name in dict.fromkeys(p.name for p in curve):
+        ordered = sorted((p for p in curve if p.name == name), key=lambda p: p.cost)
         axes.errorbar(
-            [p.ms for p in ordered],
+            [p.cost for p in ordered],
             [p.auc for p in ordered],
             [p.error for p in ordered],
             fmt="o-",
             ms=4,
             lw=1.4,
-            color=look.colour,
+            color=looks[name].colour,
             zorder=4,
         )
     for point in points:
@@ -77,23 +75,23 @@ def quality_time_figure(
             continue
         look = looks[point.name]
         big = 9 if point.kind == "surrogate" else 6.5
-        axes.errorbar(point.ms, point.auc, point.error, fmt=look.marker, ms=big, color=look.colour, zorder=5)
-    if truth_ms is not None:
-        axes.axvline(truth_ms, color=INK, lw=1.3, ls=(0, (4, 2)))
+        axes.errorbar(point.cost, point.auc, point.error, fmt=look.marker, ms=big, color=look.colour, zorder=5)
+    if truth_cost is not None:
+        axes.axvline(truth_cost, color=INK, lw=1.3, ls=(0, (4, 2)))
     lowest = min([0.5 if null is None else null[0] - 0.02, *(p.auc for p in [*points, *curve])])
     axes.set_ylim(min(0.44, lowest - 0.04), 1.035)
-    axes.set_xlim(*_time_limits([*points, *curve], truth_ms))
+    axes.set_xlim(*_cost_limits([*points, *curve], truth_cost))
     log_axis(axes.xaxis)
-    axes.set_xlabel(f"ms per shower, one CPU thread, batch {batch}")
+    axes.set_xlabel(axis)
     axes.set_ylabel("AUC, high-level observables")
     axes.grid(axis="y", color=GRID, lw=0.5)
-    _name_lines(axes, null, truth_ms, truth_name)
-    _name_points(axes, points, curve, looks, truth_ms)
+    _name_lines(axes, null, truth_cost, truth_name)
+    _name_points(axes, points, curve, looks, truth_cost)
     return figure
 
 
-def _name_lines(axes: Axes, null: tuple[float, float] | None, truth_ms: float | None, truth_name: str) -> None:
-    """What the lines of truth against truth and of truth's own time are."""
+def _name_lines(axes: Axes, null: tuple[float, float] | None, truth_cost: float | None, truth_name: str) -> None:
+    """What the lines of truth against truth and of truth's own cost are."""
     if null is not None:
         axes.annotate(
             "truth against truth",
@@ -105,10 +103,10 @@ def _name_lines(axes: Axes, null: tuple[float, float] | None, truth_ms: float | 
             color=MUTED,
             fontsize=8,
         )
-    if truth_ms is not None:
+    if truth_cost is not None:
         axes.annotate(
             truth_name,
-            (truth_ms, 0.13),
+            (truth_cost, 0.13),
             xycoords=("data", "axes fraction"),
             xytext=(-3, 0),
             textcoords="offset points",
@@ -119,33 +117,33 @@ def _name_lines(axes: Axes, null: tuple[float, float] | None, truth_ms: float | 
         )
 
 
-def _time_limits(points: Sequence[TimePoint], truth_ms: float | None) -> tuple[float, float]:
-    times = [p.ms for p in points] + ([truth_ms] if truth_ms else [])
-    return 0.45 * min(times, default=0.1), 3.2 * max(times, default=100.0)
+def _cost_limits(points: Sequence[CostPoint], truth_cost: float | None) -> tuple[float, float]:
+    costs = [p.cost for p in points] + ([truth_cost] if truth_cost else [])
+    return 0.45 * min(costs, default=0.1), 3.2 * max(costs, default=100.0)
 
 
 def _name_points(
     axes: Axes,
-    points: Sequence[TimePoint],
-    curve: Sequence[TimePoint],
+    points: Sequence[CostPoint],
+    curve: Sequence[CostPoint],
     looks: Mapping[str, Look],
-    truth_ms: float | None,
+    truth_cost: float | None,
 ) -> None:
     labels = Labels(axes)
     for point in [*points, *curve]:
-        labels.block(point.ms, point.auc)
-    if truth_ms is not None:
-        x, _ = axes.transData.transform((truth_ms, 1.0))
+        labels.block(point.cost, point.auc)
+    if truth_cost is not None:
+        x, _ = axes.transData.transform((truth_cost, 1.0))
         labels.taken.append((x - 14 * labels.scale, axes.bbox.y0, x + 2, axes.bbox.y0 + 0.3 * axes.bbox.height))
         labels.taken.append((x - 2, axes.bbox.y0, x + 2, axes.bbox.y1))
     for point in points:
         if point.kind != "published":
-            labels.place(point.ms, point.auc, point.label, looks[point.name].colour, 9.5, must=True)
+            labels.place(point.cost, point.auc, point.label, looks[point.name].colour, 9.5, must=True)
     for point in curve:
-        labels.place(point.ms, point.auc, point.label, looks[point.name].colour, 7.5, reach=15)
+        labels.place(point.cost, point.auc, point.label, looks[point.name].colour, 7.5, reach=15)
     for point in sorted(points, key=lambda p: p.auc):
         if point.kind == "published":
-            labels.place(point.ms, point.auc, point.label, MUTED, 7.0)
+            labels.place(point.cost, point.auc, point.label, MUTED, 7.0)
 
 
 def training_figure(records: Sequence[Json], part: str) -> Figure:

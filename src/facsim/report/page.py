@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -13,7 +14,7 @@ from markupsafe import Markup
 from facsim import __version__
 from facsim.core.store import atomic_path
 from facsim.report import headline
-from facsim.report.blocks import Note, Section
+from facsim.report.blocks import Note, Section, Tile
 from facsim.report.rundata import RunData, load_run
 from facsim.report.sections_run import provenance_section, training_section
 from facsim.report.sections_scores import scores_section
@@ -70,16 +71,30 @@ def render_page(run: RunData, title: str | None = None) -> str:
             if section is not None:
                 sections.append(section)
     heading = title or (run.config.get("report") or {}).get("title") or f"Surrogate for {run.truth_name} showers"
+    top = Top(heading, headline.subtitle(run), headline.tiles(run), headline.verdict(run), made(run))
+    return page_text(top, sections)
+
+
+@dataclass(frozen=True)
+class Top:
+    """The head of a page: title, one line below it, large numbers, what they say, and the day of the last command."""
+
+    title: str
+    subtitle: str
+    tiles: Sequence[Tile]
+    verdict: str
+    made: str
+
+
+def page_text(top: Top, sections: Sequence[Section], source: str = "one run directory") -> str:
+    """The page as text; `source` says what it was made from."""
     return (
         _environment()
         .get_template("page.html.j2")
         .render(
-            title=heading,
-            subtitle=headline.subtitle(run),
-            tiles=headline.tiles(run),
-            verdict=headline.verdict(run),
-            made=_made(run),
+            **vars(top),
             sections=sections,
+            source=source,
             version=__version__,
             style=Markup(_template("style.css")),
             colours=Markup(_colours()),
@@ -87,7 +102,7 @@ def render_page(run: RunData, title: str | None = None) -> str:
     )
 
 
-def _made(run: RunData) -> str:
+def made(run: RunData) -> str:
     """Day of the last command of the run."""
     history = run.provenance.get("history") or [{}]
     return str(history[-1].get("time", ""))[:10]

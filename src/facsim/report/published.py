@@ -3,31 +3,49 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
-from facsim.evaluate.leaderboards import BOARDS
+from facsim.evaluate.leaderboards import BOARDS, Board
 from facsim.evaluate.leaderboards.challenge import PublishedRow, published_rows_for
-from facsim.report.figures_time import TimePoint
+from facsim.report.figures_time import CostPoint
 from facsim.report.rundata import RunData
 from facsim.report.showers import run_geometry
 
 
-def published_points(run: RunData, batch: int) -> list[TimePoint]:
-    """AUC-high and CPU time of the submissions for the run's read-out and particle, timed at `batch` (1 or 100).
+def published_points(run: RunData, batch: int, device: str = "cpu") -> list[CostPoint]:
+    """AUC-high and time of the submissions for the run's read-out and particle, timed at `batch` (1 or 100).
 
     Empty for other read-outs, particles and batch sizes.
     """
-    geometry = run_geometry(run)
-    if geometry is None or batch not in (1, 100):
+    if batch not in (1, 100):
         return []
-    fired = (run.config.get("simulate") or {}).get("particle") or geometry.particle
-    particles = set(fired if isinstance(fired, list) else [fired])
-    rows = [row for row in published_rows_for(geometry) if particles <= set(BOARDS[row.dataset].particles)]
+    costs = {
+        ("cpu", 1): lambda row: row.cpu_b1_ms,
+        ("cpu", 100): lambda row: row.cpu_b100_ms,
+        ("cuda", 1): lambda row: row.gpu_b1_ms,
+        ("cuda", 100): lambda row: row.gpu_b100_ms,
+    }
+    return published_costs(run, costs[device, batch])
+
+
+def published_costs(run: RunData, cost: Callable[[PublishedRow], float]) -> list[CostPoint]:
+    """AUC-high of the submissions for the run's read-out and particle against a cost; those that have both."""
     return [
-        TimePoint(row.model, row.model, "published", _time(row, batch), row.auc_high)
-        for row in rows
-        if not row.is_truth and math.isfinite(_time(row, batch)) and math.isfinite(row.auc_high)
+        CostPoint(row.model, row.model, "published", cost(row), row.auc_high)
+        for row in _rows(run)
+        if not row.is_truth and math.isfinite(cost(row)) and math.isfinite(row.auc_high)
     ]
 
 
-def _time(row: PublishedRow, batch: int) -> float:
-    return row.cpu_b1_ms if batch == 1 else row.cpu_b100_ms
+def board_of(run: RunData) -> Board | None:
+    """The published leaderboard of the run's read-out and particle."""
+    return next((BOARDS[row.dataset] for row in _rows(run)), None)
+
+
+def _rows(run: RunData) -> list[PublishedRow]:
+    geometry = run_geometry(run)
+    if geometry is None:
+        return []
+    fired = (run.config.get("simulate") or {}).get("particle") or geometry.particle
+    particles = set(fired if isinstance(fired, list) else [fired])
+    return [row for row in published_rows_for(geometry) if particles <= set(BOARDS[row.dataset].particles)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,12 @@ class RunData:
     @property
     def surrogate(self) -> Sample | None:
         """The first sample that is no baseline."""
-        return next((sample for sample in self.samples if sample.kind != "baseline"), None)
+        return next(iter(self.surrogates), None)
+
+    @property
+    def surrogates(self) -> list[Sample]:
+        """All samples that are no baselines."""
+        return [sample for sample in self.samples if sample.kind != "baseline"]
 
     @property
     def truth_name(self) -> str:
@@ -103,6 +108,8 @@ class RunData:
 def load_run(run_dir: Path) -> RunData:
     """Read every small file of the run directory; shower files are only noted.
 
+    Where the run uses the truth of another one, the baselines of that one stand beside.
+
     Raises:
         FacsimError: the directory does not exist.
     """
@@ -114,7 +121,7 @@ def load_run(run_dir: Path) -> RunData:
         for path in sorted(run_dir.glob("models/*/metrics.jsonl"))
         if (lines := _read_lines(path, problems))
     }
-    return RunData(
+    own = RunData(
         dir=run_dir,
         samples=_samples(run_dir, problems),
         config=_read_yaml(run_dir / "config.yaml", problems),
@@ -126,6 +133,30 @@ def load_run(run_dir: Path) -> RunData:
         check=_read(run_dir / "check.json", problems),
         training=training,
         problems=problems,
+    )
+    source = (own.config.get("data") or {}).get("run")
+    if not source:
+        return own
+    if not Path(source).is_dir():
+        problems.append(f"the run '{source}', whose truth was used, is not there any more.")
+        return own
+    return with_baselines(own, load_run(Path(source)))
+
+
+def with_baselines(run: RunData, source: RunData) -> RunData:
+    """`run` with the baselines, truth's time and the simulation's settings of `source`, where it lacks them."""
+    known = {sample.name for sample in run.samples}
+    further = [sample for sample in source.samples if sample.kind == "baseline" and sample.name not in known]
+    names = {sample.name for sample in further}
+    rows = [*run.timing.get("rows", []), *(row for row in source.timing.get("rows", []) if row.get("name") in names)]
+    timing = {**source.timing, **run.timing, "rows": rows}
+    timing["geant4"] = run.timing.get("geant4") or source.timing.get("geant4")
+    simulate = run.config.get("simulate") or source.config.get("simulate")
+    return replace(
+        run,
+        samples=sorted([*run.samples, *further], key=lambda sample: _rank(sample)[:2]),
+        timing=timing if rows or timing["geant4"] else {},
+        config={**run.config, "simulate": simulate},
     )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from facsim.evaluate.comparison import best_of
 from facsim.report.blocks import Cell, Table
 from facsim.report.rundata import Json, RunData, Sample
 from facsim.report.text import DASH, MINUS, SIGMA, count, energy, listing, plus_minus, score_label, significant
@@ -59,7 +61,7 @@ def _family(name: str) -> str:
 
 def scorecard_table(run: RunData) -> Table:
     """Scores of whole showers over the whole energy range, and of the worst energy bin."""
-    return Table(_columns(run), _parts(run, single=False), "Scorecard", _legend_text())
+    return Table(_columns(run), _parts(run, single=False), "Scorecard", _legend_text(run))
 
 
 def observables_table(run: RunData) -> Table | None:
@@ -104,7 +106,10 @@ def not_computed(run: RunData) -> str:
 
 
 def _line(run: RunData, label: Cell, found: Mapping[str, Json]) -> list[Cell]:
-    return [label, null_cell(found), *(score_cell(found.get(sample.name)) for sample in run.with_scores)]
+    surrogates = {sample.name: found[sample.name] for sample in run.surrogates if sample.name in found}
+    best = best_of(surrogates)
+    cells = ((sample.name, score_cell(found.get(sample.name))) for sample in run.with_scores)
+    return [label, null_cell(found), *(replace(cell, best=True) if name == best else cell for name, cell in cells)]
 
 
 def regions_table(run: RunData) -> Table | None:
@@ -191,11 +196,15 @@ def verdict(row: Json) -> tuple[str, str]:
     return ("fair", f"△ {text}") if distance < 5 else ("poor", f"✕ {text}")
 
 
-def _legend_text() -> str:
+def _legend_text(run: RunData) -> str:
+    several = (
+        " ★: the best surrogate, ahead of the second best by two combined standard errors; without a star the "
+        "difference may be chance. Errors are those of the showers: one training of each was judged."
+    )
     return (
         f"Value ± one standard error; {SIGMA} is the distance from truth against truth in standard errors, both "
         f"errors added in quadrature. ✓ below 2{SIGMA}, △ below 5{SIGMA}, ✕ above: a large {SIGMA} says that a "
         "difference is certain, the value says how large it is. “? underpowered” marks a test that did not see its "
         "own positive control: its value proves nothing. Small print names the protocol; sample sizes and seeds show "
         "when the pointer rests on a value."
-    )
+    ) + (several if len(run.surrogates) > 1 else "")

@@ -49,7 +49,7 @@ def scores_section(run: RunData) -> Section | None:
     pictures = [picture for picture in (_bins_picture(run), _memory_picture(run)) if picture]
     if pictures:
         blocks.append(Gallery(pictures, 2))
-    blocks += _weights_pictures(run)
+    blocks += _weights_blocks(run)
     blocks += [table for table in (validity_table(run), observables_table(run), regions_table(run)) if table]
     blocks += _notes(run)
     lead = (
@@ -114,8 +114,8 @@ def _bins_picture(run: RunData) -> Picture | None:
     return Picture(to_svg(figure, "energy-bins", "AUC against incident energy"), "AUC against incident energy", caption)
 
 
-def _weights_pictures(run: RunData) -> list[Picture]:
-    """Classifier weights of the surrogate, or of whatever was judged where there is none."""
+def _weights_blocks(run: RunData) -> list[Block]:
+    """Classifier weights of the surrogate, or of whatever was judged where there is none; of several, folded away."""
     judged = [sample for sample in run.with_scores if (sample.scorecard or {}).get("weights")]
     chosen = [sample for sample in judged if sample.kind == "surrogate"] or judged[:1]
     caption = (
@@ -123,14 +123,14 @@ def _weights_pictures(run: RunData) -> list[Picture]:
         "shower: weights far from 1 are showers that one of the two hardly has. Right: of showers given a probability, "
         "how many are generated. Below: where in phase space the sample fails, the most significant bins first."
     )
-    found = []
+    found: list[Picture] = []
     for sample in chosen:
         data = (sample.scorecard or {})["weights"]
         regions = [_in_words(row) for row in data["regions"]]
         figure = weights_figure({**data, "regions": regions}, run.looks[sample.name], sample.label)
         title = f"Classifier weights of {sample.label}"
         found.append(Picture(to_svg(figure, f"weights-{sample.name}", title), title, caption, wide=True))
-    return found
+    return [*found] if len(found) < 2 else [Gallery(found, 1, "Classifier weights of each surrogate", folded=True)]
 
 
 def _in_words(row: Json) -> Json:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from matplotlib.figure import SubFigure
 
 from facsim.report.blocks import Block, Cell, Gallery, Note, Picture, Section, Table
-from facsim.report.figures_time import TimePoint, quality_time_figure
+from facsim.report.figures_time import CostPoint, quality_cost_figure
 from facsim.report.published import published_points
 from facsim.report.render import to_svg
-from facsim.report.rundata import Json, RunData
+from facsim.report.rundata import Json, RunData, Sample
 from facsim.report.style import AnyFigure
 from facsim.report.text import DASH, TIMES, capital, count, duration, listing, significant, times
 from facsim.report.timings import batches, find_timing, timing_rows, truth_ms
@@ -19,12 +19,12 @@ SCORE = "auc_high"
 def speed_section(run: RunData) -> Section | None:
     """Quality against time for batch 100 and 1, and the timing table."""
     rows = timing_rows(run)
-    pictures = [picture for batch in (100, 1) if (picture := _quality_picture(run, batch))]
+    pictures = quality_pictures(run)
     blocks: list[Block] = []
     if pictures:
         blocks.append(Gallery(pictures, 2))
     if rows:
-        blocks.append(_timing_table(run, rows))
+        blocks.append(timing_table(run, rows))
         notes = [capital(str(note).rstrip(".")) for note in run.timing.get("notes", [])]
         blocks += [Note(f"{'. '.join(notes)}.", "small")] if notes else []
     if run.check:
@@ -39,40 +39,54 @@ def speed_section(run: RunData) -> Section | None:
     return Section("speed", "Quality against time", lead, blocks)
 
 
-def quality_figure(run: RunData, batch: int, place: SubFigure | None = None) -> AnyFigure | None:
+def quality_pictures(run: RunData) -> list[Picture]:
+    """Quality against time for batch 100 and 1, on a GPU too where that was timed."""
+    places = [(device, batch) for device in ("cpu", "cuda") for batch in (100, 1)]
+    return [picture for device, batch in places if (picture := quality_picture(run, batch, device))]
+
+
+def quality_figure(run: RunData, batch: int, place: SubFigure | None = None, device: str = "cpu") -> AnyFigure | None:
     """Quality against time at one batch size, in `place` or a new figure; None without scores and times."""
-    points = _own_points(run, batch)
+    points = _own_points(run, batch, device)
     if not points:
         return None
-    every = [*points, *published_points(run, batch)]
-    curve = _steps_curve(run, batch)
-    return quality_time_figure(every, curve, run.looks, _null(run), truth_ms(run), batch, run.truth_name, place)
+    every = [*points, *published_points(run, batch, device)]
+    curve = _steps_curve(run, batch) if device == "cpu" else []
+    axis = f"ms per shower, {'one CPU thread' if device == 'cpu' else 'GPU'}, batch {batch}"
+    return quality_cost_figure(every, curve, run.looks, null_auc(run), truth_ms(run), axis, run.truth_name, place)
 
 
-def _own_points(run: RunData, batch: int) -> list[TimePoint]:
+def _own_points(run: RunData, batch: int, device: str) -> list[CostPoint]:
     """Samples of the run that have both a score and a time."""
-    points = []
-    for sample in run.with_scores:
-        row, score = find_timing(run, sample, batch), sample.score(SCORE)
-        if row and score and score.get("value") is not None:
-            auc, error = float(score["value"]), float(score.get("error") or 0)
-            points.append(TimePoint(sample.name, sample.label, sample.kind, float(row["ms_per_shower"]), auc, error))
-    return points
+    timed = ((sample, find_timing(run, sample, batch, device=device)) for sample in run.with_scores)
+    points = (cost_point(sample, float(row["ms_per_shower"])) for sample, row in timed if row)
+    return [point for point in points if point]
 
 
-def _quality_picture(run: RunData, batch: int) -> Picture | None:
-    figure = quality_figure(run, batch)
+def cost_point(sample: Sample, cost: float) -> CostPoint | None:
+    """The AUC of `sample` at that cost; None where it has none."""
+    score = sample.score(SCORE)
+    if score is None or score.get("value") is None:
+        return None
+    return CostPoint(
+        sample.name, sample.label, sample.kind, cost, float(score["value"]), float(score.get("error") or 0)
+    )
+
+
+def quality_picture(run: RunData, batch: int, device: str = "cpu") -> Picture | None:
+    """`quality_figure` with its caption; None without scores and times."""
+    figure = quality_figure(run, batch, device=device)
     if figure is None:
         return None
-    own = ", ".join(f"{p.label} {significant(p.auc)} at {duration(p.ms)}" for p in _own_points(run, batch))
+    own = ", ".join(f"{p.label} {significant(p.auc)} at {duration(p.cost)}" for p in _own_points(run, batch, device))
     caption = "AUC of the classifier on high-level observables against time per shower; lower left is better."
     caption += f" Here: {own}."
     slow = truth_ms(run)
     if slow:
         caption += f" The dashed line is {run.truth_name} itself, {duration(slow)} per shower on the same machine."
-    if _steps_curve(run, batch):
-        caption += " The connected points are the surrogate with different numbers of solver steps."
-    published = published_points(run, batch)
+    if device == "cpu" and _steps_curve(run, batch):
+        caption += " Connected points are one surrogate with different numbers of solver steps."
+    published = published_points(run, batch, device)
     if published:
         caption += (
             f" Grey: the {len(published)} published CaloChallenge models on this read-out. They were trained and "
@@ -80,33 +94,34 @@ def _quality_picture(run: RunData, batch: int) -> Picture | None:
             "other hardware: context, not a ranking."
         )
     title = f"Quality against time, {'one shower at a time' if batch == 1 else f'{batch} showers at a time'}"
-    return Picture(to_svg(figure, f"time-{batch}", title), title, caption)
+    title += "" if device == "cpu" else ", on a GPU"
+    return Picture(to_svg(figure, f"time-{device}-{batch}", title), title, caption)
 
 
-def _null(run: RunData) -> tuple[float, float] | None:
+def null_auc(run: RunData) -> tuple[float, float] | None:
+    """AUC of truth against truth and its error."""
     rows = (sample.score(SCORE) for sample in run.with_scores)
     row = next((row for row in rows if row and row.get("null") is not None), None)
     return None if row is None else (float(row["null"]), float(row.get("null_error") or 0))
 
 
-def _steps_curve(run: RunData, batch: int) -> list[TimePoint]:
-    surrogate = run.surrogate
-    if surrogate is None:
-        return []
+def _steps_curve(run: RunData, batch: int) -> list[CostPoint]:
+    """Quality and time of each surrogate at other numbers of solver steps."""
+    surrogates = [sample.name for sample in run.surrogates]
     points = []
     for row in run.steps.get("rows", []):
-        timed = int(row.get("batch", 100))
-        if timed == batch and row.get("auc_high") is not None and row.get("ms_per_shower") is not None:
+        timed, name = int(row.get("batch", 100)), str(row.get("name", next(iter(surrogates), "")))
+        known = name in surrogates and row.get("auc_high") is not None and row.get("ms_per_shower") is not None
+        if timed == batch and known:
             steps = int(row["steps"])
             label = f"{steps} step{'s' if steps > 1 else ''}"
             error = float(row.get("auc_error") or 0)
-            points.append(
-                TimePoint(surrogate.name, label, "curve", float(row["ms_per_shower"]), float(row["auc_high"]), error)
-            )
+            points.append(CostPoint(name, label, "curve", float(row["ms_per_shower"]), float(row["auc_high"]), error))
     return points
 
 
-def _timing_table(run: RunData, rows: list[Json]) -> Table:
+def timing_table(run: RunData, rows: list[Json]) -> Table:
+    """Every measured time, with the speed-up over truth."""
     sizes, slow = batches(rows), truth_ms(run)
     labels = {sample.name: sample.label for sample in run.samples}
     grouped: dict[tuple[str, str, int | None, str], dict[int, Json]] = {}

@@ -37,7 +37,9 @@ DARK_TWIN = {
     "#56b4e9": "#8fd3fb",
     "#7a5195": "#bd9adb",
 }
-_SURROGATES = ("#0072b2", "#56b4e9", "#7a5195")
+_SURROGATE = ("#0072b2",)
+_SEVERAL = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#7a5195", "#56b4e9")
+_GREYS = (MUTED, NULL)
 _BASELINES = ("#d55e00", "#009e73", "#cc79a7", "#e69f00")
 _PLACES = {"gflash": 0, "library": 1, "bootstrap": 2, "gflash-tuned": 3}  # a baseline looks the same in every run
 _DASHES: tuple[Any, ...] = ("-", (0, (5, 1.6)), (0, (1.4, 1.4)), (0, (5, 1.4, 1.2, 1.4)))
@@ -76,16 +78,23 @@ def looks(kinds: dict[str, str]) -> dict[str, Look]:
     """A look for each sample.
 
     Args:
-        kinds: sample name to kind; `baseline` gets the warm and dashed looks, any other kind the blue ones.
+        kinds: sample name to kind; `baseline` gets the warm and dashed looks, any other kind the blue ones. Several
+            surrogates get all colours, and baselines are grey.
     """
     result = {}
     counts = {"surrogate": 0, "baseline": 0}
+    several = sum(kind != "baseline" for kind in kinds.values()) > 1
     for name, kind in kinds.items():
         family = "baseline" if kind == "baseline" else "surrogate"
-        colours = _BASELINES if family == "baseline" else _SURROGATES
+        colours = {
+            ("surrogate", False): _SURROGATE,
+            ("baseline", False): _BASELINES,
+            ("surrogate", True): _SEVERAL,
+            ("baseline", True): _GREYS,
+        }[family, several]
         index = _PLACES.get(name, counts[family]) if family == "baseline" else counts[family]
         counts[family] += 1
-        dash = _DASHES[(index + 1) % len(_DASHES)] if family == "baseline" else _DASHES[index // len(colours)]
+        dash = _DASHES[(index + 1 if family == "baseline" else index // len(colours)) % len(_DASHES)]
         marker = _MARKERS[(index + (1 if family == "baseline" else 0)) % len(_MARKERS)]
         result[name] = Look(colours[index % len(colours)], dash, marker, 1.9 if family == "surrogate" else 1.25)
     return result

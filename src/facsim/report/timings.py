@@ -30,7 +30,7 @@ def sample_steps(run: RunData, sample: Sample) -> int | None:
 
 
 def find_timing(run: RunData, sample: Sample, batch: int, threads: int = 1, device: str = "cpu") -> Json | None:
-    """The row for `sample` at this batch size and device: exported engine first, at the steps of the scored showers if known."""
+    """The row for `sample` at this batch size and device: exported engine first, at the steps of the scored showers."""
     steps = sample_steps(run, sample)
     rows = [r for r in timing_rows(run) if r.get("name") == sample.name and r.get("batch") == batch]
     rows = [r for r in rows if r.get("threads", 1) == threads and r.get("device", "cpu") == device]
