@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from facsim.config import DataConfig, ModelConfig, RunConfig, check_names, load_config, recipe
+from facsim.config import RECIPES, DataConfig, ModelConfig, RunConfig, check_names, load_config, recipe
 from facsim.core import plugins
 from facsim.core.errors import FacsimError
 from facsim.core.store import atomic_path
@@ -25,6 +25,7 @@ from facsim.pipeline import (
     run_stage,
     stages_of,
 )
+from facsim.pipeline.compare import compare
 from facsim.pipeline.terminal import Terminal
 from facsim.pipeline.together import together
 from facsim.run import Reporter, Run, saved_config
@@ -46,6 +47,7 @@ __all__ = [
     "init",
     "leaderboard",
     "prepare",
+    "recipes",
     "report",
     "run",
     "sample",
@@ -207,6 +209,11 @@ def on_shipped_sample(config: RunConfig) -> RunConfig:
     return config.model_copy(update={"simulate": None, "data": DataConfig(files=[str(sample_path())])})
 
 
+def recipes() -> dict[str, str]:
+    """The configurations that `init` can write: name to what each is for."""
+    return {name: words for name, (_, words) in RECIPES.items()}
+
+
 def init(task: str = "calorimeter", path: str | Path | None = None) -> Path:
     """Write the commented configuration of `task`; by default `<task>.yaml` in the working directory.
 
@@ -293,50 +300,6 @@ def leaderboard(
     from facsim.pipeline.leaderboard import leaderboard as show  # noqa: PLC0415  reads the tables
 
     return show(name, x=x, y=y, out=None if out is None else Path(out), reporter=reporter or Terminal())
-
-
-def compare(
-    runs: Sequence[str | Path] | Mapping[str, str | Path | Mapping[str, Any] | RunConfig],
-    *,
-    out: str | Path = Path("runs") / "comparison",
-    truth: str | Path | Mapping[str, Any] | RunConfig | None = None,
-    overrides: Sequence[str] = (),
-    seed: int | None = None,
-    smoke: bool = False,
-    force: bool = False,
-    reporter: Reporter | None = None,
-) -> dict[str, Any]:
-    """Several surrogates on one truth: each is trained or read, judged alike, and shown on one page.
-
-    Truth is simulated or read, divided and judged against itself once, and baselines are sampled and judged once, in
-    `out/truth`; each configuration gets a run directory `out/<name>`. What is up to date is not done again.
-
-    Args:
-        runs: configuration files and finished run directories, which are only read; or any of these by name, parsed
-            configurations too.
-        out: the comparison's directory, for `comparison.json` and the page `report/index.html`.
-        truth: a configuration or run directory from which truth, splits, baselines and judging are taken for all
-            configurations; without it they have to agree in these.
-        overrides, seed, smoke: as for `facsim.run`, applied to every configuration.
-        force: do all stages again, also those that are up to date.
-        reporter: who is told of the progress; by default the terminal (standard error).
-
-    Returns:
-        The content of `comparison.json`, with `comparison`, `report` and `stages`.
-
-    Example:
-        >>> facsim.compare(["flow.yaml", "gan.yaml"], out="runs/methods", overrides=["simulate.events=2000"])
-        >>> facsim.compare({"short": "runs/a", "long": "runs/b"}, out="runs/two")
-
-    Raises:
-        FacsimError: runs on another truth, with other splits or judged otherwise (the first difference is named), a
-            configuration that cannot be read, or runs that fail, after the others are finished and shown.
-    """
-    from facsim.pipeline.compare import compare as compare_runs  # noqa: PLC0415
-    from facsim.pipeline.contenders import LoadOptions  # noqa: PLC0415
-
-    options = LoadOptions(tuple(overrides), smoke, seed)
-    return compare_runs(runs, options, out=Path(out), truth=truth, force=force, reporter=reporter or Terminal())
 
 
 def study(

@@ -107,14 +107,19 @@ def demo(
 
 @app.command(epilog="Example: facsim init calorimeter --out studies/calo.yaml")
 def init(
-    task: Annotated[str, typer.Argument(help="Kind of detector task; there is: calorimeter.")] = "calorimeter",
+    task: Annotated[str, typer.Argument(help="Which of those that --list names.")] = "calorimeter",
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where to; by default TASK.yaml.")] = None,
+    listed: Annotated[bool, typer.Option("--list", help="Only say which configurations there are.")] = False,
     as_json: Json = False,
 ) -> None:
     """Write a commented configuration."""
     with _told_plainly(), _result(as_json) as give:
         from facsim import api  # noqa: PLC0415
+        from facsim.show import show_recipes  # noqa: PLC0415
 
+        if listed:
+            give(api.recipes(), show_recipes)
+            return
         path = api.init(task, out)
         give(
             {"config": str(path)},

@@ -61,6 +61,13 @@ def show_graph(found: Mapping[str, Any]) -> None:
     console.print(f"card: {found['card']}", soft_wrap=True)
 
 
+def show_recipes(found: Mapping[str, str]) -> None:
+    """Names of configurations that ship, and what each is for."""
+    console, width = Console(highlight=False), max(map(len, found))
+    for name, words in found.items():
+        console.print(f"  {name:<{width}}  {words}", soft_wrap=True)
+
+
 def show_scorecard(card: Mapping[str, Any]) -> None:
     """The scores over all energies, each beside truth against truth."""
     console = Console(highlight=False)

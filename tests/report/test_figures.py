@@ -154,7 +154,7 @@ def test_quality_against_time_shows_everything() -> None:
         CostPoint("published", "CaloX", "published", 120.0, 0.6),
     ]
     curve = [CostPoint("surrogate", f"{n} steps", "curve", float(n), 0.9 - 0.05 * n) for n in (1, 2, 4)]
-    figure = quality_cost_figure(points, curve, style, (0.5, 0.01), 73.0, "ms per shower, one CPU thread, batch 100")
+    figure = quality_cost_figure(points, curve, style, (0.5, 0.01), 73.0, ("ms, batch 100", "AUC"))
     assert isinstance(figure, Figure)
     texts = {text.get_text() for text in figure.axes[0].texts}
     assert {"surrogate", "GFlash", "CaloX", "Geant4", "truth against truth", "4 steps"} <= texts

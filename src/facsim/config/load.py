@@ -16,7 +16,10 @@ from facsim.core import plugins
 from facsim.core.errors import FacsimError
 from facsim.core.store import atomic_path
 
-RECIPES = {"calorimeter": "calo-electrons.yaml"}
+RECIPES = {
+    "calorimeter": ("calo-electrons.yaml", "electrons in tungsten-silicon; two stages, flow matching in both"),
+}
+"""Name to the file in `recipes` and what it does; one that is not named otherwise has the name of its file."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -84,14 +87,14 @@ def save_config(config: RunConfig, path: Path) -> None:
 
 
 def recipe(task: str) -> Path:
-    """The commented configuration that ships for `task`.
+    """The commented configuration that ships under that name.
 
     Raises:
-        FacsimError: no such task.
+        FacsimError: there is none.
     """
     if task not in RECIPES:
-        raise FacsimError(f"unknown task '{task}': expected one of {sorted(RECIPES)}.")
-    return Path(__file__).parents[1] / "recipes" / RECIPES[task]
+        raise FacsimError(f"unknown task '{task}'{nearest(task, RECIPES) or f': expected one of {sorted(RECIPES)}.'}")
+    return Path(__file__).parents[1] / "recipes" / RECIPES[task][0]
 
 
 def _read(path: Path) -> dict[str, Any]:

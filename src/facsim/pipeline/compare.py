@@ -5,149 +5,79 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facsim.config import DataConfig, RunConfig
-from facsim.config.sections import Named
 from facsim.core.errors import FacsimError
 from facsim.core.store import read_json, write_json
-from facsim.pipeline.contenders import SHARED, Contender, LoadOptions, Source, check_one_truth, find_contender, gather
+from facsim.pipeline.compare_plan import TRUTH, Plan, make_plan
+from facsim.pipeline.contenders import LoadOptions, Source
 from facsim.pipeline.lifecycle import stages_of
 from facsim.pipeline.preflight import check_extras, check_plan
 from facsim.pipeline.stage import Done, Stage, reason, run_stage
-from facsim.pipeline.truth import truth_run
+from facsim.pipeline.terminal import Terminal
 from facsim.run import Reporter, Run
 from facsim.stamps import reason_to_run, write_stamp
-from facsim.train.settings import TrainSettings
 
 if TYPE_CHECKING:
     from facsim.evaluate.scorecard import Judge
 
-TRUTH = "truth"
 Json = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What a comparison does.
-
-    Attributes:
-        out: the comparison's directory.
-        base: the run that holds truth, splits and baselines.
-        made: whether `base` belongs to the comparison, which then does its stages.
-        runs: the surrogates by name.
-        trained: names of those that the comparison trains; the others are only read.
-        reporter: who is told of the progress.
-    """
-
-    out: Path
-    base: Run
-    made: bool
-    runs: Mapping[str, Run]
-    trained: tuple[str, ...]
-    reporter: Reporter
-
-
 def compare(
-    sources: Sequence[str | Path] | Mapping[str, Source],
-    options: LoadOptions,
+    runs: Sequence[str | Path] | Mapping[str, Source],
     *,
-    out: Path,
+    out: str | Path = Path("runs") / "comparison",
     truth: Source | None = None,
+    overrides: Sequence[str] = (),
+    seed: int | None = None,
+    smoke: bool = False,
     force: bool = False,
-    reporter: Reporter,
+    reporter: Reporter | None = None,
 ) -> Json:
-    """Do what is missing of every run, then write `comparison.json` and the page; arguments as for `facsim.compare`.
+    """Several surrogates on one truth: each is trained or read, judged alike, and shown on one page.
+
+    Truth is simulated or read, divided and judged against itself once, and baselines are sampled and judged once, in
+    `out/truth`; each configuration gets a run directory `out/<name>`. What is up to date is not done again.
+
+    Args:
+        runs: configuration files and finished run directories, which are only read; or any of these by name, parsed
+            configurations too.
+        out: the comparison's directory, for `comparison.json` and the page `report/index.html`.
+        truth: a configuration or run directory from which truth, splits, baselines and judging are taken for all
+            configurations; without it they have to agree in these.
+        overrides, seed, smoke: as for `facsim.run`, applied to every configuration.
+        force: do all stages again, also those that are up to date.
+        reporter: who is told of the progress; by default the terminal (standard error).
+
+    Returns:
+        The content of `comparison.json`, with `comparison`, `report` and `stages`.
+
+    Example:
+        >>> facsim.compare(["flow.yaml", "gan.yaml"], out="runs/methods", overrides=["simulate.events=2000"])
+        >>> facsim.compare({"short": "runs/a", "long": "runs/b"}, out="runs/two")
 
     Raises:
-        FacsimError: runs that cannot be compared, or one that fails; then the others are still finished and shown.
+        FacsimError: runs on another truth, with other splits or judged otherwise (the first difference is named), a
+            configuration that cannot be read, or runs that fail, after the others are finished and shown.
     """
-    plan = make_plan(sources, options, out=out, truth=truth, reporter=reporter)
-    with Run(out, plan.base.config).lock():
-        _check_ahead(plan)
+    options = LoadOptions(tuple(overrides), smoke, seed)
+    plan = make_plan(runs, options, out=Path(out), truth=truth, reporter=reporter or Terminal())
+    _check_ahead(plan)
+    with Run(plan.out, plan.base.config).lock():
         done, failed = _work(plan, force)
         shown = {name: run for name, run in plan.runs.items() if name not in failed}
-        if len(shown) > 0:
+        if shown:
             done["comparison"] = [_show(replace(plan, runs=shown), failed, force)]
+    page = _page(plan.out)
     if failed:
         sentences = "; ".join(f"'{name}': {sentence.rstrip('.')}" for name, sentence in failed.items())
-        rest = f"; the page {_page(out)} shows the others" if shown else ""
+        rest = f"; the page {page} shows the others" if shown else ""
         raise FacsimError(f"{len(failed)} of {len(plan.runs)} runs failed: {sentences}{rest}.")
     stages = {name: [asdict(each) for each in stages] for name, stages in done.items()}
-    return {"comparison": str(out), "report": str(_page(out)), "stages": stages, **read_json(_numbers(out))}
-
-
-def make_plan(
-    sources: Sequence[str | Path] | Mapping[str, Source],
-    options: LoadOptions,
-    *,
-    out: Path,
-    truth: Source | None,
-    reporter: Reporter,
-) -> Plan:
-    """Read and check everything there is to compare; nothing is written.
-
-    Raises:
-        FacsimError: see `compare`.
-    """
-    if (out / "config.yaml").exists():
-        raise FacsimError(f"'{out}' is a run directory: choose another --out for the comparison.")
-    contenders = gather(sources, options, reporter)
-    base = _base(contenders, truth, options, reporter)
-    if truth is not None:
-        contenders = [each if each.exists else _with_truth_of(each, base) for each in contenders]
-    check_one_truth(contenders, base)
-    trained = [each for each in contenders if not each.exists]
-    made = bool(trained) and not base.exists
-    holder = Run(out / TRUTH, _without_model(base, trained), reporter) if made else truth_run(base.run)
-    runs = {each.name: each.run if each.exists else _on(holder, each, out) for each in contenders}
-    return Plan(out, holder, made, runs, tuple(each.name for each in trained), reporter)
-
-
-def _base(contenders: Sequence[Contender], truth: Source | None, options: LoadOptions, reporter: Reporter) -> Contender:
-    """Whose truth counts: that of `truth` if given, of the first directory if there is one, else of the first."""
-    if truth is not None:
-        return find_contender(TRUTH, truth, options, reporter)
-    return next((each for each in contenders if each.exists), contenders[0])
-
-
-def _with_truth_of(contender: Contender, base: Contender) -> Contender:
-    """`contender` with the truth, splits, baselines and judging of `base`."""
-    shared = {name: getattr(base.run.config, name) for name in (*SHARED, "baselines")}
-    config = contender.run.config.model_copy(update=shared)
-    return replace(contender, run=replace(contender.run, config=config))
-
-
-def _without_model(base: Contender, trained: Sequence[Contender]) -> RunConfig:
-    """The configuration of the run that holds truth and the baselines of all.
-
-    Raises:
-        FacsimError: two contenders give different options to a baseline.
-    """
-    baselines: dict[str, tuple[Named, str]] = {}
-    for each in [base, *trained]:
-        for baseline in each.run.config.baselines:
-            first, given = baselines.setdefault(baseline.name, (baseline, each.given))
-            if first != baseline:
-                raise FacsimError(f"'{each.given}' and '{given}' differ in the options of the baseline '{first.name}'.")
-    changes = {
-        "model": None,
-        "export": None,
-        "train": TrainSettings(),
-        "baselines": [baseline for baseline, _ in baselines.values()],
-        "plugins": list(dict.fromkeys(name for each in [base, *trained] for name in each.run.config.plugins)),
-        "sample": base.run.config.sample.model_copy(update={"steps": []}),
-    }
-    return base.run.config.model_copy(update=changes)
-
-
-def _on(holder: Run, contender: Contender, out: Path) -> Run:
-    """The run of `contender` on the truth that `holder` has, without baselines of its own."""
-    data = DataConfig(run=str(truth_run(holder).dir.absolute()))
-    config = contender.run.config.model_copy(update={"simulate": None, "data": data, "baselines": []})
-    return Run(out / contender.name, config, contender.run.reporter)
+    return {"comparison": str(plan.out), "report": str(page), "stages": stages, **read_json(_numbers(plan.out))}
 
 
 def _check_ahead(plan: Plan) -> None:

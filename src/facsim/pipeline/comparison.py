@@ -14,12 +14,11 @@ from facsim.models.checkpoint import count_parameters, load_model
 from facsim.pipeline.contenders import SHARED
 from facsim.report.published import board_of
 from facsim.report.rundata import RunData, Sample
+from facsim.report.sections_speed import DEVICES
 from facsim.report.timings import batches, find_timing, timing_rows
 from facsim.run import Run
 
 FORMAT = "facsim-comparison-1"
-DEVICES = {"cpu": "cpu", "cuda": "gpu"}
-"""torch's name of a device, and that of the leaderboards."""
 Json = dict[str, Any]
 
 

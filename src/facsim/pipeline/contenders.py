@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from facsim.config import RunConfig, check_names, load_config
+from facsim.config import RECIPES, RunConfig, check_names, load_config, recipe
 from facsim.core.errors import FacsimError
 from facsim.pipeline.truth import read_data, truth_run
 from facsim.run import SURROGATE, Reporter, Run, saved_config
@@ -68,6 +68,7 @@ def gather(
         if name in TAKEN or name in [other.name for other in found]:
             raise FacsimError(f"the name '{name}' is taken: give the configuration or directory another one.")
         found.append(find_contender(name, source, options, reporter))
+        _ = found[-1].run.config.surrogate  # a run without one has nothing to compare
         if found[-1].exists and not found[-1].run.scores(SURROGATE).is_file():
             raise FacsimError(f"'{source}' holds no scores of a surrogate: finish it with facsim run --out {source}.")
     if options != LoadOptions() and all(each.exists for each in found):
@@ -76,13 +77,15 @@ def gather(
 
 
 def find_contender(name: str, source: Source, options: LoadOptions, reporter: Reporter) -> Contender:
-    """`source` as a contender; a directory that exists keeps its own configuration.
+    """`source` as a contender; a directory that exists keeps its own configuration, a recipe may be named.
 
     Raises:
         FacsimError: the configuration cannot be read, or the directory is no run directory.
     """
     if isinstance(source, str | Path) and Path(source).is_dir():
         return Contender(name, str(source), Run(Path(source), load_config(saved_config(Path(source))), reporter), True)
+    if isinstance(source, str | Path) and str(source) in RECIPES and not Path(source).exists():
+        source = recipe(str(source))
     config = source if isinstance(source, RunConfig) else options.load(source)
     check_names(config)
     given = str(source) if isinstance(source, str | Path) else name

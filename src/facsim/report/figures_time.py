@@ -35,7 +35,7 @@ def quality_cost_figure(
     looks: Mapping[str, Look],
     null: tuple[float, float] | None,
     truth_cost: float | None,
-    axis: str,
+    axes_labels: tuple[str, str],
     truth_name: str = "Geant4",
     place: SubFigure | None = None,
 ) -> AnyFigure:
@@ -46,7 +46,7 @@ def quality_cost_figure(
         curve: surrogates at several numbers of solver steps, drawn connected, each with the name of its surrogate.
         null: AUC of truth against truth and its error.
         truth_cost: what the truth simulation itself costs, in the same unit.
-        axis: label of the cost, e.g. `ms per shower, one CPU thread, batch 100`.
+        axes_labels: of the cost, e.g. `ms per shower, batch 100`, and of the quality.
         truth_name: what to write at the truth's line.
         place: part of a larger figure to draw in, by default a new figure.
     """
@@ -82,8 +82,8 @@ def quality_cost_figure(
     axes.set_ylim(min(0.44, lowest - 0.04), 1.035)
     axes.set_xlim(*_cost_limits([*points, *curve], truth_cost))
     log_axis(axes.xaxis)
-    axes.set_xlabel(axis)
-    axes.set_ylabel("AUC, high-level observables")
+    axes.set_xlabel(axes_labels[0])
+    axes.set_ylabel(axes_labels[1])
     axes.grid(axis="y", color=GRID, lw=0.5)
     _name_lines(axes, null, truth_cost, truth_name)
     _name_points(axes, points, curve, looks, truth_cost)

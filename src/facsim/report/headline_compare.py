@@ -21,7 +21,11 @@ def tiles(run: RunData, content: Json) -> list[Tile]:
             continue
         number, _, error = plus_minus(row["value"], row.get("error")).partition(PM)
         z = row.get("z")
-        mark = "" if z is None else ("good" if z < 2 else "fair" if row["value"] < 0.85 else "poor")
+        mark = (
+            ""
+            if z is None or row.get("status") != "ok"
+            else ("good" if z < 2 else "fair" if row["value"] < 0.85 else "poor")
+        )
         detail = capital("; ".join(_costs(content, sample.name)))
         found.append(Tile(f"AUC against truth, {sample.label}", number, f"± {error}" if error else "", detail, mark))
     return found

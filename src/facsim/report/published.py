@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 from facsim.evaluate.leaderboards import BOARDS, Board
 from facsim.evaluate.leaderboards.challenge import PublishedRow, published_rows_for
@@ -12,28 +11,19 @@ from facsim.report.rundata import RunData
 from facsim.report.showers import run_geometry
 
 
-def published_points(run: RunData, batch: int, device: str = "cpu") -> list[CostPoint]:
-    """AUC-high and time of the submissions for the run's read-out and particle, timed at `batch` (1 or 100).
+def published_points(run: RunData, cost: str, auc: str = "auc_high") -> list[CostPoint]:
+    """The submissions for the run's read-out and particle that have both a cost and an AUC; else none.
 
-    Empty for other read-outs, particles and batch sizes.
+    Args:
+        run: the run.
+        cost: a column of the challenge's tables, e.g. `cpu_b100_ms` or `params`; others have no submissions.
+        auc: `auc_high`, or `auc_low` for cells.
     """
-    if batch not in (1, 100):
-        return []
-    costs = {
-        ("cpu", 1): lambda row: row.cpu_b1_ms,
-        ("cpu", 100): lambda row: row.cpu_b100_ms,
-        ("cuda", 1): lambda row: row.gpu_b1_ms,
-        ("cuda", 100): lambda row: row.gpu_b100_ms,
-    }
-    return published_costs(run, costs[device, batch])
-
-
-def published_costs(run: RunData, cost: Callable[[PublishedRow], float]) -> list[CostPoint]:
-    """AUC-high of the submissions for the run's read-out and particle against a cost; those that have both."""
+    rows = [(row, getattr(row, cost, math.nan), getattr(row, auc)) for row in _rows(run) if not row.is_truth]
     return [
-        CostPoint(row.model, row.model, "published", cost(row), row.auc_high)
-        for row in _rows(run)
-        if not row.is_truth and math.isfinite(cost(row)) and math.isfinite(row.auc_high)
+        CostPoint(row.model, row.model, "published", x, y)
+        for row, x, y in rows
+        if math.isfinite(x) and math.isfinite(y)
     ]
 
 

@@ -11,12 +11,20 @@ from facsim.report.blocks import Block, Cell, Gallery, Note, Picture, Section, T
 from facsim.report.figures_leaderboard import pareto_figure
 from facsim.report.figures_time import quality_cost_figure
 from facsim.report.headline_compare import time_row
-from facsim.report.published import published_costs
+from facsim.report.published import published_points
 from facsim.report.render import to_svg
 from facsim.report.rundata import Json, RunData
 from facsim.report.sections_run import training_section
-from facsim.report.sections_speed import cost_point, null_auc, quality_pictures, timing_table
-from facsim.report.text import DASH, TIMES, capital, count, duration, significant, times
+from facsim.report.sections_speed import (
+    SCORE,
+    SEES,
+    cost_point,
+    null_auc,
+    quality_picture,
+    quality_pictures,
+    timing_table,
+)
+from facsim.report.text import DASH, TIMES, capital, count, duration, listing, significant, times
 from facsim.report.timings import timing_rows, truth_ms
 
 PLACES = (("cpu", 1), ("cpu", 100), ("cuda", 1), ("cuda", 100))
@@ -26,9 +34,9 @@ COSTS = ("cpu_b100_ms", "cpu_b1_ms", "gpu_b100_ms", "params")
 
 def costs_section(run: RunData, content: Json) -> Section | None:
     """Quality against time and size, and what each run costs."""
-    pictures = quality_pictures(run)
-    size = _size_picture(run, content)
-    blocks: list[Block] = [Gallery([*pictures, *([size] if size else [])], 2)] if pictures or size else []
+    found = [*quality_pictures(run), quality_picture(run, 100, score="auc_cells"), _size_picture(run, content)]
+    pictures = [picture for picture in found if picture]
+    blocks: list[Block] = [Gallery(pictures, 2)] if pictures else []
     blocks.append(_costs_table(run, content))
     rows = timing_rows(run)
     if rows:
@@ -47,8 +55,10 @@ def _size_picture(run: RunData, content: Json) -> Picture | None:
     points = [point for s in run.surrogates if s.name in sizes and (point := cost_point(s, float(sizes[s.name])))]
     if not points:
         return None
-    published = published_costs(run, lambda row: row.params)
-    figure = quality_cost_figure([*points, *published], [], run.looks, null_auc(run), None, "parameters")
+    published = published_points(run, "params")
+    figure = quality_cost_figure(
+        [*points, *published], [], run.looks, null_auc(run), None, ("parameters", f"AUC, {SEES[SCORE]}")
+    )
     told = ", ".join(f"{p.label} {significant(p.auc)} with {count(p.cost)}" for p in points)
     caption = f"AUC of the classifier on high-level observables against the number of trained parameters. Here: {told}."
     if published:
@@ -108,7 +118,8 @@ def published_section(run: RunData, content: Json) -> Section | None:
     for metric in metrics:
         rows = {name: row for name, found in placed.items() for row in found["standings"] if row["metric"] == metric}
         first = next(iter(rows.values()))
-        label = Cell(find_board(published["board"]).metric(metric).label, small=first["protocol"])
+        told = find_board(published["board"]).metric(metric)
+        label = Cell(f"{told.label} [{told.unit}]" if told.unit else told.label, small=first["protocol"])
         lines.append([label, *(_place_cell(rows.get(name)) for name in labels)])
     if lines:
         title = "Place among the published models"
@@ -116,7 +127,10 @@ def published_section(run: RunData, content: Json) -> Section | None:
     reasons: dict[str, dict[str, None]] = {}
     for row in (row for found in placed.values() for row in found["not_compared"]):
         reasons.setdefault(row["why"], {})[row["metric"]] = None
-    blocks += [Note(f"Not compared: {', '.join(metrics)}: {why}.", "small") for why, metrics in reasons.items()]
+    known = find_board(published["board"]).metric
+    for why, names in reasons.items():
+        words = listing(known(name).label for name in names)
+        blocks.append(Note(f"Not compared: {words}: {why.rstrip('.')}.", "small"))
     caveat = next(iter(placed.values()))["caveat"]
     return Section("published", "Among published models", f"{published['title']}. {caveat}", blocks)
 

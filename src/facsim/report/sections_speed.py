@@ -14,6 +14,10 @@ from facsim.report.text import DASH, TIMES, capital, count, duration, listing, s
 from facsim.report.timings import batches, find_timing, timing_rows, truth_ms
 
 SCORE = "auc_high"
+SEES = {SCORE: "high-level observables", "auc_cells": "cells"}
+"""AUC to what its classifier sees."""
+DEVICES = {"cpu": "cpu", "cuda": "gpu"}
+"""torch's name of a device, and that of the leaderboards."""
 
 
 def speed_section(run: RunData) -> Section | None:
@@ -45,62 +49,71 @@ def quality_pictures(run: RunData) -> list[Picture]:
     return [picture for device, batch in places if (picture := quality_picture(run, batch, device))]
 
 
-def quality_figure(run: RunData, batch: int, place: SubFigure | None = None, device: str = "cpu") -> AnyFigure | None:
+def quality_figure(
+    run: RunData, batch: int, place: SubFigure | None = None, device: str = "cpu", score: str = SCORE
+) -> AnyFigure | None:
     """Quality against time at one batch size, in `place` or a new figure; None without scores and times."""
-    points = _own_points(run, batch, device)
+    points = _own_points(run, batch, device, score)
     if not points:
         return None
-    every = [*points, *published_points(run, batch, device)]
-    curve = _steps_curve(run, batch) if device == "cpu" else []
-    axis = f"ms per shower, {'one CPU thread' if device == 'cpu' else 'GPU'}, batch {batch}"
-    return quality_cost_figure(every, curve, run.looks, null_auc(run), truth_ms(run), axis, run.truth_name, place)
-
-
-def _own_points(run: RunData, batch: int, device: str) -> list[CostPoint]:
-    """Samples of the run that have both a score and a time."""
-    timed = ((sample, find_timing(run, sample, batch, device=device)) for sample in run.with_scores)
-    points = (cost_point(sample, float(row["ms_per_shower"])) for sample, row in timed if row)
-    return [point for point in points if point]
-
-
-def cost_point(sample: Sample, cost: float) -> CostPoint | None:
-    """The AUC of `sample` at that cost; None where it has none."""
-    score = sample.score(SCORE)
-    if score is None or score.get("value") is None:
-        return None
-    return CostPoint(
-        sample.name, sample.label, sample.kind, cost, float(score["value"]), float(score.get("error") or 0)
+    every = [*points, *_published(run, batch, device, score)]
+    curve = _steps_curve(run, batch) if (device, score) == ("cpu", SCORE) else []
+    axes = (f"ms per shower, {'one CPU thread' if device == 'cpu' else 'GPU'}, batch {batch}", f"AUC, {SEES[score]}")
+    return quality_cost_figure(
+        every, curve, run.looks, null_auc(run, score), truth_ms(run), axes, run.truth_name, place
     )
 
 
-def quality_picture(run: RunData, batch: int, device: str = "cpu") -> Picture | None:
+def _own_points(run: RunData, batch: int, device: str, score: str) -> list[CostPoint]:
+    """Samples of the run that have both a score and a time."""
+    timed = ((sample, find_timing(run, sample, batch, device=device)) for sample in run.with_scores)
+    points = (cost_point(sample, float(row["ms_per_shower"]), score) for sample, row in timed if row)
+    return [point for point in points if point]
+
+
+def _published(run: RunData, batch: int, device: str, score: str) -> list[CostPoint]:
+    """Published models at this batch size, where there are any."""
+    return published_points(run, f"{DEVICES[device]}_b{batch}_ms", "auc_high" if score == SCORE else "auc_low")
+
+
+def cost_point(sample: Sample, cost: float, score: str = SCORE) -> CostPoint | None:
+    """The AUC of `sample` at that cost; None where it has none."""
+    row = sample.score(score)
+    if row is None or row.get("value") is None:
+        return None
+    return CostPoint(sample.name, sample.label, sample.kind, cost, float(row["value"]), float(row.get("error") or 0))
+
+
+def quality_picture(run: RunData, batch: int, device: str = "cpu", score: str = SCORE) -> Picture | None:
     """`quality_figure` with its caption; None without scores and times."""
-    figure = quality_figure(run, batch, device=device)
+    figure = quality_figure(run, batch, device=device, score=score)
     if figure is None:
         return None
-    own = ", ".join(f"{p.label} {significant(p.auc)} at {duration(p.cost)}" for p in _own_points(run, batch, device))
-    caption = "AUC of the classifier on high-level observables against time per shower; lower left is better."
+    points = _own_points(run, batch, device, score)
+    own = ", ".join(f"{p.label} {significant(p.auc)} at {duration(p.cost)}" for p in points)
+    caption = f"AUC of the classifier on {SEES[score]} against time per shower; lower left is better."
     caption += f" Here: {own}."
     slow = truth_ms(run)
     if slow:
         caption += f" The dashed line is {run.truth_name} itself, {duration(slow)} per shower on the same machine."
-    if device == "cpu" and _steps_curve(run, batch):
+    if (device, score) == ("cpu", SCORE) and _steps_curve(run, batch):
         caption += " Connected points are one surrogate with different numbers of solver steps."
-    published = published_points(run, batch, device)
+    published = _published(run, batch, device, score)
     if published:
         caption += (
             f" Grey: the {len(published)} published CaloChallenge models on this read-out. They were trained and "
             "judged on the challenge's own showers, at other energies, by another classifier training, and timed on "
             "other hardware: context, not a ranking."
         )
-    title = f"Quality against time, {'one shower at a time' if batch == 1 else f'{batch} showers at a time'}"
+    title = f"Quality{'' if score == SCORE else f' ({SEES[score]})'} against time, "
+    title += "one shower at a time" if batch == 1 else f"{batch} showers at a time"
     title += "" if device == "cpu" else ", on a GPU"
-    return Picture(to_svg(figure, f"time-{device}-{batch}", title), title, caption)
+    return Picture(to_svg(figure, f"time-{device}-{batch}-{score}", title), title, caption)
 
 
-def null_auc(run: RunData) -> tuple[float, float] | None:
+def null_auc(run: RunData, score: str = SCORE) -> tuple[float, float] | None:
     """AUC of truth against truth and its error."""
-    rows = (sample.score(SCORE) for sample in run.with_scores)
+    rows = (sample.score(score) for sample in run.with_scores)
     row = next((row for row in rows if row and row.get("null") is not None), None)
     return None if row is None else (float(row["null"]), float(row.get("null_error") or 0))
 
