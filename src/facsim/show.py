@@ -11,7 +11,7 @@ from rich.table import Table
 
 LEAST = {"z": 6, "": 11, "value": 11, "truth itself": 12}
 """Widths of columns that must be read; names give way in a narrow terminal."""
-COMPARED = {"auc_high": "AUC", "auc_cells": "AUC\ncells", "fpd": "FPD", "kpd": "KPD"}
+COMPARED = {"auc_high": "AUC", "auc_cells": "AUC\ncells", "fpd": "FPD"}
 """Scores of a comparison at the terminal: name to header."""
 MARKS = {"ok": "", "failed": "[red]failed[/red]", "underpowered": "[yellow]weak test[/yellow]"}
 
@@ -124,14 +124,14 @@ def show_comparison(found: Mapping[str, Any]) -> None:
     console = Console(highlight=False)
     columns = _comparison_columns(found)
     table = Table(box=None, header_style="bold", pad_edge=False, collapse_padding=True)
-    table.add_column("", min_width=8, overflow="fold")
+    table.add_column("", min_width=12, overflow="fold")
     for header in columns:
         table.add_column(header, justify="right", no_wrap=True)
     for name in [*found["runs"], *found["baselines"], None]:
         label = name or "truth itself"
         table.add_row(label, *(cells.get(name, "") for cells in columns.values()), style=None if name else "dim")
     console.print(table)
-    console.print("* the best surrogate, by more than chance (two standard errors; ranges of times apart)")
+    console.print("size: trained parameters; *: the best surrogate, by more than chance", soft_wrap=True)
     for name, why in found["failed"].items():
         console.print(f"failed: {name}: {why}", soft_wrap=True)
     console.print(f"report: {found['report']}", soft_wrap=True)
@@ -140,7 +140,7 @@ def show_comparison(found: Mapping[str, Any]) -> None:
 def _comparison_columns(found: Mapping[str, Any]) -> dict[str, dict[str | None, str]]:
     """Header to the cell of every sample, and of truth (None)."""
     columns: dict[str, dict[str | None, str]] = {
-        "parameters": {name: short(run["parameters"]) for name, run in found["runs"].items() if run["parameters"]}
+        "size": {name: short(run["parameters"]) for name, run in found["runs"].items() if run["parameters"]}
     }
     for name, header in COMPARED.items():
         row = next((row for row in found["scores"] if row["name"] == name and row["region"] == "all"), None)

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 import facsim
 from facsim.cli import app
+from facsim.config import RECIPES
 from facsim.core.errors import FacsimError
 
 VERBS = [
@@ -22,6 +23,7 @@ VERBS = [
     "train",
     "sample",
     "evaluate",
+    "compare",
     "score",
     "report",
     "export",
@@ -73,6 +75,13 @@ def test_init_writes_the_recipe_and_keeps_what_is_there(in_tmp: Path) -> None:
     assert (in_tmp / "calorimeter.yaml").read_text() == text
 
 
+def test_init_lists_what_there_is() -> None:
+    code, out, _ = _call("init", "--list")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == list(RECIPES)
+    assert json.loads(_call("init", "--list", "--json")[1]) == {name: words for name, (_, words) in RECIPES.items()}
+
+
 def test_init_says_when_it_cannot_write(in_tmp: Path) -> None:
     (in_tmp / "a").write_text("not a folder")
     code, out, err = _call("init", "--out", "a/b.yaml")
@@ -97,6 +106,8 @@ def test_json_of_init(in_tmp: Path) -> None:
         (["demo", "--set", "trian.lr=1", "--out", "d"], "unknown key 'trian'"),
         (["demo", "--set", "simulate.detector=pbwo5", "--out", "d"], "unknown detector 'pbwo5'"),
         (["score", "none.h5", "none.h5"], "'none.h5' does not exist"),
+        (["compare", "none.yaml", "other.yaml"], "cannot read the configuration 'none.yaml'"),
+        (["compare", "calorimeter"], "a comparison needs at least two runs, not 1"),
     ],
 )
 @pytest.mark.parametrize("as_json", [False, True])

@@ -7,16 +7,24 @@ from pathlib import Path
 import pytest
 import yaml
 
-from facsim.config import load_config, recipe, save_config
+from facsim.config import RECIPES, load_config, recipe, save_config
 from facsim.core.errors import FacsimError
 
 MINIMAL = {"simulate": {"detector": "pbwo4", "energy": 10, "events": 100}}
 
 
-def test_every_recipe_is_valid_and_has_a_smoke_section() -> None:
-    path = recipe("calorimeter")
-    assert load_config(path).simulate is not None
-    assert load_config(path, smoke=True).simulate.events < load_config(path).simulate.events
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_is_valid_and_has_a_smoke_section(name: str) -> None:
+    path = recipe(name)
+    full, small = load_config(path), load_config(path, smoke=True)
+    assert full.simulate is not None
+    assert small.simulate is not None
+    assert small.simulate.events < full.simulate.events
+
+
+def test_every_file_of_recipes_is_listed() -> None:
+    files = {path.name for path in recipe("calorimeter").parent.glob("*.yaml")}
+    assert files == {file for file, _ in RECIPES.values()}
 
 
 def test_unknown_task_is_refused() -> None:
@@ -48,6 +56,10 @@ def test_unknown_task_is_refused() -> None:
         ("model.steps=-1", "'model.steps' in the configuration: input should be greater than or equal to 0, not -1."),
         ("baselines=[gflash, gflash]", "each baseline may be named once"),
         ("data.files=[a.h5]", "give either 'simulate' (a Geant4 simulation) or 'data' (your own files), and not both"),
+        ("data.run=a", "give either 'simulate' (a Geant4 simulation) or 'data' (your own files), and not both"),
+        ("data={}", "give either 'files' (your own) or 'run' (a directory whose truth to use), and not both"),
+        ("data={run: a, files: [b]}", "give either 'files' (your own) or 'run'"),
+        ("data={run: a, mapping: m.yaml}", "'mapping' and 'geometry' describe 'files'; with 'run' leave them out"),
         ("simulate=null", "give either 'simulate' (a Geant4 simulation) or 'data' (your own files), and not both"),
         ("train.lr", "--set expects key.path=value"),
         ("train..lr=1", "--set expects key.path=value"),
@@ -101,6 +113,15 @@ def test_files_lie_relative_to_the_configuration(tmp_path: Path) -> None:
     assert data.files == [str(path.parent / "a.h5"), "/b.h5"]
     assert data.mapping == str(path.parent / "map.yaml")
     assert data.geometry == "ds2-electrons"
+
+
+def test_the_run_whose_truth_is_used_lies_relative_to_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text("data: {run: ../first}\nmodel: null")
+    config = load_config(tmp_path / "run.yaml")
+    assert config.data is not None
+    assert Path(config.data.run or "").resolve() == tmp_path.parent / "first"
+    with pytest.raises(FacsimError, match="no surrogate: its configuration says 'model: null'"):
+        _ = config.surrogate
 
 
 def test_override_paths_start_at_the_working_directory(in_tmp: Path) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Callable
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,7 @@ Array = NDArray[Any]
 SMALL = regular_cylinder("toy", "electron", 12, 8, 5, 5.0, 0.02)
 AUC = {"surrogate": 0.7132, "gflash": 0.9391, "library": 0.5512, "bootstrap": 0.5023}
 MEMORY = {"surrogate": (1.02, "ok"), "gflash": (1.31, "ok"), "library": (0.03, "failed"), "bootstrap": (0.0, "failed")}
+VOID = {"meta", "br", "img", "link", "input", "hr"}
 MISSING = ("value", "error", "null", "null_error", "z")
 KINDS = {"surrogate": "surrogate", "gflash": "baseline", "library": "baseline", "bootstrap": "baseline"}
 
@@ -216,6 +220,73 @@ def write_run(
     simulate = "  detector: par04-w-si\n  particle: e-\n  energy: {log_uniform: [1, 50]}\n  events: 600\n"
     (run_dir / "config.yaml").write_text(f"task: calorimeter\nseed: 1\nsimulate:\n{simulate}")
     return run_dir
+
+
+class Checker(HTMLParser):
+    """Collects what is not balanced, ids, references and what a browser would load."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.problems: list[str] = []
+        self.ids: Counter[str] = Counter()
+        self.references: set[str] = set()
+        self.loads: list[str] = []
+        self.headings: list[str] = []
+        self.captions = 0
+        self.figures = 0
+        self.images_without_alt = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+        self.note(tag, dict(attrs))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.note(tag, dict(attrs))
+
+    def note(self, tag: str, attributes: dict[str, str | None]) -> None:
+        if attributes.get("id"):
+            self.ids[str(attributes["id"])] += 1
+        self.figures += tag == "figure"
+        self.captions += tag == "figcaption"
+        self.images_without_alt += tag == "img" and not attributes.get("alt")
+        for key in ("src", "href", "xlink:href", "data", "action"):
+            value = str(attributes.get(key) or "")
+            if value.startswith("#"):
+                self.references.add(value[1:])
+            elif value and not value.startswith("data:image/png;base64,"):
+                self.loads.append(value)
+        for found in re.findall(r"url\(([^)]*)\)", " ".join(str(v) for v in attributes.values())):
+            self.references.add(found.lstrip("#"))
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open[-1] != tag:
+            self.problems.append(f"</{tag}> after {self.open[-3:]}")
+        else:
+            self.open.pop()
+
+
+def check(page: str) -> Checker:
+    checker = Checker()
+    checker.feed(page)
+    checker.close()
+    assert checker.problems == []
+    assert checker.open == []
+    assert [name for name, times in checker.ids.items() if times > 1] == []
+    assert checker.references <= set(checker.ids)
+    assert checker.loads == []
+    assert "@import" not in page
+    assert "<script" not in page
+    assert checker.captions == checker.figures
+    assert checker.images_without_alt == 0
+    return checker
+
+
+@pytest.fixture(scope="session")
+def checked() -> Callable[[str], Checker]:
+    """A function that sees that a page is valid and loads nothing, and returns what is on it."""
+    return check
 
 
 @pytest.fixture(scope="session")

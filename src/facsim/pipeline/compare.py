@@ -17,6 +17,7 @@ from facsim.pipeline.lifecycle import stages_of
 from facsim.pipeline.preflight import check_extras, check_plan
 from facsim.pipeline.stage import Done, Stage, reason, run_stage
 from facsim.pipeline.terminal import Terminal
+from facsim.pipeline.together import together
 from facsim.run import Reporter, Run
 from facsim.stamps import reason_to_run, write_stamp
 
@@ -66,7 +67,7 @@ def compare(
     options = LoadOptions(tuple(overrides), smoke, seed)
     plan = make_plan(runs, options, out=Path(out), truth=truth, reporter=reporter or Terminal())
     _check_ahead(plan)
-    with Run(plan.out, plan.base.config).lock():
+    with together("compare"), Run(plan.out, plan.base.config).lock():
         done, failed = _work(plan, force)
         shown = {name: run for name, run in plan.runs.items() if name not in failed}
         if shown:

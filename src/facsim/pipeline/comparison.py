@@ -17,6 +17,7 @@ from facsim.report.rundata import RunData, Sample
 from facsim.report.sections_speed import DEVICES
 from facsim.report.timings import batches, find_timing, timing_rows
 from facsim.run import Run
+from facsim.train.settings import NO_MATTER
 
 FORMAT = "facsim-comparison-1"
 Json = dict[str, Any]
@@ -63,6 +64,7 @@ def _facts(run: Run, merged: RunData, sample: Sample) -> Json:
 def own_settings(config: RunConfig) -> Json:
     """The settings in which compared runs may differ."""
     settings: Json = config.model_dump(mode="json", exclude={"task", "baselines", "report", "plugins", *SHARED})
+    settings["train"] = {key: value for key, value in settings["train"].items() if key not in NO_MATTER}
     return settings
 
 

@@ -14,6 +14,7 @@ from matplotlib.patches import Patch, StepPatch
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from facsim.report.histograms import FloatArray, Histogram, occupied_range, ratio, relative_error
+from facsim.report.legends import LINE, legend_shape
 from facsim.report.observables import Observable, Profile
 from facsim.report.rundata import Sample
 from facsim.report.style import GRID, INK, NULL, AnyFigure, Look, decade_label, log_axis, new_figure
@@ -37,7 +38,8 @@ def observable_figure(
         place: part of a larger figure to draw in, by default a new figure.
     """
     item = item.readable()
-    figure, top, bottom = _panels(place)
+    handles = _handles(looks, labels, item.null is not None, list(item.generated))
+    figure, top, bottom = _panels(place, handles)
     low, high = occupied_range([item.reference, *item.generated.values()])
     _truth_histogram(top, item.reference)
     if item.null is not None:
@@ -46,7 +48,7 @@ def observable_figure(
         look = looks[name]
         values, errors = histogram.fractions()
         _stairs(top, values, histogram.edges, color=look.colour, ls=look.dash, lw=look.width, zorder=5)
-        if look.width > 1.5:
+        if look.band:
             _band(top, histogram.edges, values - errors, values + errors, look.colour, 0.22)
     _ratios(bottom, item, looks)
     for axes in (top, bottom):
@@ -59,7 +61,7 @@ def observable_figure(
     top.yaxis.set_label_coords(_LABEL_AT, 1.0)
     _limits(top, item)
     bottom.set_xlabel(item.axis_label)
-    _legend(figure, looks, labels, item.null is not None, list(item.generated))
+    _legend(figure, handles)
     return figure
 
 
@@ -67,7 +69,8 @@ def profile_figure(
     item: Profile, looks: dict[str, Look], labels: dict[str, str], place: SubFigure | None = None
 ) -> AnyFigure:
     """Mean profile with the ratio to truth below; vertical bars are errors of the mean."""
-    figure, top, bottom = _panels(place)
+    handles = _handles(looks, labels, item.null is not None, list(item.generated))
+    figure, top, bottom = _panels(place, handles)
     values, errors = item.reference
     shown = values > 0
     safe = np.where(shown, values, np.nan)
@@ -82,8 +85,9 @@ def profile_figure(
         style = _line_style(look)
         _stairs(top, np.where(mean > 0, mean, np.nan), edges, baseline=None, **style)
         _stairs(bottom, mean / safe, edges, baseline=None, **style)
-        if look is None or look.width > 1.5:
+        if look is None or look.band:
             _band(bottom, edges, (mean - error) / safe, (mean + error) / safe, style["color"], 0.2)
+        if look is None or look.leads:
             ratios.append(mean / safe)
     positive = values[shown]
     top.set_yscale("log")
@@ -96,7 +100,7 @@ def profile_figure(
     top.set_ylabel(f"mean energy [{item.unit}]" if item.unit else "mean")
     top.yaxis.set_label_coords(_LABEL_AT, 1.0)
     bottom.set_xlabel(item.label)
-    _legend(figure, looks, labels, item.null is not None, list(item.generated))
+    _legend(figure, handles)
     return figure
 
 
@@ -110,10 +114,13 @@ def layer_curves_figure(
         return None
     columns = min(5, len(observables))
     rows = -(-len(observables) // columns)
-    height = 1.85 * rows + 0.75
+    handles = _handles(looks, labels, True, [sample.name for sample in samples], truth=False)
+    shape = legend_shape([handle.get_label() for handle in handles], 0.93 * 11.0, len(handles))
+    head = 0.62 + LINE * (shape[1] - 1)
+    height = 1.85 * rows + 0.13 + head
     figure = new_figure(11.0, height)
     grid = figure.add_gridspec(
-        rows, columns, left=0.06, right=0.995, bottom=0.4 / height, top=1 - 0.62 / height, wspace=0.07, hspace=0.42
+        rows, columns, left=0.06, right=0.995, bottom=0.4 / height, top=1 - head / height, wspace=0.07, hspace=0.42
     )
     truth: list[float] = []
     drawn: list[float] = []
@@ -133,7 +140,7 @@ def layer_curves_figure(
         words = describe(name)[0]
         axes.set_title(f"{words}, rings" if "ring" in (curves[samples[0].name].get(name) or {}) else words, fontsize=9)
     _share_scale(figure, columns, float(np.nanquantile(np.abs(truth or [1e-3]), 0.9)), float(np.nanmax(drawn)))
-    _legend(figure, looks, labels, True, [s.name for s in samples], truth=False)
+    _legend(figure, handles, 0.05, shape[0])
     return figure
 
 
@@ -154,11 +161,18 @@ def _share_scale(figure: Figure, columns: int, chance: float, largest: float) ->
     figure.axes[-1].set_xlabel("layer" if "rings" not in figure.axes[-1].get_title() else "ring")
 
 
-def _panels(place: SubFigure | None) -> tuple[AnyFigure, Axes, Axes]:
-    """Main panel above a ratio panel; the same margins in every figure, so that figures side by side line up."""
-    figure = place or new_figure(*SIZE)
+def _panels(place: SubFigure | None, handles: list[Any]) -> tuple[AnyFigure, Axes, Axes]:
+    """Main panel above a ratio panel; the same margins in every figure, so that figures side by side line up.
+
+    Where the legend has more than two lines, a new figure is taller.
+    """
+    width, height = SIZE
+    lines = _shape(handles)[1]
+    more = 0.0 if place else LINE * max(0, lines - 2)
+    figure = place or new_figure(width, height + more)
+    foot, head = 0.125 * height / (height + more), (0.125 * height + more) / (height + more)
     grid = figure.add_gridspec(
-        2, 1, height_ratios=[2.3, 1], hspace=0.07, left=0.15, right=0.965, top=0.875, bottom=0.125
+        2, 1, height_ratios=[2.3, 1], hspace=0.07, left=0.15, right=0.965, top=1 - head, bottom=foot
     )
     top = figure.add_subplot(grid[0])
     bottom = figure.add_subplot(grid[1], sharex=top)
@@ -191,8 +205,9 @@ def _ratios(axes: Axes, item: Observable, looks: dict[str, Look]) -> None:
         value, spread = ratio(histogram, item.reference)
         value[~known] = np.nan
         _stairs(axes, value, histogram.edges, baseline=None, color=look.colour, ls=look.dash, lw=look.width, zorder=5)
-        if look.width > 1.5:
+        if look.band:
             _band(axes, histogram.edges, value - spread, value + spread, look.colour, 0.22)
+        if look.leads:
             focus.append(value)
     _ratio_axis(axes, focus)
 
@@ -247,15 +262,10 @@ def _line_style(look: Look | None) -> dict[str, Any]:
     return {"color": look.colour, "ls": look.dash, "lw": look.width, "zorder": 5}
 
 
-def _legend(
-    figure: AnyFigure,
-    looks: dict[str, Look],
-    labels: dict[str, str],
-    null: bool,
-    names: list[str],
-    truth: bool = True,
-) -> None:
-    """Two rows above the panels, in every figure, so that one figure can be shown alone."""
+def _handles(
+    looks: dict[str, Look], labels: dict[str, str], null: bool, names: list[str], truth: bool = True
+) -> list[Any]:
+    """Entries of the legend: truth, its null, and each sample."""
     patch = Patch(facecolor=INK + "22", edgecolor=INK, lw=1.4, label=labels["reference"])
     handles: list[Any] = [patch] if truth else []
     if null:
@@ -263,11 +273,22 @@ def _legend(
     for name in names:
         look = looks[name]
         handles.append(Line2D([], [], color=look.colour, ls=look.dash, lw=look.width, label=labels[name]))
+    return handles
+
+
+def _shape(handles: list[Any]) -> tuple[int, int]:
+    """Columns and lines of the legend above the panels: two lines where that is enough."""
+    names = [handle.get_label() for handle in handles]
+    return legend_shape(names, 0.86 * SIZE[0], min(4, (len(handles) + 1) // 2))
+
+
+def _legend(figure: AnyFigure, handles: list[Any], left: float = 0.135, columns: int | None = None) -> None:
+    """Above the panels, in every figure, so that one figure can be shown alone."""
     figure.legend(
         handles=handles,
         loc="upper left",
-        bbox_to_anchor=(0.135 if truth else 0.05, 1.0),
-        ncols=min(4, (len(handles) + 1) // 2) if truth else len(handles),
+        bbox_to_anchor=(left, 1.0),
+        ncols=columns or _shape(handles)[0],
         labelcolor=INK,
         handletextpad=0.5,
         labelspacing=0.25,

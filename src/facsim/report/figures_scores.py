@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from facsim.report.legends import LINE, legend_shape, text_width
 from facsim.report.rundata import Json, Sample
 from facsim.report.style import GRID, INK, NULL, Look, new_figure
 
@@ -18,8 +19,11 @@ SIZE = (4.3, 3.6)
 
 def energy_bins_figure(samples: Sequence[Sample], looks: Mapping[str, Look], name: str = "auc_high") -> Figure | None:
     """A score against incident energy, with truth against truth as a grey band; None without bins."""
-    figure = new_figure(5.6, 3.6)
-    axes = figure.add_axes((0.105, 0.135, 0.875, 0.72))
+    columns, lines = legend_shape([sample.label for sample in samples], 4.85, 5, handle=2.0)
+    more = LINE * max(0, lines - 2)
+    height = 3.6 + more
+    figure = new_figure(5.6, height)
+    axes = figure.add_axes((0.105, 0.486 / height, 0.875, 2.592 / height))
     drawn = False
     shift = np.linspace(-0.16, 0.16, max(len(samples), 2))
     for sample, offset in zip(samples, shift, strict=False):
@@ -47,7 +51,7 @@ def energy_bins_figure(samples: Sequence[Sample], looks: Mapping[str, Look], nam
     axes.set_xlabel("incident energy [GeV]")
     axes.set_ylim(*_auc_limits(axes))
     axes.grid(axis="y", color=GRID, lw=0.5)
-    figure.legend(loc="upper left", bbox_to_anchor=(0.09, 1.0), ncols=5, handletextpad=0.2)
+    figure.legend(loc="upper left", bbox_to_anchor=(0.09, 1.0), ncols=columns, handletextpad=0.2)
     return figure
 
 
@@ -72,9 +76,11 @@ def distance_figure(
     Args:
         rows: label of a score and its JSON rows by sample name.
     """
-    height = 0.25 * len(rows) + 0.9
+    columns, lines = legend_shape([sample.label for sample in samples], 8.0, 6, handle=2.0)
+    more = LINE * (lines - 1)
+    height = 0.25 * len(rows) + 0.9 + more
     figure = new_figure(11.0, height)
-    axes = figure.add_axes((0.245, 0.45 / height, 0.74, 1 - 0.8 / height))
+    axes = figure.add_axes((0.245, 0.45 / height, 0.74, 1 - (0.8 + more) / height))
     axes.axvspan(-2, 2, color=NULL, alpha=0.22, lw=0)
     axes.axvline(0, color=INK, lw=0.8)
     offsets = np.linspace(0.22, -0.22, max(len(samples), 2))
@@ -105,7 +111,7 @@ def distance_figure(
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.set_xlabel("z: standard errors away from truth against truth")
     axes.grid(axis="y", color=GRID, lw=0.5)
-    figure.legend(loc="upper right", bbox_to_anchor=(0.99, 1.0), ncols=6, handletextpad=0.1)
+    figure.legend(loc="upper right", bbox_to_anchor=(0.99, 1.0), ncols=columns, handletextpad=0.1)
     return figure
 
 
@@ -124,9 +130,10 @@ def memorisation_figure(samples: Sequence[Sample], looks: Mapping[str, Look]) ->
     if not drawn:
         return None
     height = 0.4 * len(shown) + 1.35
+    left = (max(text_width(sample.label, 8.5) for sample in shown) / 72 + 0.2) / 5.6
     figure = new_figure(5.6, height)
     grid = figure.add_gridspec(
-        1, len(drawn), left=0.2, right=0.97, bottom=0.68 / height, top=1 - 0.12 / height, wspace=0.1
+        1, len(drawn), left=max(0.2, left), right=0.97, bottom=0.68 / height, top=1 - 0.12 / height, wspace=0.1
     )
     for column, (name, label) in enumerate(drawn):
         axes = figure.add_subplot(grid[column])

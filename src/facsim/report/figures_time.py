@@ -53,6 +53,9 @@ def quality_cost_figure(
     figure = place or new_figure(5.6, 4.35)
     axes = figure.add_axes((0.105, 0.115, 0.875, 0.86) if place is None else (0.14, 0.125, 0.845, 0.85))
     axes.set_xscale("log")
+    lowest = min([0.5 if null is None else null[0] - 0.02, *(p.auc for p in [*points, *curve])])
+    axes.set_ylim(min(0.44, lowest - 0.04), 1.035)
+    axes.set_xlim(*_cost_limits([*points, *curve], truth_cost))
     if null is not None:
         axes.axhspan(null[0] - null[1], null[0] + null[1], color=NULL, alpha=0.3, lw=0)
         axes.axhline(null[0], color=NULL, lw=1.0)
@@ -78,9 +81,6 @@ def quality_cost_figure(
         axes.errorbar(point.cost, point.auc, point.error, fmt=look.marker, ms=big, color=look.colour, zorder=5)
     if truth_cost is not None:
         axes.axvline(truth_cost, color=INK, lw=1.3, ls=(0, (4, 2)))
-    lowest = min([0.5 if null is None else null[0] - 0.02, *(p.auc for p in [*points, *curve])])
-    axes.set_ylim(min(0.44, lowest - 0.04), 1.035)
-    axes.set_xlim(*_cost_limits([*points, *curve], truth_cost))
     log_axis(axes.xaxis)
     axes.set_xlabel(axes_labels[0])
     axes.set_ylabel(axes_labels[1])
@@ -93,12 +93,14 @@ def quality_cost_figure(
 def _name_lines(axes: Axes, null: tuple[float, float] | None, truth_cost: float | None, truth_name: str) -> None:
     """What the lines of truth against truth and of truth's own cost are."""
     if null is not None:
+        low, high = axes.get_xlim()
+        crossed = truth_cost is not None and truth_cost > (low * high**2) ** (1 / 3)
         axes.annotate(
             "truth against truth",
-            (axes.get_xlim()[1], null[0]),
-            xytext=(-6, -5),
+            (low if crossed else high, null[0]),
+            xytext=(6 if crossed else -6, -5),
             textcoords="offset points",
-            ha="right",
+            ha="left" if crossed else "right",
             va="top",
             color=MUTED,
             fontsize=8,

@@ -10,6 +10,7 @@ from facsim.report.text import PM, capital, count, duration, listing, plus_minus
 
 SCORE = "auc_high"
 BATCHES = (1, 100)
+MOST_NAMED = 4
 
 
 def tiles(run: RunData, content: Json) -> list[Tile]:
@@ -62,6 +63,8 @@ def _quality(content: Json, labels: dict[str, str]) -> str:
         return ""
     ordered = sorted(known, key=lambda name: known[name]["value"])
     told = [f"{labels[name]} {plus_minus(known[name]['value'], known[name]['error'])}" for name in ordered]
+    if len(told) > MOST_NAMED:
+        told = [*told[: MOST_NAMED - 1], f"{len(told) - MOST_NAMED + 1} more up to {told[-1]}"]
     null = "" if row["null"] is None else f"; truth against truth gives {plus_minus(row['null'], row['null_error'])}"
     best = row["best"]
     judgement = f"{labels[best]} is clearly the best" if best else "no surrogate is clearly the best"
@@ -88,6 +91,8 @@ def _count(content: Json, labels: dict[str, str]) -> str:
     wins = Counter(row["best"] for row in rows if row["best"])
     if not rows or len(labels) < 2:
         return ""
+    if not wins:
+        return f"In none of {len(rows)} scores is one of them clearly the best."
     won = [f"{labels[name]} is clearly the best in {number}" for name, number in wins.most_common()]
     rest = f"in {len(rows) - wins.total()} the difference may be chance"
     return f"Of {len(rows)} scores {listing([*won, rest])}."

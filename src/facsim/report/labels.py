@@ -49,7 +49,8 @@ class Labels:
                 self._write(x, y, text, colour, size, side, shift, must)
                 return True
         if must:
-            self._write(x, y, text, colour, size, 1, 8, must)
+            side = 1 if across + 7 * self.scale + width < self.axes.bbox.x1 else -1
+            self._write(x, y, text, colour, size, side, 8, must)
         return must
 
     def _inside(self, box: Box) -> bool:

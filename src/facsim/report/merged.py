@@ -21,7 +21,10 @@ def merge_runs(runs: Mapping[str, Path], base: Path) -> RunData:
     """
     source = load_run(base)
     parts = {name: load_run(path) for name, path in runs.items()}
-    found = [_renamed(sample, name) for name, part in parts.items() if (sample := part.surrogate) is not None]
+    labels = short_names(list(runs))
+    found = [
+        _renamed(sample, name, labels[name]) for name, part in parts.items() if (sample := part.surrogate) is not None
+    ]
     times = [row for name, part in parts.items() for row in _rows(part.timing, part, name)]
     merged = replace(
         source,
@@ -42,8 +45,19 @@ def merge_runs(runs: Mapping[str, Path], base: Path) -> RunData:
     return merged
 
 
-def _renamed(sample: Sample, name: str) -> Sample:
-    return replace(sample, name=name, scorecard={**sample.scorecard, "name": name} if sample.scorecard else None)
+def short_names(names: list[str]) -> dict[str, str]:
+    """Names without the words that all begin with: `calo-gan` and `calo-vae` are `gan` and `vae`."""
+    shared = 0
+    for words in zip(*(name.split("-")[:-1] for name in names), strict=False):
+        if len(set(words)) > 1:
+            break
+        shared += 1
+    return {name: "-".join(name.split("-")[shared:]) if len(names) > 1 else name for name in names}
+
+
+def _renamed(sample: Sample, name: str, label: str) -> Sample:
+    card = {**sample.scorecard, "name": name} if sample.scorecard else None
+    return replace(sample, name=name, scorecard=card, shown_as=label)
 
 
 def _rows(table: Json, part: RunData, name: str) -> list[Json]:

@@ -36,11 +36,12 @@ class Sample:
     scorecard: Json | None = None
     histograms: Json | None = None
     showers: Path | None = None
+    shown_as: str = ""
 
     @property
     def label(self) -> str:
         """Name for a reader."""
-        return _LABELS.get(self.name, self.name)
+        return self.shown_as or _LABELS.get(self.name, self.name)
 
     @property
     def scores(self) -> list[Json]:

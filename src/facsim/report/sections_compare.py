@@ -24,7 +24,7 @@ from facsim.report.sections_speed import (
     quality_pictures,
     timing_table,
 )
-from facsim.report.text import DASH, TIMES, capital, count, duration, listing, significant, times
+from facsim.report.text import DASH, NARROW, TIMES, capital, count, duration, listing, significant, times
 from facsim.report.timings import timing_rows, truth_ms
 
 PLACES = (("cpu", 1), ("cpu", 100), ("cuda", 1), ("cuda", 100))
@@ -92,8 +92,14 @@ def _size_cells(facts: Json) -> list[Cell]:
     return [
         Cell(count(parameters) if parameters else DASH),
         Cell(f"{significant(weights)} MB" if weights else DASH),
-        Cell(duration(1000 * seconds) if seconds else DASH),
+        Cell(_span(seconds) if seconds else DASH),
     ]
+
+
+def _span(seconds: float) -> str:
+    """A training time: `48 s`, `12 min` or `3.1 h`."""
+    unit, size = next(((u, s) for u, s in (("h", 3600.0), ("min", 60.0)) if seconds > 2 * s), ("s", 1.0))
+    return f"{significant(seconds / size, 2 if seconds / size < 10 else 3)}{NARROW}{unit}"
 
 
 def _time_cell(row: Json, name: str, slow: float | None) -> Cell:

@@ -56,12 +56,14 @@ SIGNED = LinearSegmentedColormap.from_list(
 
 @dataclass(frozen=True)
 class Look:
-    """How one sample is drawn in every figure."""
+    """How one sample is drawn in every figure; `leads` when axes are scaled to it, `band` when its errors are shown."""
 
     colour: str
     dash: Any
     marker: str
     width: float
+    leads: bool = True
+    band: bool = True
 
     @property
     def css_name(self) -> str:
@@ -83,7 +85,8 @@ def looks(kinds: dict[str, str]) -> dict[str, Look]:
     """
     result = {}
     counts = {"surrogate": 0, "baseline": 0}
-    several = sum(kind != "baseline" for kind in kinds.values()) > 1
+    number = sum(kind != "baseline" for kind in kinds.values())
+    several = number > 1
     for name, kind in kinds.items():
         family = "baseline" if kind == "baseline" else "surrogate"
         colours = {
@@ -96,7 +99,9 @@ def looks(kinds: dict[str, str]) -> dict[str, Look]:
         counts[family] += 1
         dash = _DASHES[(index + 1 if family == "baseline" else index // len(colours)) % len(_DASHES)]
         marker = _MARKERS[(index + (1 if family == "baseline" else 0)) % len(_MARKERS)]
-        result[name] = Look(colours[index % len(colours)], dash, marker, 1.9 if family == "surrogate" else 1.25)
+        leads, few = family == "surrogate", number < 4
+        width = 1.25 if not leads else 1.9 if few else 1.4
+        result[name] = Look(colours[index % len(colours)], dash, marker, width, leads, leads and few)
     return result
 
 
