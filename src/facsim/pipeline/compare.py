@@ -14,7 +14,7 @@ from facsim.core.store import read_json, write_json
 from facsim.pipeline.compare_plan import TRUTH, Plan, make_plan
 from facsim.pipeline.contenders import LoadOptions, Source
 from facsim.pipeline.lifecycle import stages_of
-from facsim.pipeline.preflight import check_extras, check_plan
+from facsim.pipeline.preflight import check_extras, check_judged, check_plan, split_sizes
 from facsim.pipeline.stage import Done, Stage, reason, run_stage
 from facsim.pipeline.terminal import Terminal
 from facsim.pipeline.together import together
@@ -87,8 +87,11 @@ def _check_ahead(plan: Plan) -> None:
         first = next(iter(stages_of(plan.base.config).values()))
         check_extras(plan.base.config, simulates=reason(first, plan.base) is not None)
         check_plan(plan.base.config)
+    simulate = plan.base.config.simulate
     for name in plan.trained:
         check_extras(plan.runs[name].config, simulates=False)
+        if simulate is not None:
+            check_judged(plan.runs[name].config, split_sizes(simulate.events, plan.base.config.prepare)["validation"])
 
 
 def _work(plan: Plan, force: bool) -> tuple[dict[str, list[Done]], dict[str, str]]:
