@@ -18,8 +18,10 @@ from facsim.core.store import atomic_path
 
 RECIPES = {
     "calorimeter": ("calo-electrons.yaml", "electrons in tungsten-silicon; two stages, flow matching in both"),
+    "pions": ("pions.yaml", "pions in iron and scintillator; approximate hadronic physics"),
+    "ragged": ("ragged.yaml", "photons in lead and argon, layers that differ, as in data set 1"),
 }
-"""Name to the file in `recipes` and what it does; one that is not named otherwise has the name of its file."""
+"""Name to the file in `recipes` and what it does. Files `calo-*.yaml` share one truth, so that they can be compared."""
 
 
 class _Loader(yaml.SafeLoader):

@@ -23,6 +23,7 @@ from facsim.stamps import reason_to_run, write_stamp
 
 if TYPE_CHECKING:
     from facsim.evaluate.scorecard import Judge
+    from facsim.evaluate.shower_clouds import CloudJudge
 
 Json = dict[str, Any]
 
@@ -110,11 +111,11 @@ def _work(plan: Plan, force: bool) -> tuple[dict[str, list[Done]], dict[str, str
     return done, failed
 
 
-def _one_judge() -> Callable[[Run], Judge]:
+def _one_judge() -> Callable[[Run], Judge | CloudJudge]:
     """A function that gives the judge of the first run it is asked for to all: truth and judging are the same."""
-    made: list[Judge] = []
+    made: list[Judge | CloudJudge] = []
 
-    def judge(run: Run) -> Judge:
+    def judge(run: Run) -> Judge | CloudJudge:
         from facsim.pipeline.evaluate import judge_of  # noqa: PLC0415  heavy
 
         if not made:
@@ -124,7 +125,7 @@ def _one_judge() -> Callable[[Run], Judge]:
     return judge
 
 
-def _stages(run: Run, judge: Callable[[Run], Judge], force: bool) -> list[Done]:
+def _stages(run: Run, judge: Callable[[Run], Judge | CloudJudge], force: bool) -> list[Done]:
     """All stages of `run`; truth against truth is measured once for all runs."""
     run.reporter.say(f"{run.dir.name}", "bold underline")
     with run.lock():
@@ -133,7 +134,7 @@ def _stages(run: Run, judge: Callable[[Run], Judge], force: bool) -> list[Done]:
         return [run_stage(_shared(stage, judge), run, force) for stage in wanted]
 
 
-def _shared(stage: Stage, judge: Callable[[Run], Judge]) -> Stage:
+def _shared(stage: Stage, judge: Callable[[Run], Judge | CloudJudge]) -> Stage:
     if stage.name != "evaluate":
         return stage
 
