@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from facsim.config import RECIPES, DataConfig, ModelConfig, RunConfig, check_names, load_config, recipe
+from facsim.config import DataConfig, ModelConfig, RunConfig, check_names, load_config, recipe
+from facsim.config.recipes import init, recipes
 from facsim.core import plugins
 from facsim.core.errors import FacsimError
-from facsim.core.store import atomic_path
 from facsim.info import describe as info
 from facsim.pipeline import (
     Done,
@@ -207,26 +206,6 @@ def demo(**options: Unpack[RunOptions]) -> RunResult:
 def on_shipped_sample(config: RunConfig) -> RunConfig:
     """`config` with the showers that ship with facsim in place of a simulation."""
     return config.model_copy(update={"simulate": None, "data": DataConfig(files=[str(sample_path())])})
-
-
-def recipes() -> dict[str, str]:
-    """The configurations that `init` can write: name to what each is for."""
-    return {name: words for name, (_, words) in RECIPES.items()}
-
-
-def init(task: str = "calorimeter", path: str | Path | None = None) -> Path:
-    """Write the commented configuration of `task`; by default `<task>.yaml` in the working directory.
-
-    Raises:
-        FacsimError: unknown task, the file exists already, or it cannot be written.
-    """
-    source = recipe(task)
-    target = Path(path or f"{task}.yaml")
-    if target.exists():
-        raise FacsimError(f"'{target}' exists already: choose another name, or remove it first.")
-    with atomic_path(target) as temporary:
-        shutil.copyfile(source, temporary)
-    return target
 
 
 def score(
