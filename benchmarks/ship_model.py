@@ -1,31 +1,32 @@
 """Make the folder of a shipped model from a run: python benchmarks/ship_model.py RUN NAME [--note TEXT]
 
 Weights go in half precision and without what only training reads; the card takes schema, training ranges, provenance of
-the training showers, and scores and times where the run has them.
+the training showers, and scores, times and the curve of steps where the run has them.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save
 
 from facsim.config import load_config
+from facsim.core.errors import FacsimError
 from facsim.core.sources import read_labels
-from facsim.core.store import read_json, write_json
-from facsim.models.checkpoint import count_parameters, load_model
+from facsim.core.store import atomic_path, read_json, write_json
+from facsim.data import open_events
+from facsim.export.card import describe_model, file_facts, training_range
+from facsim.models.base import EventModel
+from facsim.models.checkpoint import load_model, small_weights
 from facsim.models.shipped import FOLDER
-from facsim.pipeline.truth import open_splits
-from facsim.provenance import provenance
-from facsim.run import Run
+from facsim.pipeline.truth import open_splits, truth_files
+from facsim.run import SURROGATE, Run, saved_config
 
-KEPT = ("auc_high", "auc_cells", "fpd", "kpd", "memorisation", "separation/e_ratio", "separation/cells")
+LEFT_OUT = ("details", "note")
+"""Fields of a score that the card does without."""
 
 
 def main() -> None:
@@ -34,45 +35,86 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("--note", default="")
     given = parser.parse_args()
-    run = Run(given.run, load_config(given.run / "config.yaml"))
-    target = FOLDER / given.name
-    target.mkdir(parents=True, exist_ok=True)
-    model = load_model(run.model())
-    weights = load_file(run.model() / "weights.safetensors")
-    kept = {
-        name: tensor.half() if tensor.dtype == torch.float32 and tensor.numel() > 10_000 else tensor
-        for name, tensor in weights.items()
-        if not name.startswith(model.training_only)
-    }
-    save_file(kept, target / "weights.safetensors")
-    (target / "model.json").write_text((run.model() / "model.json").read_text())
-    write_json(target / "card.json", _card(run, model, target, given.note))
+    try:
+        target = ship(given.run, FOLDER / given.name, given.note)
+    except FacsimError as error:
+        raise SystemExit(f"ship_model: {error}") from None
     print(f"{target}: {sum(f.stat().st_size for f in target.iterdir()) / 1e6:.2f} MB")
 
 
-def _card(run: Run, model: Any, target: Path, note: str) -> dict[str, Any]:
+def ship(where: Path, target: Path, note: str = "") -> Path:
+    """Write the folder `target` of the model trained in the run directory `where`."""
+    run = Run(where, load_config(saved_config(where)))
+    model = load_model(run.model())
+    with atomic_path(target / "weights.safetensors") as temporary:
+        temporary.write_bytes(save(small_weights(model)))
+    write_json(target / "model.json", read_json(run.model() / "model.json"))
+    write_json(target / "card.json", _card(run, model, target, note))
+    return target
+
+
+def _card(run: Run, model: EventModel, target: Path, note: str) -> dict[str, Any]:
     splits = open_splits(run)
-    cond = read_labels(splits["train"]).cond
-    scores = read_json(run.scores("surrogate"))["scores"] if run.scores("surrogate").is_file() else []
+    ranges = training_range(model.schema, read_labels(splits["train"]).cond)
+    trained = read_json(run.dir / "stamps" / "train.json")["finished"]
     return {
         "name": target.name,
         "licence": "BSD-3-Clause",
-        "weights_sha256": hashlib.sha256((target / "weights.safetensors").read_bytes()).hexdigest(),
-        "parameters": count_parameters(model),
-        "units": "energies in MeV; cells in the order of the CaloChallenge, ring fastest, then sector, then layer",
-        "training_range": [
-            {"name": feature.name, "unit": feature.unit, "min": float(low), "max": float(high)}
-            for feature, low, high in zip(
-                model.schema.conditions, np.min(cond, axis=0), np.max(cond, axis=0), strict=True
-            )
-        ],
-        "events": {name: len(split) for name, split in splits.items()},
-        "truth": json.loads(json.dumps(dict(splits["train"].schema.provenance), default=str)),
-        "configuration": run.config.model_dump(mode="json", include={"model", "train", "prepare"}),
-        "scores": [s for s in scores if s["name"] in KEPT and s["region"] in ("all", "worst")],
-        "made_with": provenance(run.config.seed),
+        "trained": trained,
+        "shipped": datetime.now(UTC).isoformat(timespec="seconds"),
         "note": note,
+        **describe_model(model, run.config.model.name, ranges),
+        "parameters": sum(tensor.numel() for tensor in small_weights(model).values()),
+        "weights": file_facts(target / "weights.safetensors"),
+        "scores": _scores(run),
+        "steps": _json(run.dir / "scores" / "steps.json"),
+        "timing": _json(run.dir / "scores" / "timing.json"),
+        "provenance": {
+            "events": {name: len(split) for name, split in splits.items()},
+            "truth": _truth(run),
+            "training": run.config.model_dump(mode="json", include={"seed", "prepare", "train"}),
+            **{key: value for key, value in _json(run.dir / "provenance.json").items() if key != "history"},
+        },
     }
+
+
+def _scores(run: Run) -> list[dict[str, Any]]:
+    """The scorecard as measured, over all energies and in the worst bin."""
+    rows = _json(run.scores(SURROGATE)).get("scores", [])
+    return [
+        {key: value for key, value in row.items() if key not in LEFT_OUT}
+        for row in rows
+        if row["region"] in ("all", "worst")
+    ]
+
+
+def _truth(run: Run) -> dict[str, Any]:
+    """What is the same in all files once, and of each file what is its own: events and seed."""
+    sources = [open_events(path) for path in truth_files(run)]
+    origins = [dict(source.schema.provenance) for source in sources]
+    own = ("seed", "fingerprint", "cpu_seconds")
+    shared = {key: _without_events(value) for key, value in origins[0].items() if key not in own}
+    for origin in origins[1:]:
+        if any(_without_events(origin.get(key)) != value for key, value in shared.items()):
+            raise FacsimError(
+                f"the truth of '{run.dir}' comes from simulations that differ: say so in the card by hand."
+            )
+    files = [
+        {"events": len(source), **{key: origin[key] for key in own if key in origin}}
+        for source, origin in zip(sources, origins, strict=True)
+    ]
+    return {**shared, "files": files}
+
+
+def _without_events(value: Any) -> Any:
+    """Settings without the number of showers and their chunks, which may differ."""
+    return {k: v for k, v in value.items() if k not in ("events", "chunk")} if isinstance(value, dict) else value
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """A file of the run; empty where the run has not made it."""
+    found: dict[str, Any] = read_json(path) if path.is_file() else {}
+    return found
 
 
 if __name__ == "__main__":

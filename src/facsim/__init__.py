@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     from facsim.core.errors import FacsimError
     from facsim.data import open_events
     from facsim.info import describe as info
-    from facsim.models.shipped import load_shipped
-    from facsim.pipeline.shipped import sample_shipped
+    from facsim.models.shipped import load
 
 __version__ = "0.1.0"
 __all__ = [
@@ -44,13 +43,12 @@ __all__ = [
     "info",
     "init",
     "leaderboard",
-    "load_shipped",
+    "load",
     "open_events",
     "prepare",
     "report",
     "run",
     "sample",
-    "sample_shipped",
     "score",
     "simulate",
     "study",
@@ -59,9 +57,8 @@ __all__ = [
 
 _ELSEWHERE = {
     "FacsimError": "facsim.core.errors",
-    "load_shipped": "facsim.models.shipped",
+    "load": "facsim.models.shipped",
     "open_events": "facsim.data",
-    "sample_shipped": "facsim.pipeline.shipped",
 }
 _ALSO_MODULES = ("evaluate", "export", "info", "report", "run", "simulate", "train")
 

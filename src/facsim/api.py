@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from facsim.config import RECIPES, DataConfig, ModelConfig, RunConfig, check_names, load_config, recipe
+from facsim.config import DataConfig, ModelConfig, RunConfig, check_names, load_config, recipe
+from facsim.config.recipes import init, recipes
 from facsim.core import plugins
 from facsim.core.errors import FacsimError
-from facsim.core.store import atomic_path
 from facsim.info import describe as info
 from facsim.pipeline import (
     Done,
@@ -34,6 +33,7 @@ from facsim.simulate.sample import sample_path
 
 if TYPE_CHECKING:
     from facsim.evaluate.scorecard import Scorecard
+    from facsim.pipeline.shipped import Graph, Sampled
 
 __all__ = [
     "RunOptions",
@@ -117,9 +117,37 @@ def train(config: ConfigLike = None, **options: Unpack[RunOptions]) -> RunResult
     return _work("train", config, options)
 
 
-def sample(config: ConfigLike = None, **options: Unpack[RunOptions]) -> RunResult:
-    """Sample surrogate and baselines: `samples/*.h5`."""
-    return _work("sample", config, options)
+def sample(
+    config: ConfigLike = None,
+    *,
+    events: int | None = None,
+    energy: float | tuple[float, float] | str | None = None,
+    steps: int | None = None,
+    **options: Unpack[RunOptions],
+) -> RunResult | Sampled:
+    """Sample surrogate and baselines of a run: `samples/*.h5`. Or showers of a model that ships with facsim, in a file.
+
+    Args:
+        config: of the run, or the name of a shipped model, such as `par04`.
+        events: of a shipped model: number of showers, by default 1000.
+        energy: of a shipped model, GeV: a number, or `"1:50"` or `(1, 50)` for log-uniform ones; by default the
+            training range.
+        steps: of a shipped model: sampler steps of the pattern, by default its own.
+        options: for a shipped model `out` is the file, by default `<name>.h5`, and `force` leaves the training range.
+
+    Example:
+        >>> facsim.sample("par04", events=1000, energy="1:50", seed=1, out="showers.h5").ms_per_shower
+
+    Raises:
+        FacsimError: anything that keeps the showers from being made.
+    """
+    from facsim.pipeline import shipped  # noqa: PLC0415  torch is heavy
+
+    name, own = shipped.meant(config), {"events": events, "energy": energy, "steps": steps}
+    if name is None:
+        shipped.refuse(own, "are for models that ship with facsim: a run has its own in its configuration")
+        return _work("sample", config, options)
+    return shipped.sample_shipped(name, **shipped.chosen(own, options), reporter=_reporter(options))
 
 
 def evaluate(config: ConfigLike = None, **options: Unpack[RunOptions]) -> RunResult:
@@ -127,9 +155,17 @@ def evaluate(config: ConfigLike = None, **options: Unpack[RunOptions]) -> RunRes
     return _work("evaluate", config, options)
 
 
-def export(config: ConfigLike = None, **options: Unpack[RunOptions]) -> RunResult:
-    """Export the surrogate: `model.onnx`, `card.json`, `check.json`, and time it."""
-    return _work("export", config, options)
+def export(config: ConfigLike = None, **options: Unpack[RunOptions]) -> RunResult | Graph:
+    """Export the surrogate: `model.onnx`, `card.json`, `check.json`, and time it.
+
+    Or, by name, a model that ships with facsim: `out` is the graph, by default `<name>.onnx`; card and check go beside.
+    """
+    from facsim.pipeline import shipped  # noqa: PLC0415  torch is heavy
+
+    name = shipped.meant(config)
+    if name is None:
+        return _work("export", config, options)
+    return shipped.export_shipped(name, **shipped.chosen({}, options), reporter=_reporter(options))
 
 
 def report(config: ConfigLike = None, **options: Unpack[RunOptions]) -> RunResult:
@@ -170,26 +206,6 @@ def demo(**options: Unpack[RunOptions]) -> RunResult:
 def on_shipped_sample(config: RunConfig) -> RunConfig:
     """`config` with the showers that ship with facsim in place of a simulation."""
     return config.model_copy(update={"simulate": None, "data": DataConfig(files=[str(sample_path())])})
-
-
-def recipes() -> dict[str, str]:
-    """The configurations that `init` can write: name to what each is for."""
-    return {name: words for name, (_, words) in RECIPES.items()}
-
-
-def init(task: str = "calorimeter", path: str | Path | None = None) -> Path:
-    """Write the commented configuration of `task`; by default `<task>.yaml` in the working directory.
-
-    Raises:
-        FacsimError: unknown task, the file exists already, or it cannot be written.
-    """
-    source = recipe(task)
-    target = Path(path or f"{task}.yaml")
-    if target.exists():
-        raise FacsimError(f"'{target}' exists already: choose another name, or remove it first.")
-    with atomic_path(target) as temporary:
-        shutil.copyfile(source, temporary)
-    return target
 
 
 def score(

@@ -28,6 +28,10 @@ app = typer.Typer(
 Config = Annotated[
     Path | None, typer.Argument(help="Configuration file; without it the one saved in --out.", show_default=False)
 ]
+Model = Annotated[
+    str | None,
+    typer.Argument(help="Configuration file, or a model that ships with facsim: par04.", show_default=False),
+]
 Out = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", help="Run directory; by default runs/ and the name of CONFIG.")
 ]
@@ -52,7 +56,7 @@ VERBS = {
     "prepare": ("Check and divide the truth: data.json.", "--out runs/a"),
     "train": ("Train the surrogate: models/surrogate/.", "--out runs/a --set train.steps=2000"),
     "evaluate": ("Judge the samples against truth: scores/.", "--out runs/a --set evaluate.energy_bins=8"),
-    "export": ("Export, check and time: model.onnx, card.json.", "--out runs/a"),
+    "export": ("Export, check and time: model.onnx, card.json.", "--out runs/a; facsim export par04 --out par04.onnx"),
     "report": ("The page that shows it all: report/index.html.", "--out runs/a"),
 }
 
@@ -69,12 +73,12 @@ def _stage_verb(name: str) -> Callable[..., None]:
     ) -> None:
         with _told_plainly(), _result(as_json) as give:
             from facsim import api  # noqa: PLC0415
-            from facsim.show import show_run  # noqa: PLC0415
+            from facsim.show import show_any  # noqa: PLC0415
 
             work = getattr(api, name)
             result = work(config, out=out, overrides=overrides or (), seed=seed, smoke=smoke, force=force)
-            if result.stages:  # of several processes that train, one speaks
-                give(result.to_dict(), show_run)
+            if getattr(result, "stages", True):  # of several processes that train, one speaks
+                give(result.to_dict(), show_any)
 
     return verb
 
@@ -123,41 +127,38 @@ def init(
         )
 
 
-@app.command(
-    epilog="Example: facsim sample --out runs/a; facsim sample par04 --events 1000 --energy 1:50 --out showers.h5"
-)
+@app.command(epilog="Example: facsim sample par04 --energy 1:50 --out showers.h5; facsim sample --out runs/a")
 def sample(
-    what: Annotated[
-        str | None, typer.Argument(help="Configuration, or a model that ships with facsim: par04.", show_default=False)
-    ] = None,
+    config: Model = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Run directory; of a shipped model the file, by default NAME.h5.")
     ] = None,
-    events: Annotated[int, typer.Option("--events", min=1, help="Showers of a shipped model.")] = 1000,
+    events: Annotated[
+        int | None, typer.Option("--events", min=1, help="Showers of a shipped model, by default 1000.")
+    ] = None,
     energy: Annotated[
-        str | None, typer.Option("--energy", help="GeV: 10, or 1:50 log-uniform; by default the training range.")
+        str | None, typer.Option("--energy", help="Their GeV: 10, or 1:50 log-uniform; by default the training range.")
     ] = None,
     steps: Annotated[int | None, typer.Option("--steps", min=0, help="Sampler steps of a shipped model.")] = None,
     overrides: Set = None,
     seed: Seed = None,
     smoke: Smoke = False,
-    force: Force = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Run even what is up to date; sample outside of the training range.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Sample surrogate and baselines of a run: samples/. Or showers of a model that ships with facsim."""
+    """Sample surrogate and baselines: samples/.
+
+    Or, by name, showers of a model that ships with facsim.
+    """
     with _told_plainly(), _result(as_json) as give:
         from facsim import api  # noqa: PLC0415
-        from facsim.models.shipped import shipped_names  # noqa: PLC0415
-        from facsim.pipeline.shipped import sample_shipped  # noqa: PLC0415
-        from facsim.show import show_run, show_sampled  # noqa: PLC0415
+        from facsim.show import show_any  # noqa: PLC0415
 
-        if what is not None and not Path(what).exists() and what in shipped_names():
-            options: dict[str, Any] = {"events": events, "energy": energy, "steps": steps, "force": force}
-            give(sample_shipped(what, out, seed=seed or 0, **options), show_sampled)
-            return
-        config = None if what is None else Path(what)
-        result = api.sample(config, out=out, overrides=overrides or (), seed=seed, smoke=smoke, force=force)
-        give(result.to_dict(), show_run)
+        given: dict[str, Any] = {"overrides": overrides or (), "seed": seed, "smoke": smoke, "force": force}
+        found = api.sample(config, out=out, events=events, energy=energy, steps=steps, **given)
+        give(found.to_dict(), show_any)
 
 
 for _name, (_help, _example) in VERBS.items():

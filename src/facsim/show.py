@@ -32,17 +32,33 @@ def show_run(result: Mapping[str, Any]) -> None:
         console.print(f"results are in {result['run']}", soft_wrap=True)
 
 
+def show_any(found: Mapping[str, Any]) -> None:
+    """What a verb did to a run, or with a shipped model."""
+    show = show_run if "stages" in found else show_graph if "graph" in found else show_sampled
+    show(found)
+
+
 def show_sampled(found: Mapping[str, Any]) -> None:
     """Where the showers of a shipped model are, and what they cost."""
     console = Console(highlight=False)
     low, high = found["energy_GeV"]
+    energies = f"{low:.3g} GeV" if low == high else f"{low:.3g} to {high:.3g} GeV"
+    threads = "1 thread" if found["threads"] == 1 else f"{found['threads']} threads"
     console.print(
-        f"{found['events']} showers of '{found['model']}', {low:.3g} to {high:.3g} GeV, seed {found['seed']}: "
-        f"{found['ms_per_shower']:.2f} ms each",
+        f"{found['events']} showers of '{found['model']}' at {energies}, seed {found['seed']}: "
+        f"{found['ms_per_shower']:.2f} ms a shower on {threads}",
         soft_wrap=True,
     )
     console.print(f"showers: {found['file']}", soft_wrap=True)
     console.print(f"picture: {found['picture']}", soft_wrap=True)
+
+
+def show_graph(found: Mapping[str, Any]) -> None:
+    """Where the graph of a shipped model is."""
+    console = Console(highlight=False)
+    size = f"{found['bytes'] / 1e6:.1f} MB"
+    console.print(f"{found['graph']} ({size}) agrees with torch", soft_wrap=True)
+    console.print(f"card: {found['card']}", soft_wrap=True)
 
 
 def show_recipes(found: Mapping[str, str]) -> None:

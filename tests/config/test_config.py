@@ -9,6 +9,9 @@ import yaml
 
 from facsim.config import RECIPES, load_config, recipe, save_config
 from facsim.core.errors import FacsimError
+from facsim.pipeline.compare_plan import make_plan
+from facsim.pipeline.contenders import LoadOptions
+from facsim.run import Silent
 
 MINIMAL = {"simulate": {"detector": "pbwo4", "energy": 10, "events": 100}}
 
@@ -20,6 +23,18 @@ def test_every_recipe_is_valid_and_has_a_smoke_section(name: str) -> None:
     assert full.simulate is not None
     assert small.simulate is not None
     assert small.simulate.events < full.simulate.events
+
+
+def test_recipes_of_one_name_can_be_compared() -> None:
+    folder = recipe("calorimeter").parent
+    plan = make_plan(
+        {path.stem: path for path in sorted(folder.glob("calo-*.yaml"))} | {"again": recipe("calorimeter")},
+        LoadOptions(),
+        out=Path("out"),
+        truth=None,
+        reporter=Silent(),
+    )
+    assert plan.base.config.simulate == load_config(recipe("calorimeter")).simulate
 
 
 def test_every_file_of_recipes_is_listed() -> None:

@@ -1,4 +1,4 @@
-"""The pages of the metrics: every example runs as it stands, and every named metric has its page."""
+"""The pages of metrics and models: every example runs as it stands, every metric, model and method is named."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 import facsim.metrics as m
+from facsim.models import MODELS
+from facsim.models.methods import METHODS
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted((DOCS / "metrics").glob("*.md"))
@@ -45,3 +47,13 @@ def test_every_metric_has_a_page_that_the_overview_names() -> None:
     assert linked == set(m.__all__) - NO_METRIC
     for page in PAGES:
         assert f"(metrics/{page.name})" in overview
+
+
+def test_every_model_and_method_is_in_the_tables_of_their_page() -> None:
+    rows = [line for line in (DOCS / "models.md").read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    named = {re.findall(r"`([\w-]+)`", row)[0] for row in rows}
+    assert set(MODELS) | set(METHODS) <= named
+
+
+def test_the_example_of_models_runs(tmp_path: Path) -> None:
+    assert run(DOCS / "models.md", {"folder": tmp_path}) == 1

@@ -170,3 +170,11 @@ def test_damage_inside_a_chunk_is_told_when_it_is_read(tmp_path: Path) -> None:
     reader = StoreReader(path)
     with pytest.raises(FacsimError, match="is damaged and cannot be read"):
         list(chunks(reader, 500))
+
+
+def test_events_without_conditions(tmp_path: Path) -> None:
+    events = make_events(Schema("table", SCHEMA.features), np.ones((5, 1)), np.zeros((5, 0)))
+    write_store(tmp_path / "e.h5", [events, events])
+    reader = StoreReader(tmp_path / "e.h5")
+    assert reader.read(2, 6).cond.shape == (4, 0)
+    assert reader.labels().cond.shape == (10, 0)

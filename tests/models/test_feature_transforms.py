@@ -103,4 +103,10 @@ def test_without_threshold_the_smallest_value_of_each_channel_is_one() -> None:
     x[..., 1] *= 10
     transform = CellTransform(torch.zeros(6, dtype=torch.long), 2, 0.0)
     transform.fit(x, dither(x))
+    x[0, 0, 0] = 1e-40
+    transform.fit(x, dither(x))
+    assert float(transform.threshold[0]) == pytest.approx(1e-7 * float(x[..., 0].max()))
+    assert torch.isfinite(transform.encode(x, dither(x))).all()
+    x[0, 0, 0] = 0
+    transform.fit(x, dither(x))
     assert transform.threshold.tolist() == pytest.approx([float(x[..., c][x[..., c] > 0].min()) for c in (0, 1)])

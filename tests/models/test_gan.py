@@ -125,6 +125,8 @@ def test_the_wasserstein_penalty_enters_with_its_factor() -> None:
     assert float(second["penalty"].detach()) == pytest.approx(10 * float(first["penalty"].detach()))
     assert float(second["critic"].detach()) == pytest.approx(float(first["critic"].detach()))
     assert one.optimiser_of("critic")["betas"] == (0.0, 0.9)
+    drift = 1e-3 * float(one.critic(batch.x, batch.cond).detach().square().mean())
+    assert float(first["drift"].detach()) == pytest.approx(drift, rel=1e-5)
 
 
 def test_r1_is_half_the_squared_slope_at_real_events() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from facsim.models.nets.prior import CylinderPrior, TablePrior
+from facsim.models.nets.prior import LARGEST, CylinderPrior, GaussianPrior, TablePrior
+from facsim.models.space import Space
 
 
 def test_table_prior_has_the_fitted_covariance() -> None:
@@ -42,3 +43,15 @@ def test_cylinder_prior_commutes_with_rotations_and_starts_as_identity() -> None
     prior.fit(symmetric_noise(2000, rng))
     torch.testing.assert_close(prior(noise.roll(3, 2)), prior(noise).roll(3, 2), rtol=0, atol=1e-5)
     torch.testing.assert_close(prior(noise.flip(2)), prior(noise).flip(2), rtol=0, atol=1e-5)
+
+
+def test_events_too_large_for_a_covariance_keep_their_variances() -> None:
+    generator = torch.Generator().manual_seed(1)
+    size = LARGEST + 1
+    widths = torch.linspace(0.5, 2.0, size)
+    prior = GaussianPrior(Space("grid", (size, 1)))
+    assert sum(buffer.numel() for buffer in prior.buffers()) == size
+    prior.fit((torch.randn(2000, size, generator=generator) * widths)[..., None])
+    drawn = prior(torch.randn(2000, size, 1, generator=generator))
+    torch.testing.assert_close(drawn[..., 0].std(0), widths, rtol=0.15, atol=0.0)
+    assert isinstance(GaussianPrior(Space("grid", (16, 1))).of, TablePrior)

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 
+from facsim.core.rng import generator
 from facsim.core.schema import Feature, Schema
+from facsim.data import open_events
+from facsim.data.jetnet import write_jetnet
 from facsim.models.base import Batch, draw_noise
 from facsim.models.checkpoint import build_model
 from facsim.models.multiplicity import Multiplicity
+from facsim.models.sampling import TorchSampler
+from facsim.train.loop import Trainer
+from facsim.train.settings import TrainSettings
 
 MLP = {"name": "residual-mlp", "width": 48, "depth": 2}
 
@@ -63,3 +72,23 @@ def test_a_table_with_an_atom_that_depends_on_the_condition_is_learned() -> None
             x = model.sample(torch.full((2000, 1), u), draw_noise(model.noise_spec(2000), rng))
         assert float((x == 0).float().mean()) == pytest.approx(0.1 + 0.8 * u, abs=0.06)
         assert float(x[x > 0].mean()) == pytest.approx(30, abs=0.3)
+
+
+def test_jets_come_back_in_the_layout_of_jetnet(tmp_path: Path) -> None:
+    rng = generator(1, "toy-jets")
+    count = rng.integers(1, 6, 80)
+    present = np.arange(5) < count[:, None]
+    particles = np.concatenate([rng.normal(0, 0.1, (80, 5, 2)), rng.random((80, 5, 1)), present[..., None]], -1)
+    particles = (particles * present[..., None]).astype(np.float32)
+    jets = np.stack([rng.uniform(800, 1200, 80), rng.normal(0, 1, 80), rng.uniform(20, 90, 80), count], 1)
+    write_jetnet(tmp_path / "truth.h5", particles, jets)
+    truth = open_events(tmp_path / "truth.h5")
+    options = {"method": {"name": "flow-matching", "steps": 2, "network": {"name": "epic", "width": 8, "depth": 1}}}
+    settings = TrainSettings(steps=3, batch_size=16, device="cpu")
+    model = Trainer("single-stage", options, truth, None, tmp_path / "model", 1, settings).run()
+    sample = TorchSampler(model).sample(jets, generator(2))
+    write_jetnet(tmp_path / "sample.h5", sample, jets)
+    found = open_events(tmp_path / "sample.h5").read(0, 80)
+    assert found.mask is not None
+    np.testing.assert_array_equal(found.mask.sum(1), count)  # the multiplicity is one of the jets' conditions
+    assert (found.x[..., 2] >= 0).all()

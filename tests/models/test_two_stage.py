@@ -30,15 +30,19 @@ def pattern_of(layers: tuple[tuple[int, int], ...], seed: int, spread: float = 0
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.sampled_from([REGULAR, RAGGED]), st.integers(0, 10_000))
-def test_pattern_restores_layer_energies_and_hit_counts(layers: tuple[tuple[int, int], ...], seed: int) -> None:
+@given(st.sampled_from([REGULAR, RAGGED]), st.integers(0, 10_000), st.floats(0.1, 10), st.floats(-3, 3))
+def test_pattern_restores_layer_energies_and_hit_counts(
+    layers: tuple[tuple[int, int], ...], seed: int, width: float, mean: float
+) -> None:
+    """Whatever latents a method draws."""
     rng = torch.Generator().manual_seed(seed)
     pattern = pattern_of(layers, seed)
     hits = (torch.rand(16, 4, generator=rng) * (pattern.padding.capacity + 1)).floor()
     layer = hits * THRESHOLD * (1 + 50 * torch.rand(16, 4, generator=rng))
     energy = layer.sum(1) + 1
     context = pattern.context(energy, torch.zeros(16, 3), layer, hits)
-    cells = pattern.decode(torch.randn(16, *pattern.shape, generator=rng), context, layer, hits)
+    z = mean + width * torch.randn(16, *pattern.shape, generator=rng)
+    cells = pattern.decode(z, context, layer, hits)
     assert torch.equal((cells > 0).sum((2, 3)).float(), hits)
     assert not (cells > 0)[:, ~pattern.padding.exists].any()
     torch.testing.assert_close(cells.sum((2, 3)), layer, rtol=1e-4, atol=1e-5)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -81,3 +84,12 @@ def test_gflash_knows_the_depths_of_unequal_layers() -> None:
     )
     found = readout(schema)
     np.testing.assert_allclose(found.depths[:, 1] - found.depths[:, 0], [8, 80, 280, 32, 80] / found.medium.x0)
+
+
+def test_the_detectors_of_the_documentation_are_possible() -> None:
+    page = (Path(__file__).parents[2] / "docs/index.md").read_text(encoding="utf-8")
+    examples = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+    whole = next(example for example in examples if "stack" in example)
+    layers = next(example for example in examples if set(example) == {"readout"})
+    assert load_detector(whole).geometry().n_cells == 4800
+    assert load_detector({**whole, **layers}).geometry().n_cells == 63

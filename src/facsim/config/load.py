@@ -16,14 +16,6 @@ from facsim.core import plugins
 from facsim.core.errors import FacsimError
 from facsim.core.store import atomic_path
 
-RECIPES = {
-    "calorimeter": ("calo-electrons.yaml", "electrons in tungsten-silicon; two stages, flow matching in both"),
-    "calo-par04": ("calo-par04.yaml", "the surrogate that ships with facsim: 50 000 electrons, trained for speed"),
-    "calo-pions": ("calo-pions.yaml", "charged pions in iron-scintillator"),
-    "calo-ragged": ("calo-ragged.yaml", "photons in lead-argon, layers that differ as in CaloChallenge data set 1"),
-}
-"""Name to the file in `recipes` and what it does; one that is not named otherwise has the name of its file."""
-
 
 class _Loader(yaml.SafeLoader):
     """Safe YAML that refuses a key given twice."""
@@ -87,17 +79,6 @@ def save_config(config: RunConfig, path: Path) -> None:
     text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, width=110)
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-
-
-def recipe(task: str) -> Path:
-    """The commented configuration that ships under that name.
-
-    Raises:
-        FacsimError: there is none.
-    """
-    if task not in RECIPES:
-        raise FacsimError(f"unknown task '{task}'{nearest(task, RECIPES) or f': expected one of {sorted(RECIPES)}.'}")
-    return Path(__file__).parents[1] / "recipes" / RECIPES[task][0]
 
 
 def _read(path: Path) -> dict[str, Any]:

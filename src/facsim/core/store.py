@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 
 from facsim.core.errors import FacsimError
 from facsim.core.events import Events, Labels
@@ -114,7 +115,7 @@ def write_store(path: Path, batches: Iterable[Events]) -> int:
                 store_schema(handle, batch.schema)
             for name in ARRAYS:
                 value = getattr(batch, name)
-                if value is not None:
+                if value is not None and value.shape[1:] != (0,):  # HDF5 keeps no columns of no width
                     handle.append(name, value)
             total += len(batch)
         if total == 0:
@@ -135,7 +136,8 @@ class StoreReader:
             if handle.attrs.get("format") != FORMAT:
                 raise FacsimError(f"'{path}' is not a facsim event store (no format '{FORMAT}').")
             self._schema = parse_schema(stored_schema(handle), str(path))
-            missing = [name for name in ARRAYS[:4] if name not in handle]
+            needed = [name for name in ARRAYS[:4] if name != "cond" or self._schema.conditions]
+            missing = [name for name in needed if name not in handle]
             if missing:
                 raise FacsimError(f"'{path}' lacks the data sets {missing}.")
             self._names = [name for name in ARRAYS if name in handle]
@@ -157,10 +159,12 @@ class StoreReader:
     def read(self, start: int, stop: int) -> Events:
         """Events `start` to `stop` (exclusive)."""
         with open_hdf5(self.path) as handle:
-            return Events(self._schema, **{name: handle[name][start:stop] for name in self._names})
+            found = {name: handle[name][start:stop] for name in self._names}
+        return Events(self._schema, **{"cond": np.zeros((len(found["x"]), 0)), **found})
 
     def labels(self) -> Labels:
         """Conditions, ids and weights of all events, read without the events."""
         with open_hdf5(self.path) as handle:
             names = [name for name in ("cond", "event_id", "group_id", "weight") if name in self._names]
-            return Labels(**{name: handle[name][:] for name in names})
+            found = {name: handle[name][:] for name in names}
+        return Labels(**{"cond": np.zeros((len(self), 0)), **found})

@@ -25,6 +25,7 @@ from facsim.evaluate.memorisation import Distances, distances, memorisation
 from facsim.evaluate.sample import ShowerSample, take_sample
 from facsim.evaluate.shower_weights import shower_weights
 from facsim.evaluate.validity import validity
+from facsim.metrics.classifier import C2STResult, classifier_test
 from facsim.metrics.outliers import outliers
 from facsim.metrics.score import Score
 
@@ -194,6 +195,12 @@ class Judge:
         # thousands of small matrix products: threads would only get in each other's way
         with threadpool_limits(1):
             return self._judge(name, held(generated), kind, resamples_truth)
+
+    def headline(self, generated: EventSource) -> C2STResult:
+        """The headline test of a scorecard, `auc_high`, alone."""
+        a, b = self.reference, take_sample(generated, self.seed, self.options.most)
+        features = a.features[a.picked], b.features[b.picked]
+        return classifier_test(*features, self.seed, groups_a=a.groups, groups_b=b.groups, conditions=1)
 
     def _judge(
         self, name: str, generated: EventSource, kind: str, resamples_truth: bool

@@ -10,20 +10,24 @@ import numpy as np
 from facsim.core.errors import FacsimError
 from facsim.core.events import EventSource, chunks
 from facsim.core.geometry import FloatArray
-from facsim.core.sources import batch_rows
+from facsim.core.rng import generator
+from facsim.core.schema import Schema
+from facsim.core.sources import SubsetSource, batch_rows
 from facsim.data.checks import check_alike
 from facsim.data.showerdata import is_shower_cloud
 from facsim.evaluate.files import halves
 from facsim.evaluate.histograms import FORMAT as HISTS_FORMAT
 from facsim.evaluate.histograms import column_item
-from facsim.evaluate.scorecard import Scorecard
+from facsim.evaluate.scorecard import FEWEST_SHOWERS, Scorecard
 from facsim.evaluate.tables import TableScores, score_table
+from facsim.metrics.classifier import FEWEST_EVENTS, C2STResult, classifier_test
 from facsim.metrics.score import Score
 from facsim.physics.cloud_observables import CLOUD_OBSERVABLES, cloud_table
 
 BATCH_MB = 32.0
 AUC = "auc_high"
-ROLES = ("reference", "null", "generated")
+ENERGY = "log_e_inc"
+MOST = 10_000
 
 
 def score_clouds(
@@ -44,30 +48,78 @@ def score_clouds(
         FacsimError: too few showers, other clouds than of x, y, z and energy, or broken events.
     """
     first, second, judged, note = halves(reference, generated, seed)
-    card, histograms = judge_clouds(name, first, second, judged, seed=seed)
+    card, histograms = CloudJudge(first, second, seed=seed).judge(name, judged)
     card.notes.insert(0, note)
     return card, histograms
 
 
-def judge_clouds(
-    name: str, reference: EventSource, null: EventSource, generated: EventSource, *, seed: int, kind: str = "file"
-) -> tuple[Scorecard, dict[str, Any]]:
-    """As `score_clouds`, with the two disjoint truth samples given, as `scorecard.Judge` does for showers in cells."""
-    check_alike(reference.schema, generated.schema, "reference", "generated")
-    if not is_shower_cloud(reference.schema):
-        raise FacsimError(
-            "scores of clouds are of energy deposits at x, y, z, and these have "
-            f"{[feature.name for feature in reference.schema.features]}: for jets there is "
-            "facsim.evaluate.jets.score_jets."
+class CloudJudge:
+    """Two truth samples of point-cloud showers, ready to judge generated ones; as `scorecard.Judge` is for cells.
+
+    Args:
+        reference: truth sample A.
+        null: truth sample B, disjoint from A; generators are sampled at its conditions.
+        seed: of every random choice.
+        most: showers a sample that are compared, at most (a seeded subset).
+
+    Raises:
+        FacsimError: fewer than 50 showers, or other clouds than of x, y, z and energy.
+    """
+
+    def __init__(self, reference: EventSource, null: EventSource, *, seed: int, most: int = MOST) -> None:
+        check_alike(reference.schema, null.schema, "reference", "null")
+        if not is_shower_cloud(reference.schema):
+            raise FacsimError(
+                "scores of clouds are of energy deposits at x, y, z, and these have "
+                f"{[feature.name for feature in reference.schema.features]}: for jets there is "
+                "facsim.evaluate.jets.score_jets."
+            )
+        self.seed, self.most = seed, most
+        self._schema = reference.schema
+        self._reference, self._null = self._table(reference, "reference"), self._table(null, "null")
+        self._names, self._kept = _columns(self._reference, self._schema)
+
+    def judge(
+        self, name: str, generated: EventSource, *, kind: str = "file", resamples_truth: bool = False
+    ) -> tuple[Scorecard, dict[str, Any]]:
+        """Scorecard and histograms of one generated sample; arguments as of `scorecard.Judge.judge`."""
+        samples = {"reference": self._reference, "null": self._null, "generated": self._table(generated, "generated")}
+        a, b, c = (table[:, self._kept] for table in samples.values())
+        scores = score_table(
+            a,
+            c,
+            null=b,
+            names=self._names,
+            seed=self.seed,
+            conditions=self._conditions,
+            classifier_from=FEWEST_EVENTS,
         )
-    samples = {role: _table(source) for role, source in zip(ROLES, (reference, null, generated), strict=True)}
-    names, kept = _columns(samples["reference"], reference)
-    tables = {role: table[:, kept] for role, table in samples.items()}
-    scores = score_table(tables["reference"], tables["generated"], null=tables["null"], names=names, seed=seed)
-    counts = {role: len(tables[role]) for role in ("reference", "generated", "null")}
-    notes = ["These are clouds: give a read-out with 'geometry' to compare them cell by cell as well."]
-    card = Scorecard(name, kind, seed, counts, [], _ordered(scores), validity=_validity(scores), notes=notes)
-    return card, _histograms(name, samples)
+        notes = ["These are clouds: give a read-out with 'geometry' to compare them cell by cell as well."]
+        if len(generated) > self.most:
+            notes.append(f"A seeded subset of {self.most} of {len(generated)} showers was compared.")
+        if resamples_truth:
+            notes.append("This generator hands out truth showers: it bounds what the scores can tell.")
+        counts = {"reference": len(a), "generated": len(c), "null": len(b)}
+        card = Scorecard(name, kind, self.seed, counts, [], _ordered(scores), validity=_validity(scores), notes=notes)
+        return card, _histograms(name, samples)
+
+    def headline(self, generated: EventSource) -> C2STResult:
+        """The classifier test of a scorecard alone."""
+        a, c = self._reference[:, self._kept], self._table(generated, "generated")[:, self._kept]
+        return classifier_test(a, c[np.isfinite(c).all(axis=1)], self.seed, conditions=self._conditions)
+
+    @property
+    def _conditions(self) -> int:
+        return len(self._names) - len(CLOUD_OBSERVABLES)
+
+    def _table(self, source: EventSource, role: str) -> FloatArray:
+        check_alike(self._schema, source.schema, "reference", role)
+        if len(source) < FEWEST_SHOWERS:
+            raise FacsimError(f"the {role} sample has {len(source)} showers; scores need at least {FEWEST_SHOWERS}.")
+        if len(source) > self.most:
+            picked = generator(self.seed, "clouds").choice(len(source), self.most, replace=False)
+            source = SubsetSource(source, np.sort(picked))
+        return _table(source)
 
 
 def _ordered(tables: TableScores) -> list[Score]:
@@ -87,10 +139,10 @@ def _table(source: EventSource) -> FloatArray:
     return np.concatenate(parts)
 
 
-def _columns(table: FloatArray, source: EventSource) -> tuple[list[str], list[int]]:
+def _columns(table: FloatArray, schema: Schema) -> tuple[list[str], list[int]]:
     """Names and positions of the columns that say something: observables, and conditions that vary."""
-    conditions = [feature.name for feature in source.schema.conditions if feature.name != "incident_energy"]
-    names = ["log_e_inc", *conditions, *CLOUD_OBSERVABLES]
+    conditions = [feature.name for feature in schema.conditions if feature.name != "incident_energy"]
+    names = [ENERGY, *conditions, *CLOUD_OBSERVABLES]
     fixed = range(1 + len(conditions))
     kept = [i for i in range(len(names)) if i not in fixed or np.ptp(table[:, i]) > 0]
     return [names[i] for i in kept], kept

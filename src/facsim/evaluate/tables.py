@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,8 @@ def score_table(
     observables: Observables | None = None,
     training: Any | None = None,
     seed: int = 0,
+    conditions: int = 0,
+    classifier_from: int = FEWEST_FOR_CLASSIFIER,
 ) -> TableScores:
     """Score a generated table.
 
@@ -76,6 +79,9 @@ def score_table(
         observables: further ones, a function each; they join the columns.
         training: the events that the generator was made from, for the search for copies.
         seed: of every random choice.
+        conditions: so many of the first columns are conditions: they are no observables themselves, but enter what is
+            said of all columns together, and the classifier knows that the others depend on them.
+        classifier_from: events a sample from which there is a classifier test.
 
     Raises:
         FacsimError: shapes that do not fit, a reference or null that is not finite, names that do not fit.
@@ -95,8 +101,12 @@ def score_table(
     z = None if null is None else check_features(x, to_numpy(null))[1]
     of_x, of_y = _features(every, x), _features(every, y)
     of_z = None if z is None else _features(every, z)
-    scores = [*_single(list(every), of_x, of_y, of_z, seed), *_joint(of_x, of_y, of_z, seed)]
-    return TableScores(scores, compare_observables(of_x, of_y, list(every)), looked_at)
+    own = slice(conditions, None)
+    scores = [
+        *_single(list(every)[own], of_x[:, own], of_y[:, own], None if of_z is None else of_z[:, own], seed),
+        *_joint(of_x, of_y, of_z, seed, conditions, classifier_from),
+    ]
+    return TableScores(scores, compare_observables(of_x[:, own], of_y[:, own], list(every)[own]), looked_at)
 
 
 def _features(observables: Observables, x: FloatArray) -> FloatArray:
@@ -124,12 +134,14 @@ def _single(names: list[str], x: FloatArray, y: FloatArray, z: FloatArray | None
     return found
 
 
-def _joint(x: FloatArray, y: FloatArray, z: FloatArray | None, seed: int) -> list[Score]:
+def _joint(
+    x: FloatArray, y: FloatArray, z: FloatArray | None, seed: int, conditions: int, classifier_from: int
+) -> list[Score]:
     functions: list[Callable[..., Score]] = [metrics.fpd, metrics.kpd, metrics.energy_distance, metrics.sliced_w1]
     if x.shape[1] > 1:
         functions.append(metrics.correlations)
-    if min(len(x), len(y)) >= FEWEST_FOR_CLASSIFIER:
-        functions.append(metrics.c2st)
+    if min(len(x), len(y)) >= classifier_from:
+        functions.append(partial(metrics.c2st, conditions=conditions))
     scores = [function(x, y, null=z, seed=seed) for function in functions]
     return [*scores, *metrics.prdc(x, y, null=z).values()]
 

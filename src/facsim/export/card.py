@@ -42,20 +42,39 @@ def make_card(
         scores: entries of the scorecard to carry along.
         provenance: versions, seed, origin of the training events.
     """
+    ranges = training_range(model.schema, train_cond)
+    return {
+        **describe_model(model, name, ranges),
+        "graph": file_facts(graph),
+        "scores": [dict(score) for score in scores],
+        "provenance": dict(provenance),
+    }
+
+
+def training_range(schema: Schema, train_cond: NDArray[Any]) -> list[dict[str, Any]]:
+    """Name, unit, least and greatest value of every condition of the training events (N, K)."""
+    return [
+        {"name": c.name, "unit": c.unit, "min": float(np.min(column)), "max": float(np.max(column))}
+        for c, column in zip(schema.conditions, np.asarray(train_cond).T, strict=True)
+    ]
+
+
+def file_facts(path: Path) -> dict[str, Any]:
+    """Name, SHA-256 and size of a file that a card belongs to."""
+    return {"file": path.name, "sha256": sha256(path), "bytes": path.stat().st_size}
+
+
+def describe_model(model: EventModel, name: str, ranges: list[dict[str, Any]]) -> dict[str, Any]:
+    """What every card says of a model registered as `name`: inputs, output, units, axis order, training range."""
     schema = model.schema
     noise = [
         {"name": key, "shape": ["batch", *spec.shape[1:]], "distribution": spec.distribution, "dtype": "float32"}
         for key, spec in model.noise_spec(1).items()
     ]
-    ranges = [
-        {"name": c.name, "unit": c.unit, "min": float(np.min(column)), "max": float(np.max(column))}
-        for c, column in zip(schema.conditions, np.asarray(train_cond).T, strict=True)
-    ]
     return {
         "format": FORMAT,
         "model": name,
         "options": model.options.model_dump(),
-        "graph": {"file": graph.name, "sha256": sha256(graph), "bytes": graph.stat().st_size},
         "inputs": {
             "condition": {"shape": ["batch", len(ranges)], "dtype": "float32", "columns": ranges},
             "noise": noise,
@@ -71,8 +90,6 @@ def make_card(
         "training_range": ranges,
         "parameters": count_parameters(model),
         "schema": schema.to_dict(),
-        "scores": [dict(score) for score in scores],
-        "provenance": dict(provenance),
     }
 
 

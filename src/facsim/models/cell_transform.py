@@ -11,6 +11,7 @@ SPREAD = 2.0
 """How far below the threshold zeros are spread, in units of log energy."""
 HIGHEST = 40.0
 ROUNDING = 1e-6
+LEAST = 1e-7
 
 
 class CellTransform(nn.Module):
@@ -19,7 +20,7 @@ class CellTransform(nn.Module):
     A value at or above threshold becomes log(E / threshold), one below counts as zero and becomes a uniform number
     between -2 and 0. Both are standardised with one mean and width for all cells of a group, such as a ring of a layer.
     What comes back is zero or above threshold, as in the data. A threshold of 0 stands for the smallest positive value
-    of each channel in the training events.
+    of each channel in the training events, or 1e-7 of its largest where that is more.
 
     Args:
         groups: number of the group of each cell (V,).
@@ -51,7 +52,8 @@ class CellTransform(nn.Module):
         if bool((x < 0).any()):
             raise FacsimError("grids must hold no negative values for this model: expected energies or counts.")
         if self.found:
-            self.threshold.copy_(torch.where(x > 0, x, torch.inf).amin((0, 1)).nan_to_num(posinf=1.0))
+            least = torch.where(x > 0, x, torch.inf).amin((0, 1)).nan_to_num(posinf=1.0)
+            self.threshold.copy_(torch.maximum(least, LEAST * x.amax((0, 1))))
         y = self._spread(x, dither).double()
         cells = torch.zeros(len(self.mean), dtype=y.dtype, device=y.device)
         cells.index_add_(0, self.group, torch.ones_like(self.group, dtype=y.dtype))

@@ -14,6 +14,9 @@ from facsim.core.schema import Schema
 from facsim.core.store import atomic_path, read_json, write_json
 from facsim.models import EventModel, find_model
 
+HALF_ABOVE = 10_000
+"""Numbers in an array from which on shipped weights keep it in half precision."""
+
 
 def save_model(model: EventModel, name: str, folder: Path) -> None:
     """Write the weights and description of `model`, registered as `name`, to `folder`, atomically."""
@@ -63,6 +66,20 @@ def load_model(folder: Path, **changes: object) -> EventModel:
         detail = str(error).splitlines()[0]
         raise FacsimError(f"the weights in '{folder}' cannot be loaded ({detail}): train the model again.") from None
     return model.eval()
+
+
+def small_weights(model: EventModel) -> dict[str, torch.Tensor]:
+    """The state of `model` for a small file: without what only training reads, large arrays in half precision.
+
+    Arrays of up to `HALF_ABOVE` numbers, among them the tables of quantile functions, stay as they are.
+    """
+    weights = {}
+    for name, tensor in model.state_dict().items():
+        if name.startswith(model.training_only):
+            continue
+        kept = tensor.detach().cpu().contiguous()
+        weights[name] = kept.half() if kept.dtype == torch.float32 and kept.numel() > HALF_ABOVE else kept
+    return weights
 
 
 def _single(tensor: torch.Tensor) -> torch.Tensor:

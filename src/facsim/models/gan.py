@@ -18,6 +18,8 @@ from facsim.models.space import Space
 LossName = Literal["non-saturating", "least-squares", "hinge", "relativistic", "wasserstein", "cramer", "energy"]
 PENALISED = ("wasserstein", "cramer")
 SIGNED = ("wasserstein", "cramer", "energy")
+DRIFT = {"wasserstein": 1e-3, "relativistic": 1e-3}
+"""Factor of the squared score of true events, where the loss itself leaves an offset free (arXiv 1710.10196)."""
 
 
 class GANOptions(MethodOptions):
@@ -28,8 +30,8 @@ class GANOptions(MethodOptions):
     critic: dict[str, int] = Field({}, description="options of the critic's network (nets.readers), such as width")
     features: int = Field(64, ge=1, description="outputs of the critic for the Cramer loss")
     spectral_norm: bool = False
-    gradient_penalty: float = Field(10.0, ge=0, description="of the Wasserstein and Cramer losses")
-    r1: float = Field(0.0, ge=0, description="penalty on the critic's gradient at real events")
+    gradient_penalty: float = Field(1.0, ge=0, description="of the Wasserstein and Cramer losses")
+    r1: float = Field(1.0, ge=0, description="penalty on the critic's gradient at real events, of the other losses")
     latent: int = Field(8, ge=0, description="noise numbers of the whole event beside those of each element")
 
 
@@ -89,13 +91,16 @@ class GAN(Method):
             return {"generator": signed_mean(self._generator_loss(batch, fake, other), batch.weight)}
         score = self._scorer(batch, other)
         critic, _ = GAN_LOSSES["wasserstein" if other is not None else self.options.loss]
-        losses = {"critic": signed_mean(critic(score(batch.x), score(fake)), batch.weight)}
+        real = score(batch.x)
+        losses = {"critic": signed_mean(critic(real, score(fake)), batch.weight)}
         size = None if batch.weight is None else batch.weight.abs()
-        if self.options.loss in PENALISED and self.options.gradient_penalty:
+        if self.options.loss in DRIFT:
+            losses["drift"] = DRIFT[self.options.loss] * signed_mean(real**2, size)
+        if self.options.loss in PENALISED:
             between = torch.rand((len(fake), *[1] * (fake.dim() - 1)), generator=generator, device=fake.device)
             slope = penalised_gradient(score, torch.lerp(fake, batch.x, between))
             losses["penalty"] = self.options.gradient_penalty * signed_mean((slope - 1) ** 2, size)
-        if self.options.r1:
+        elif self.options.r1:
             slope = penalised_gradient(score, batch.x)
             losses["r1"] = 0.5 * self.options.r1 * signed_mean(slope**2, size)
         return losses

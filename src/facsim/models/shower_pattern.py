@@ -15,7 +15,7 @@ LEAST_SLOPE = 0.05
 HIGHEST = 20.0
 DEPTHS = 3
 """Parts of the depth with spectra of their own; so has every ring."""
-NEVER = -1e4
+NEVER = -1e30
 
 
 class ShowerPattern(nn.Module):
@@ -136,8 +136,8 @@ class ShowerPattern(nn.Module):
         """Cell energies (N, L, A, R) in MeV with exactly `hits` cells and energy `layer` in each layer."""
         marginal = self.distribution(context)
         margin = self.padding.with_absent(marginal.margin(z), NEVER)
-        margin = margin - _cut(margin.flatten(2), hits, self.padding.capacity)[..., None, None]
-        kept = (margin > 0).to(z)
+        cut, kept = _select(margin.flatten(2), hits, self.padding.capacity)
+        margin, kept = margin - cut[..., None, None], kept.reshape(-1, *self.shape)
         excess = (layer / self.threshold - hits).clamp(min=0)
         above = self._above(marginal.decode(margin), kept, excess)
         wanted = excess / above.sum((2, 3)).clamp(min=1e-9)
@@ -153,16 +153,19 @@ class ShowerPattern(nn.Module):
         return torch.exp(self.spectrum.decode(v + shift[:, :, None, None])[0].clamp(-HIGHEST, HIGHEST)) * kept
 
 
-def _cut(margin: Tensor, hits: Tensor, capacity: Tensor) -> Tensor:
-    """What to take from the margins (N, L, C) so that exactly `hits` (N, L) stay positive; 0 where they are already.
+def _select(margin: Tensor, hits: Tensor, capacity: Tensor) -> tuple[Tensor, Tensor]:
+    """Which cells are hit, 1 or 0, and what to take from the margins (N, L, C) to part them from the others, (N, L).
 
-    Where some must go it is the margin of the first of them, so that the gap above it is one between neighbours, as at
-    zero. Layers have `capacity` (L,) cells and no more hits.
+    They are the `hits` (N, L) of highest margin; equal ones are parted by their order. Nothing is taken where exactly
+    so many are positive already. Where some must go it is the margin of the first of them, so that the gap above it is
+    one between neighbours, as at zero. Layers have `capacity` (L,) cells and no more hits.
     """
-    ranked = torch.cat([margin.sort(dim=-1, descending=True).values, margin.new_full((*hits.shape, 1), -30.0)], -1)
+    ranked, cells = margin.sort(dim=-1, descending=True)
     index = hits.long()[..., None]
-    last, following = ranked.gather(-1, (index - 1).clamp(min=0)), ranked.gather(-1, index)
+    rank = torch.arange(margin.shape[-1], device=margin.device)
+    kept = torch.zeros_like(margin).scatter(-1, cells, (rank < index).to(margin))
+    last, following = ranked.gather(-1, (index - 1).clamp(min=0)), ranked.gather(-1, index.clamp(max=len(rank) - 1))
     cut = torch.where(last > 0, following.clamp(min=0), following)
     # a full layer has no further cell: keep its smallest margin positive
     cut = torch.where(index < capacity[:, None], cut, (last - 1e-3).clamp(max=0))
-    return torch.where(index > 0, cut, 60.0)[..., 0]
+    return cut[..., 0], kept

@@ -14,7 +14,7 @@ from facsim.core.store import read_json, write_json
 from facsim.pipeline.compare_plan import TRUTH, Plan, make_plan
 from facsim.pipeline.contenders import LoadOptions, Source
 from facsim.pipeline.lifecycle import stages_of
-from facsim.pipeline.preflight import check_extras, check_plan
+from facsim.pipeline.preflight import check_extras, check_judged, check_plan, split_sizes
 from facsim.pipeline.stage import Done, Stage, reason, run_stage
 from facsim.pipeline.terminal import Terminal
 from facsim.pipeline.together import together
@@ -23,6 +23,7 @@ from facsim.stamps import reason_to_run, write_stamp
 
 if TYPE_CHECKING:
     from facsim.evaluate.scorecard import Judge
+    from facsim.evaluate.shower_clouds import CloudJudge
 
 Json = dict[str, Any]
 
@@ -87,8 +88,11 @@ def _check_ahead(plan: Plan) -> None:
         first = next(iter(stages_of(plan.base.config).values()))
         check_extras(plan.base.config, simulates=reason(first, plan.base) is not None)
         check_plan(plan.base.config)
+    simulate = plan.base.config.simulate
     for name in plan.trained:
         check_extras(plan.runs[name].config, simulates=False)
+        if simulate is not None:
+            check_judged(plan.runs[name].config, split_sizes(simulate.events, plan.base.config.prepare)["validation"])
 
 
 def _work(plan: Plan, force: bool) -> tuple[dict[str, list[Done]], dict[str, str]]:
@@ -107,11 +111,11 @@ def _work(plan: Plan, force: bool) -> tuple[dict[str, list[Done]], dict[str, str
     return done, failed
 
 
-def _one_judge() -> Callable[[Run], Judge]:
+def _one_judge() -> Callable[[Run], Judge | CloudJudge]:
     """A function that gives the judge of the first run it is asked for to all: truth and judging are the same."""
-    made: list[Judge] = []
+    made: list[Judge | CloudJudge] = []
 
-    def judge(run: Run) -> Judge:
+    def judge(run: Run) -> Judge | CloudJudge:
         from facsim.pipeline.evaluate import judge_of  # noqa: PLC0415  heavy
 
         if not made:
@@ -121,7 +125,7 @@ def _one_judge() -> Callable[[Run], Judge]:
     return judge
 
 
-def _stages(run: Run, judge: Callable[[Run], Judge], force: bool) -> list[Done]:
+def _stages(run: Run, judge: Callable[[Run], Judge | CloudJudge], force: bool) -> list[Done]:
     """All stages of `run`; truth against truth is measured once for all runs."""
     run.reporter.say(f"{run.dir.name}", "bold underline")
     with run.lock():
@@ -130,7 +134,7 @@ def _stages(run: Run, judge: Callable[[Run], Judge], force: bool) -> list[Done]:
         return [run_stage(_shared(stage, judge), run, force) for stage in wanted]
 
 
-def _shared(stage: Stage, judge: Callable[[Run], Judge]) -> Stage:
+def _shared(stage: Stage, judge: Callable[[Run], Judge | CloudJudge]) -> Stage:
     if stage.name != "evaluate":
         return stage
 

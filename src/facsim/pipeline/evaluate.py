@@ -7,9 +7,8 @@ from typing import Any
 from facsim.core.events import EventSource
 from facsim.core.store import read_json, write_json
 from facsim.data import open_events
-from facsim.evaluate.sample import take_sample
 from facsim.evaluate.scorecard import Judge, ScorecardOptions
-from facsim.metrics.classifier import classifier_test
+from facsim.evaluate.shower_clouds import CloudJudge
 from facsim.pipeline.truth import open_splits
 from facsim.run import SURROGATE, Run
 from facsim.simulate.baselines import find_baseline
@@ -17,14 +16,16 @@ from facsim.simulate.baselines import find_baseline
 HEADLINE = "auc_high"
 
 
-def judge_of(run: Run) -> Judge:
+def judge_of(run: Run) -> Judge | CloudJudge:
     """Truth of `run`, ready to judge samples of it."""
     splits, settings = open_splits(run), run.config.evaluate
+    if splits["reference"].schema.representation == "cloud":
+        return CloudJudge(splits["reference"], splits["null"], seed=run.config.seed)
     options = ScorecardOptions(settings.energy_bins, settings.classifier_events, settings.memorisation_events)
     return Judge(splits["reference"], splits["null"], splits["train"], seed=run.config.seed, options=options)
 
 
-def evaluate(run: Run, judge: Judge | None = None) -> None:
+def evaluate(run: Run, judge: Judge | CloudJudge | None = None) -> None:
     """Write `scores/<name>.json` and `hists/<name>.json` of every sample, and `scores/steps/<n>.json`.
 
     Args:
@@ -47,7 +48,7 @@ def evaluate(run: Run, judge: Judge | None = None) -> None:
         run.reporter.say(f"  {name:<12} AUC {row['value']:.3f} ± {row['error']:.3f}  ({null})")
 
 
-def _judge_sample(run: Run, judge: Judge, name: str) -> None:
+def _judge_sample(run: Run, judge: Judge | CloudJudge, name: str) -> None:
     resamples = name != SURROGATE and find_baseline(name).resamples_truth
     kind = "surrogate" if name == SURROGATE else "baseline"
     card, histograms = judge.judge(name, open_events(run.samples(name)), kind=kind, resamples_truth=resamples)
@@ -58,12 +59,9 @@ def _judge_sample(run: Run, judge: Judge, name: str) -> None:
     write_json(run.hists(name), histograms)
 
 
-def _auc(judge: Judge, generated: EventSource, steps: int) -> dict[str, Any]:
+def _auc(judge: Judge | CloudJudge, generated: EventSource, steps: int) -> dict[str, Any]:
     """The headline score alone, by the same test as in a scorecard."""
-    a, b = judge.reference, take_sample(generated, judge.seed, judge.options.most)
-    found = classifier_test(
-        a.features[a.picked], b.features[b.picked], judge.seed, groups_a=a.groups, groups_b=b.groups, conditions=1
-    )
+    found = judge.headline(generated)
     return {"steps": steps, HEADLINE: found.auc, "auc_error": found.error, "protocol": found.protocol}
 
 

@@ -14,6 +14,7 @@ from facsim.core.rng import generator, integer_seed
 from facsim.core.schema import Schema
 from facsim.core.showerfile import write_showers
 from facsim.core.sources import read_labels
+from facsim.core.store import write_store
 from facsim.models.checkpoint import load_model
 from facsim.models.sampling import TorchSampler
 from facsim.pipeline.truth import open_splits
@@ -37,10 +38,11 @@ def sample(run: Run) -> None:
     """Write `samples/<name>.h5` of surrogate and baselines, and `samples/steps/<n>.h5` for the curve."""
     splits = open_splits(run)
     cond, schema = read_labels(splits["null"]).cond, splits["null"].schema
+    write = write_showers if schema.representation == "grid" else write_store
     target = Target(cond, schema, run.config.sample.batch_size, run.config.seed)
     for name, path, sampler in _all_samplers(run, splits["train"]):
         with run.reporter.progress(name) as advance:
-            write_showers(path, _batches(name, sampler, target, advance))
+            write(path, _batches(name, sampler, target, advance))
     _remove_others(run)
 
 
@@ -74,8 +76,16 @@ def _batches(name: str, sampler: Sampler, target: Target, advance: Advance) -> I
             showers = sampler.sample(cond, rng)
             yield make_events(schema, showers.x, cond, first, showers.group_id)
         else:
-            yield make_events(schema, sampler.sample(cond, rng), cond, first)
+            yield generated_events(schema, sampler.sample(cond, rng), cond, first)
         advance((first + len(cond)) / len(target.cond), f"{first + len(cond)} showers")
+
+
+def generated_events(schema: Schema, x: NDArray[Any], cond: NDArray[Any], first: int) -> Events:
+    """What a model gave, as events: the last column of a cloud's points says which are there."""
+    if schema.representation != "cloud":
+        return make_events(schema, x, cond, first)
+    present = x[:, :, -1] > 0.5
+    return make_events(replace(schema, points=x.shape[1]), x[:, :, :-1], cond, first, mask=present)
 
 
 def _remove_others(run: Run) -> None:

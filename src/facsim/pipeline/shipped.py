@@ -1,25 +1,121 @@
-"""Showers of a model that ships with facsim, without a run: a file in the community's format and a picture."""
+"""Showers of a model that ships with facsim, without a run: a file in the community's format, a picture, a graph."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from facsim.config.sections import ExportConfig
 from facsim.core.errors import FacsimError
 from facsim.core.events import Events, make_events
-from facsim.core.rng import generator
+from facsim.core.rng import generator, integer_seed
 from facsim.core.showerfile import write_showers
-from facsim.models.sampling import TorchSampler
-from facsim.models.shipped import load_shipped, shipped_card
+from facsim.core.store import write_json
+from facsim.export.card import file_facts
+from facsim.export.check import check_export
+from facsim.export.onnx import export_onnx
+from facsim.models.shipped import ShippedSampler, load, shipped_names
 from facsim.report.shipped import shower_picture
+from facsim.run import Advance, Reporter
 
 BATCH = 500
+DRAWN = 2000
+"""Showers at most of which the picture is made."""
 MEV = 1e3
+ROUNDING = 0.01
+"""Share by which asked energies may lie outside of those that happened to be in the training sample."""
+
+Energy = float | tuple[float, float] | str | None
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Showers that were written.
+
+    Attributes:
+        model: name of the shipped model.
+        events: number of showers.
+        energy_GeV: least and greatest incident energy asked for.
+        seed: of energies and showers.
+        file: the showers, a CaloChallenge file (MeV).
+        picture: profiles and single showers, PNG.
+        ms_per_shower: wall-clock time of sampling alone, without writing.
+        threads: of the processor that the sampler may use.
+    """
+
+    model: str
+    events: int
+    energy_GeV: tuple[float, float]
+    seed: int
+    file: Path
+    picture: Path
+    ms_per_shower: float
+    threads: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready summary."""
+        return _plain(asdict(self))
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A shipped model that was exported: name, the ONNX graph, its card, its check, and its size in bytes."""
+
+    model: str
+    graph: Path
+    card: Path
+    check: Path
+    bytes: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready summary."""
+        return _plain(asdict(self))
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: str(value) if isinstance(value, Path) else value for key, value in values.items()}
+
+
+def meant(config: object) -> str | None:
+    """The shipped model that `config` names, if any; a file of the same name comes first.
+
+    Raises:
+        FacsimError: a name that is neither of a file nor of a shipped model.
+    """
+    if not isinstance(config, str | Path) or Path(config).is_file() or Path(config).suffix:
+        return None
+    known, name = shipped_names(), str(config)
+    if name not in known:
+        raise FacsimError(f"'{name}' is neither a configuration file nor a model that ships with facsim: {known}.")
+    return name
+
+
+def chosen(own: Mapping[str, object], options: Mapping[str, object]) -> dict[str, Any]:
+    """The options for a shipped model that were given, of its `own` and of those that all verbs share.
+
+    Raises:
+        FacsimError: options that only a run has.
+    """
+    refuse({key: options.get(key) for key in ("overrides", "smoke", "model")}, "are for runs, not for shipped models")
+    shared = {key: options.get(key) for key in ("out", "seed", "force")}
+    return {key: value for key, value in {**own, **shared}.items() if value is not None}
+
+
+def refuse(options: Mapping[str, object], why: str) -> None:
+    """Refuse those of `options` that were given.
+
+    Raises:
+        FacsimError: there are some.
+    """
+    given = [key for key, value in options.items() if value is not None and value is not False and value != ()]
+    if given:
+        raise FacsimError(f"the options {given} {why}.")
 
 
 def sample_shipped(
@@ -27,71 +123,130 @@ def sample_shipped(
     out: str | Path | None = None,
     *,
     events: int = 1000,
-    energy: str | float | None = None,
+    energy: Energy = None,
     steps: int | None = None,
-    seed: int = 0,
+    seed: int = 1,
     force: bool = False,
-) -> dict[str, Any]:
+    reporter: Reporter,
+) -> Sampled:
     """Write showers of the shipped model `name` as a CaloChallenge file (MeV), and a picture beside it.
 
     Args:
         name: of the model, for example `par04`.
         out: the file; by default `<name>.h5` in the current folder.
         events: number of showers.
-        energy: GeV: a number, or `low:high` for log-uniform ones; None takes the training range.
-        steps: sampler steps; None takes the model's own.
+        energy: GeV: a number, or `"low:high"` or a pair for log-uniform ones; None takes the training range.
+        steps: sampler steps of the pattern; None takes the model's own.
         seed: of energies and showers.
         force: sample outside of the training range too.
+        reporter: who is told of the progress.
 
     Raises:
         FacsimError: no such model, no energies, or energies outside of the training range.
     """
-    model = load_shipped(name, **({} if steps is None else {"steps": steps}))
-    low, high = _energies(energy, shipped_card(name)["training_range"][0], name, force)
+    if events < 1:
+        raise FacsimError(f"the number of showers must be at least 1, and {events} is not.")
+    sampler = load(name, steps=steps)
+    low, high = energy_range(energy, sampler.card["training_range"][0], name, force)
     path = Path(f"{name}.h5" if out is None else out)
     rng = generator(seed, "shipped", name)
-    cond = np.exp(rng.uniform(np.log(low), np.log(high), (events, 1)))
-    sampler, kept, seconds = TorchSampler(model, name=name), [], [0.0]
-
-    def batches() -> Iterator[Events]:
-        schema = replace(model.schema, provenance={"generator": name, "seed": seed})
-        for first in range(0, events, BATCH):
-            part = cond[first : first + BATCH]
-            started = time.perf_counter()
-            x = sampler.sample(part, rng)
-            seconds[0] += time.perf_counter() - started
-            made = make_events(schema, x, part, first)
-            kept.append(made[:BATCH])
-            yield made
-
-    write_showers(path, batches())
+    cond = np.exp(rng.uniform(np.log(low), np.log(high), (events, 1))).clip(low, high)
+    kept = _Kept([])
+    with reporter.progress(name) as advance:
+        write_showers(path, _batches(sampler, cond, seed, rng, kept, advance))
     picture = path.with_suffix(".png")
-    shower_picture(kept, name, picture)
-    return {
-        "model": name,
-        "events": events,
-        "energy_GeV": [low / MEV, high / MEV],
-        "seed": seed,
-        "file": str(path),
-        "picture": str(picture),
-        "ms_per_shower": 1e3 * seconds[0] / events,
-    }
+    first = "" if events <= DRAWN else f", the first {DRAWN} of them"
+    shower_picture(kept.events, f"{events} showers of {name}{first}", picture)
+    energies = (low / MEV, high / MEV)
+    return Sampled(name, events, energies, seed, path, picture, 1e3 * kept.seconds / events, sampler.threads)
 
 
-def _energies(energy: str | float | None, trained: dict[str, Any], name: str, force: bool) -> tuple[float, float]:
-    """Bounds in MeV."""
+@dataclass
+class _Kept:
+    """The first showers, for the picture, and the seconds that sampling took."""
+
+    events: list[Events]
+    seconds: float = 0.0
+
+
+def _batches(
+    sampler: ShippedSampler,
+    cond: NDArray[np.float64],
+    seed: int,
+    rng: np.random.Generator,
+    kept: _Kept,
+    advance: Advance,
+) -> Iterator[Events]:
+    """Showers at `cond`, a batch at a time, noted in `kept`."""
+    origin = {"generator": sampler.name, "seed": seed, "weights": sampler.card["weights"]["sha256"]}
+    schema = replace(sampler.schema, provenance=origin)
+    for first in range(0, len(cond), BATCH):
+        part = cond[first : first + BATCH]
+        started = time.perf_counter()
+        x = sampler.sample(part, rng)
+        kept.seconds += time.perf_counter() - started
+        made = make_events(schema, x, part, first)
+        if first < DRAWN:
+            kept.events.append(made)
+        yield made
+        advance((first + len(part)) / len(cond), f"{first + len(part)} showers")
+
+
+def energy_range(energy: Energy, trained: dict[str, Any], name: str, force: bool = False) -> tuple[float, float]:
+    """Least and greatest energy (MeV) of what `energy` (GeV) asks of the model `name`, `trained` from min to max.
+
+    Raises:
+        FacsimError: no energies, or, without `force`, outside of the training range.
+    """
     least, most = float(trained["min"]), float(trained["max"])
     if energy is None:
         return least, most
+    parts = energy if isinstance(energy, tuple) else str(energy).split(":")
     try:
-        bounds = [MEV * float(part) for part in str(energy).split(":")]
+        bounds = [MEV * float(part) for part in parts]
     except ValueError:
         bounds = []
     if len(bounds) not in (1, 2) or not all(0 < bound < np.inf for bound in bounds) or bounds[0] > bounds[-1]:
         raise FacsimError(f"an energy is a number of GeV, as 10, or a range of them, as 1:50, not '{energy}'.")
-    if not force and (bounds[0] < 0.99 * least or bounds[-1] > 1.01 * most):
+    inside = bounds[0] >= (1 - ROUNDING) * least and bounds[-1] <= (1 + ROUNDING) * most
+    if not inside and not force:
         raise FacsimError(
-            f"'{name}' was trained from {least / MEV:.3g} to {most / MEV:.3g} GeV, and {energy} is outside: choose "
-            "--energy within, or add --force to extrapolate at your own risk."
+            f"'{name}' was trained from {least / MEV:.3g} to {most / MEV:.3g} GeV, and {_shown(bounds)} GeV is "
+            "outside: choose energies within, or add --force to extrapolate at your own risk."
         )
     return bounds[0], bounds[-1]
+
+
+def _shown(bounds: list[float]) -> str:
+    return " to ".join(f"{bound / MEV:.4g}" for bound in bounds)
+
+
+def export_shipped(
+    name: str, out: str | Path | None = None, *, seed: int = 1, force: bool = False, reporter: Reporter
+) -> Graph:
+    """Write the shipped model `name` as one ONNX graph, with `<graph>.card.json` and `<graph>.check.json` beside it.
+
+    Args:
+        name: of the model.
+        out: the graph; by default `<name>.onnx` in the current folder.
+        seed: of the noise of the check.
+        force: has no effect; all verbs take it.
+        reporter: who is told of the progress.
+
+    Raises:
+        MissingExtraError: ONNX is not installed.
+        FacsimError: no such model, or the graph does not agree with it.
+    """
+    sampler, settings = load(name), ExportConfig()
+    path = Path(f"{name}.onnx" if out is None else out)
+    card, check = path.with_suffix(".card.json"), path.with_suffix(".check.json")
+    trained = sampler.card["training_range"][0]
+    with reporter.progress("exporting") as advance:
+        export_onnx(sampler.model, path, settings.opset)
+        advance(0.7, "checking against ONNX Runtime")
+        cond = np.geomspace(trained["min"], trained["max"], max(settings.batch_sizes))[:, None]
+        checked = check_export(sampler.model, path, cond, integer_seed(seed, "export"), settings.batch_sizes)
+        advance(1.0, "")
+    write_json(card, {**sampler.card, "graph": file_facts(path)})
+    write_json(check, checked)
+    return Graph(name, path, card, check, path.stat().st_size)

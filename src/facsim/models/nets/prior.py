@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from facsim.models.space import Space
 
+LARGEST = 8192
+"""Numbers of an event up to which a full covariance is kept."""
+
 
 def matrix_root(covariance: Tensor, shrink: float) -> Tensor:
     """Symmetric square root of (..., D, D) after shrinking off-diagonal terms by the factor 1 - `shrink`."""
@@ -34,6 +37,23 @@ class TablePrior(nn.Module):
 
     def forward(self, noise: Tensor) -> Tensor:
         return noise @ self.root
+
+
+class DiagonalPrior(nn.Module):
+    """Independent Gaussians with the variances of `n` columns: noise (N, n) -> (N, n)."""
+
+    scale: Tensor
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.register_buffer("scale", torch.ones(n))
+
+    def fit(self, x: Tensor) -> None:
+        """Set the variances to those of `x` (N, n)."""
+        self.scale.copy_((x * x).mean(0).clamp(min=1e-6).sqrt())
+
+    def forward(self, noise: Tensor) -> Tensor:
+        return noise * self.scale
 
 
 class CylinderPrior(nn.Module):
@@ -88,14 +108,15 @@ class CylinderPrior(nn.Module):
 class GaussianPrior(nn.Module):
     """Gaussian with the data's covariance on events of any `space`: noise (N, *shape) -> (N, *shape).
 
-    On regular cylinders it is that of `CylinderPrior`, on other grids and tables it has the full covariance, on clouds
-    points are independent and of one covariance. The mean is that of the latents, zero.
+    On regular cylinders it is that of `CylinderPrior`, on other grids and tables it has the full covariance (up to 8192
+    numbers, then the variances alone: the matrix would take more than a quarter of a gigabyte), on clouds points are
+    independent and of one covariance. The mean is that of the latents, zero.
     """
 
     def __init__(self, space: Space) -> None:
         super().__init__()
         self.space = space
-        self.of: CylinderPrior | TablePrior
+        self.of: CylinderPrior | TablePrior | DiagonalPrior
         self.view: tuple[int, ...]
         if space.representation == "cloud":
             self.of, self.view = TablePrior(space.channels), (space.channels,)
@@ -104,7 +125,8 @@ class GaussianPrior(nn.Module):
             self.of = CylinderPrior(layers, alpha, rings * space.channels)
             self.view = self.of.shape
         else:
-            self.of, self.view = TablePrior(space.size), (space.size,)
+            kind = TablePrior if space.size <= LARGEST else DiagonalPrior
+            self.of, self.view = kind(space.size), (space.size,)
 
     def fit(self, x: Tensor, mask: Tensor | None = None) -> None:
         """Set the covariance to that of events `x` (N, *shape)."""
