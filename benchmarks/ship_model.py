@@ -11,20 +11,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
 from safetensors.torch import save
 
 from facsim.config import load_config
 from facsim.core.errors import FacsimError
+from facsim.core.rng import generator
 from facsim.core.sources import read_labels
 from facsim.core.store import atomic_path, read_json, write_json
 from facsim.data import open_events
 from facsim.export.card import describe_model, file_facts, training_range
 from facsim.models.base import EventModel
 from facsim.models.checkpoint import load_model, small_weights
+from facsim.models.sampling import TorchSampler
 from facsim.models.shipped import FOLDER
 from facsim.pipeline.truth import open_splits, truth_files
 from facsim.run import SURROGATE, Run, saved_config
 
+COMPARED = 500
+"""Showers by which weights in half precision are compared with those of the run."""
 LEFT_OUT = ("details", "note")
 """Fields of a score that the card does without."""
 
@@ -55,7 +60,8 @@ def ship(where: Path, target: Path, note: str = "") -> Path:
 
 def _card(run: Run, model: EventModel, target: Path, note: str) -> dict[str, Any]:
     splits = open_splits(run)
-    ranges = training_range(model.schema, read_labels(splits["train"]).cond)
+    cond = read_labels(splits["train"]).cond
+    ranges = training_range(model.schema, cond)
     trained = read_json(run.dir / "stamps" / "train.json")["finished"]
     return {
         "name": target.name,
@@ -65,7 +71,10 @@ def _card(run: Run, model: EventModel, target: Path, note: str) -> dict[str, Any
         "note": note,
         **describe_model(model, run.config.model.name, ranges),
         "parameters": sum(tensor.numel() for tensor in small_weights(model).values()),
-        "weights": file_facts(target / "weights.safetensors"),
+        "weights": {
+            **file_facts(target / "weights.safetensors"),
+            "half_precision": _loss(model, load_model(target), cond),
+        },
         "scores": _scores(run),
         "steps": _json(run.dir / "scores" / "steps.json"),
         "timing": _json(run.dir / "scores" / "timing.json"),
@@ -75,6 +84,18 @@ def _card(run: Run, model: EventModel, target: Path, note: str) -> dict[str, Any
             "training": run.config.model_dump(mode="json", include={"seed", "prepare", "train"}),
             **{key: value for key, value in _json(run.dir / "provenance.json").items() if key != "history"},
         },
+    }
+
+
+def _loss(whole: EventModel, small: EventModel, cond: NDArray[Any]) -> dict[str, float]:
+    """What half precision changes in showers from the same noise."""
+    pair = [TorchSampler(model).sample(cond[:COMPARED], generator(1, "half"))[..., 0] for model in (whole, small)]
+    hits = [cells > 0 for cells in pair]
+    totals = [cells.sum(1, dtype=float) for cells in pair]
+    return {
+        "showers": len(pair[0]),
+        "fraction_of_hits_that_differ": float((hits[0] != hits[1]).sum() / hits[0].sum()),
+        "max_relative_difference_of_totals": float(abs(totals[1] / totals[0] - 1).max()),
     }
 
 

@@ -44,8 +44,9 @@ def show_sampled(found: Mapping[str, Any]) -> None:
     low, high = found["energy_GeV"]
     energies = f"{low:.3g} GeV" if low == high else f"{low:.3g} to {high:.3g} GeV"
     threads = "1 thread" if found["threads"] == 1 else f"{found['threads']} threads"
+    number = "1 shower" if found["events"] == 1 else f"{found['events']} showers"
     console.print(
-        f"{found['events']} showers of '{found['model']}' at {energies}, seed {found['seed']}: "
+        f"{number} of '{found['model']}' at {energies}, seed {found['seed']}: "
         f"{found['ms_per_shower']:.2f} ms a shower on {threads}",
         soft_wrap=True,
     )

@@ -51,6 +51,8 @@ def test_card_belongs_to_the_weights(name: str) -> None:
     folder, card = shipped.shipped_folder(name), shipped.shipped_card(name)
     assert card["weights"]["sha256"] == sha256(folder / "weights.safetensors")
     assert sum(path.stat().st_size for path in folder.iterdir()) < 8e6
+    assert card["weights"]["half_precision"]["fraction_of_hits_that_differ"] < 2e-3
+    assert card["weights"]["half_precision"]["max_relative_difference_of_totals"] < 1e-3
     assert card["output"]["unit"] == "MeV"
     assert card["output"]["order"] == "radius fastest, then azimuth, then layer"
     assert card["provenance"]["truth"]["geant4"]
@@ -111,8 +113,11 @@ def test_same_seed_gives_the_same_file_and_a_picture(tmp_path: Path) -> None:
 
 
 def test_steps_are_an_option(tmp_path: Path) -> None:
-    assert sample("par04", tmp_path / "a.h5", events=2, steps=0, energy=10)
-    assert open_events(tmp_path / "a.h5").read(0, 2).cond[:, 0].tolist() == [1e4, 1e4]
+    for steps in (0, 2):
+        assert sample("par04", tmp_path / f"{steps}.h5", events=2, steps=steps, energy=10, seed=1)
+    first, second = (open_events(tmp_path / f"{steps}.h5").read(0, 2) for steps in (0, 2))
+    assert not np.array_equal(first.x, second.x)
+    assert first.cond[:, 0].tolist() == [1e4, 1e4]
 
 
 @pytest.mark.parametrize("energy", ["nan", "-1", "20:5", "1:2:3", "x", "", (1.0, -1.0)])

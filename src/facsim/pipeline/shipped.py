@@ -156,7 +156,7 @@ def sample_shipped(
         write_showers(path, _batches(sampler, cond, seed, rng, kept, advance))
     picture = path.with_suffix(".png")
     first = "" if events <= DRAWN else f", the first {DRAWN} of them"
-    shower_picture(kept.events, f"{events} showers of {name}{first}", picture)
+    shower_picture(kept.events, f"{events} shower{'s' * (events > 1)} of {name}{first}", picture)
     energies = (low / MEV, high / MEV)
     return Sampled(name, events, energies, seed, path, picture, 1e3 * kept.seconds / events, sampler.threads)
 

@@ -32,7 +32,8 @@ def shower_picture(batches: Sequence[Events], title: str, path: Path) -> None:
             2, SHOWN, left=0.07, right=0.985, top=0.93, bottom=-0.03, hspace=0.24, wspace=0.3, height_ratios=(1, 1.05)
         )
         _profiles([figure.add_subplot(grid[0, column]) for column in range(SHOWN)], geometry, cells, energy)
-        order = np.argsort(energy, kind="stable")[np.linspace(0, len(energy) - 1, SHOWN).astype(int)]
+        ranks = np.unique(np.linspace(0, len(energy) - 1, SHOWN).astype(int))
+        order = np.argsort(energy, kind="stable")[ranks]
         place = cell_positions(geometry)
         for column, event in enumerate(order):
             axes = figure.add_subplot(grid[1, column])
@@ -54,10 +55,20 @@ def _profiles(axes: Sequence[Axes], geometry: CylinderGeometry, cells: FloatArra
     axes[1].stairs(rings / widths, np.concatenate([[0.0], np.cumsum(widths)]), color=LINE, lw=1.6)
     unit, label = ("ring", "ring") if edges is None else ("mm", "distance from the axis [mm]")
     axes[1].set(xlabel=label, ylabel=f"mean energy per {unit} [MeV]", yscale="log", xlim=(0, widths.sum()))
-    axes[2].plot(energy / 1e3, cells.sum(1) / energy, ".", color=LINE, markersize=2, alpha=0.6)
-    axes[2].set(xlabel="incident energy [GeV]", ylabel="visible / incident energy")
+    _response(axes[2], cells.sum(1) / energy, energy / 1e3)
+
+
+def _response(axes: Axes, response: FloatArray, energy: FloatArray) -> None:
+    """Visible over incident energy against the incident one in GeV, or its histogram where that is always the same."""
+    label = "visible / incident energy"
+    if energy.max() < 1.01 * energy.min():
+        axes.stairs(*np.histogram(response, bins=max(10, int(np.sqrt(len(response))))), color=LINE, lw=1.6)
+        axes.set(xlabel=label, ylabel=f"showers at {energy[0]:.3g} GeV")
+        return
+    axes.plot(energy, response, ".", color=LINE, markersize=2, alpha=0.6)
+    axes.set(xlabel="incident energy [GeV]", ylabel=label)
     if energy.max() > 3 * energy.min():
-        axes[2].set_xscale("log")
-        axes[2].xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes[2].xaxis.set_major_formatter("{x:g}")
-        axes[2].xaxis.set_minor_formatter(NullFormatter())
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
