@@ -52,6 +52,11 @@ ROWS: dict[str, Row] = {
     "vae": Row("vae"),
     "vae-flow-prior": Row("vae", {"prior": "flow-matching"}),
     "vq": Row("vq", {"codes": 2}),
+    "flow": Row("flow", {"layers": 6}),
+    "flow-matching": Row("flow-matching", {"steps": 16, "solver": "heun"}),
+    "diffusion": Row("diffusion"),
+    "distilled-consistency": Row("distilled", {"kind": "consistency"}),
+    "distilled-mean-velocity": Row("distilled"),
 }
 
 

@@ -55,6 +55,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     },
     "flow:autoregressive": {"kind": "autoregressive", "layers": 2, "width": 16, "network": None},
     "flow:student": {"kind": "autoregressive", "student": True, "layers": 2, "width": 16, "network": None},
+    "distilled:consistency": {"kind": "consistency", "steps": 2, "teacher": {"name": "diffusion"}},
     "diffusion:churn": {"sampler": "heun", "churn": 2, "steps": 2},
     "gan:wasserstein": {"loss": "wasserstein", "critic_steps": 2},
     "gan:cramer": {"loss": "cramer", "features": 8, "latent": 0},

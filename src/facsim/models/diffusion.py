@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from facsim.models.base import Batch, MethodOptions, NoiseSpec, event_loss
 from facsim.models.nets import build_network
@@ -105,9 +105,9 @@ class Diffusion(ProbabilityFlow):
         x = batch.x
         return self.scale * torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
 
-    def velocity(self, x: Tensor, t: Tensor, cond: Tensor, mask: Tensor | None) -> Tensor:
+    def velocity(self, x: Tensor, t: Tensor, cond: Tensor, mask: Tensor | None, net: nn.Module | None = None) -> Tensor:
         """With sigma = 1 / tan(pi t / 2), the state is c_in times the noisy event."""
         angle = 0.5 * torch.pi * t
         log_sigma = torch.cos(angle).clamp(min=1e-6).log() - torch.sin(angle).clamp(min=1e-6).log()
-        found: Tensor = 0.5 * torch.pi * self.scale * self.net(x / self.scale, self._time(log_sigma), cond, mask)
-        return found
+        found: Tensor = (net or self.net)(x / self.scale, self._time(log_sigma), cond, mask)
+        return 0.5 * torch.pi * self.scale * found

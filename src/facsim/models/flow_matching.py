@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from facsim.models.base import Batch, MethodOptions, NoiseSpec, event_loss
 from facsim.models.coupling import optimal_coupling
@@ -109,9 +109,9 @@ class FlowMatching(ProbabilityFlow):
         error = (self._slope(x_t, t, batch.cond, batch.mask) - target) ** 2
         return {"flow": event_loss(error, batch)}
 
-    def _slope(self, x: Tensor, t: Tensor, cond: Tensor, mask: Tensor | None) -> Tensor:
+    def _slope(self, x: Tensor, t: Tensor, cond: Tensor, mask: Tensor | None, net: nn.Module | None = None) -> Tensor:
         """dx / ds in the path's own parameter."""
-        found: Tensor = self.net(x, t, cond, mask)
+        found: Tensor = (net or self.net)(x, t, cond, mask)
         return found if self.options.prediction == "velocity" else self._velocity_to(found, x, t)
 
     def _velocity_to(self, x1: Tensor, x: Tensor, t: Tensor) -> Tensor:
@@ -119,8 +119,8 @@ class FlowMatching(ProbabilityFlow):
         path = path_at(self.path, t.clamp(max=LATEST[self.path]), x)
         return path.da / path.a * x + (path.db - path.da * path.b / path.a) * x1
 
-    def velocity(self, x: Tensor, t: Tensor, cond: Tensor, mask: Tensor | None) -> Tensor:
-        return RATES[self.path] * self._slope(x, t, cond, mask)
+    def velocity(self, x: Tensor, t: Tensor, cond: Tensor, mask: Tensor | None, net: nn.Module | None = None) -> Tensor:
+        return RATES[self.path] * self._slope(x, t, cond, mask, net)
 
     def sample(self, cond: Tensor, noise: Mapping[str, Tensor], mask: Tensor | None = None) -> Tensor:
         x = self.start(noise, cond)

@@ -11,6 +11,7 @@ from facsim.core.errors import FacsimError
 from facsim.models.base import Method, MethodOptions
 from facsim.models.choices import Choice, checked, known
 from facsim.models.diffusion import Diffusion
+from facsim.models.distilled import Distilled
 from facsim.models.flow import Flow
 from facsim.models.flow_matching import FlowMatching
 from facsim.models.gan import GAN
@@ -21,6 +22,7 @@ from facsim.models.vq import VectorQuantised
 
 METHODS: dict[str, type[Method]] = {
     "diffusion": Diffusion,
+    "distilled": Distilled,
     "flow": Flow,
     "flow-matching": FlowMatching,
     "gan": GAN,

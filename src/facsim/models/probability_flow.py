@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from facsim.models.base import Batch, Method
+from facsim.models.nets import Network
 
 PathName = Literal["trigonometric", "linear"]
 
@@ -50,6 +51,7 @@ class ProbabilityFlow(Method):
     """
 
     path: PathName = "trigonometric"
+    net: Network
 
     @abstractmethod
     def start(self, noise: Mapping[str, Tensor], cond: Tensor) -> Tensor:
@@ -60,8 +62,8 @@ class ProbabilityFlow(Method):
         """Draws of the prior, one for each event of `batch`, coupled with it as in training."""
 
     @abstractmethod
-    def velocity(self, x: Tensor, t: Tensor, cond: Tensor, mask: Tensor | None) -> Tensor:
-        """dx/dt at the states `x` and times `t`, (N,) or (1,)."""
+    def velocity(self, x: Tensor, t: Tensor, cond: Tensor, mask: Tensor | None, net: nn.Module | None = None) -> Tensor:
+        """dx/dt at the states `x` and times `t`, (N,) or (1,), by the network `net` or the method's own."""
 
     def between(self, x0: Tensor, x1: Tensor, t: Tensor) -> Tensor:
         """States at the times `t` on the way from prior `x0` to events `x1`."""
