@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python benchmarks/ddp_parity.py [--processes 2] [--steps 240] [--json FILE]
 
-Every phase of the two-stage model is cut into six windows. Compared are the mean losses of the windows, and the
+Every phase of the two-stage model is cut into six windows. Compared are the mean losses of all but the first, and the
 validation losses at the same steps (same events, same noise); the difference is relative to the mean size of the loss
 in the phase. A second single process with another seed of the noise says how much two equal trainings differ anyway.
 The goal is 2 %.

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         score,
         simulate,
         study,
+        sweep,
         train,
     )
     from facsim.core.errors import FacsimError
@@ -52,6 +53,7 @@ __all__ = [
     "score",
     "simulate",
     "study",
+    "sweep",
     "train",
 ]
 

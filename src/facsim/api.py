@@ -25,6 +25,7 @@ from facsim.pipeline import (
     stages_of,
 )
 from facsim.pipeline.compare import compare
+from facsim.pipeline.sweep import sweep
 from facsim.pipeline.terminal import Terminal
 from facsim.pipeline.together import together
 from facsim.run import Reporter, Run, saved_config
@@ -54,6 +55,7 @@ __all__ = [
     "simulate",
     "study",
     "study_all",
+    "sweep",
     "train",
 ]
 

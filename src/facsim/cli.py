@@ -257,6 +257,29 @@ def leaderboard(
         give(api.leaderboard(name, x=x, y=y, out=out), show_leaderboard)
 
 
+@app.command(epilog="Example: facsim sweep calorimeter.yaml --out sweeps/a --trials 20")
+def sweep(
+    config: Annotated[Path, typer.Argument(help="Configuration with a section 'sweep'.", show_default=False)],
+    out: Out = None,
+    trials: Annotated[int | None, typer.Option("--trials", min=1, help="In all; may be raised later.")] = None,
+    overrides: Set = None,
+    seed: Seed = None,
+    smoke: Smoke = False,
+    as_json: Json = False,
+) -> None:
+    """Search keys of a configuration for the best score (Optuna).
+
+    Every trial is a run directory on one truth. Interrupted, it goes on when run again.
+    """
+    with _told_plainly(), _result(as_json) as give:
+        from facsim import api  # noqa: PLC0415
+        from facsim.show import show_sweep  # noqa: PLC0415
+
+        where = out or Path("sweeps") / config.stem
+        found = api.sweep(config, out=where, trials=trials, overrides=overrides or (), seed=seed, smoke=smoke)
+        give(found, show_sweep)
+
+
 @app.command(epilog="Example: facsim study metrics --out studies/toy; facsim study metrics --jets gluon")
 def study(
     what: Annotated[str, typer.Argument(help="What to study; there is: metrics.")] = "metrics",

@@ -273,6 +273,25 @@ def short(value: float) -> str:
     return f"{value:.0f}" if value < 9999.5 else f"{value / 1000:.0f}k"
 
 
+def show_sweep(found: Mapping[str, Any]) -> None:
+    """The trials, best first, and where the best configuration is."""
+    console = Console(highlight=False)
+    names = list(found["parameters"])
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    label = next((trial["score"] for trial in found["trials"] if "score" in trial), found["objective"])
+    for header in ("trial", label, *names):
+        table.add_column(header, justify="left" if header == "trial" else "right")
+    sign = 1 if found["direction"] == "minimize" else -1
+    order = sorted(found["trials"], key=lambda t: math.inf if t["value"] is None else sign * t["value"])
+    for trial in order:
+        values = [f"{v:.4g}" if isinstance(v, float) else str(v) for v in map(trial["parameters"].get, names)]
+        failed = "[red]failed[/red]" if "failure" in trial else ""
+        table.add_row(str(trial["number"]), with_error(trial["value"], trial.get("error")) or failed, *values)
+    console.print(table)
+    console.print(f"picture: {found['picture']}", soft_wrap=True)
+    console.print(f"the best, with another seed: facsim run {found['config']}", soft_wrap=True)
+
+
 def show_facts(facts: Mapping[str, Any]) -> None:
     """Versions, extras, hardware and cache."""
     console = Console(highlight=False)

@@ -81,6 +81,7 @@ def test_interrupted_processes_resume_to_the_bit(rivals: ModuleType, rivals_file
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
 
+@pytest.mark.slow
 def test_an_error_ends_all(rivals_file: Path, tmp_path: Path) -> None:
     with start(rivals_file, tmp_path, {**SETTINGS, "lr": 1e30, "clip_norm": 1e30}) as child:
         _, error = child.communicate(timeout=120)

@@ -1,7 +1,17 @@
 """The configuration of a run: one YAML file, every key checked, every typo named with its path."""
 
-from facsim.config.load import check_names, load_config, save_config
+from facsim.config.load import check_names, load_config, load_sweep, save_config
 from facsim.config.recipes import RECIPES, recipe
 from facsim.config.sections import DataConfig, ModelConfig, RunConfig
 
-__all__ = ["RECIPES", "DataConfig", "ModelConfig", "RunConfig", "check_names", "load_config", "recipe", "save_config"]
+__all__ = [
+    "RECIPES",
+    "DataConfig",
+    "ModelConfig",
+    "RunConfig",
+    "check_names",
+    "load_config",
+    "load_sweep",
+    "recipe",
+    "save_config",
+]

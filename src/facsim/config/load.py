@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from facsim.config.complaints import nearest, sentence
 from facsim.config.sections import RunConfig
+from facsim.config.sweep import Sweep
 from facsim.core import plugins
 from facsim.core.errors import FacsimError
 from facsim.core.store import atomic_path
@@ -55,7 +56,46 @@ def load_config(
     Raises:
         FacsimError: unreadable YAML, an unknown key (its path and the nearest known one are named), a bad value.
     """
-    where = "the configuration" if isinstance(source, Mapping) else f"'{source}'"
+    where = _name(source)
+    tree = _tree(source, overrides, smoke, seed, model)
+    tree.pop("sweep", None)
+    config = _validated(tree, where)
+    check_names(config, where)
+    return config
+
+
+def load_sweep(source: str | Path | Mapping[str, Any], overrides: Iterable[str] = (), smoke: bool = False) -> Sweep:
+    """The section `sweep` of a configuration; arguments as of `load_config`.
+
+    Raises:
+        FacsimError: there is none, an unknown key, or a bad value.
+    """
+    where = _name(source)
+    tree = _tree(source, overrides, smoke).get("sweep")
+    if not isinstance(tree, dict):
+        raise FacsimError(
+            f"{where} has no section 'sweep': add for example "
+            "sweep: {parameters: {train.lr: {log_uniform: [1.0e-4, 1.0e-2]}}, trials: 20, objective: auc_high}."
+        )
+    try:
+        return Sweep.model_validate(tree)
+    except ValidationError as error:
+        raise FacsimError(sentence(error, Sweep, ("sweep",), where)) from None
+
+
+def _name(source: str | Path | Mapping[str, Any]) -> str:
+    return "the configuration" if isinstance(source, Mapping) else f"'{source}'"
+
+
+def _tree(
+    source: str | Path | Mapping[str, Any],
+    overrides: Iterable[str],
+    smoke: bool,
+    seed: int | None = None,
+    model: str | None = None,
+) -> dict[str, Any]:
+    """What a configuration says after all that replaces its parts, not checked."""
+    where = _name(source)
     tree = _anchored(dict(source), Path()) if isinstance(source, Mapping) else _read(Path(source))
     folder = Path() if isinstance(source, Mapping) else Path(source).parent
     small = _anchored(tree.pop("smoke", None) or {}, folder)
@@ -69,9 +109,7 @@ def load_config(
         tree = _merged(tree, _override(text))
     if seed is not None:
         tree["seed"] = seed
-    config = _validated(tree, where)
-    check_names(config, where)
-    return config
+    return tree
 
 
 def save_config(config: RunConfig, path: Path) -> None:

@@ -89,7 +89,7 @@ class EarlyScore:
         if name == "fpd" and n < 2 * d:
             raise FacsimError(
                 f"FPD of {d} features means something from {2 * d} events, and there are {n} for validation: take a "
-                "larger 'prepare.validation', or another score: --set train.early_stopping.score=separation."
+                "larger 'prepare.validation', or another score: --set train.early_stopping.score=w1."
             )
 
     def __call__(self, generated: Events) -> float:

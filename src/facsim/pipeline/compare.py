@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from facsim.core.errors import FacsimError
 from facsim.core.store import read_json, write_json
 from facsim.pipeline.compare_plan import TRUTH, Plan, make_plan
 from facsim.pipeline.contenders import LoadOptions, Source
+from facsim.pipeline.judging import JudgeOf, one_judge, shared
 from facsim.pipeline.lifecycle import stages_of
 from facsim.pipeline.preflight import check_extras, check_judged, check_plan, split_sizes
-from facsim.pipeline.stage import Done, Stage, reason, run_stage
+from facsim.pipeline.stage import Done, reason, run_stage
 from facsim.pipeline.terminal import Terminal
 from facsim.pipeline.together import together
 from facsim.run import Reporter, Run
 from facsim.stamps import reason_to_run, write_stamp
-
-if TYPE_CHECKING:
-    from facsim.evaluate.scorecard import Judge
-    from facsim.evaluate.shower_clouds import CloudJudge
 
 Json = dict[str, Any]
 
@@ -99,7 +96,7 @@ def _work(plan: Plan, force: bool) -> tuple[dict[str, list[Done]], dict[str, str
     """The stages of every run; what was done, and the runs that failed with their sentences."""
     done: dict[str, list[Done]] = {}
     failed: dict[str, str] = {}
-    judge = _one_judge()
+    judge = one_judge()
     if plan.made:
         done[TRUTH] = _stages(plan.base, judge, force)
     for name in plan.trained:
@@ -111,39 +108,13 @@ def _work(plan: Plan, force: bool) -> tuple[dict[str, list[Done]], dict[str, str
     return done, failed
 
 
-def _one_judge() -> Callable[[Run], Judge | CloudJudge]:
-    """A function that gives the judge of the first run it is asked for to all: truth and judging are the same."""
-    made: list[Judge | CloudJudge] = []
-
-    def judge(run: Run) -> Judge | CloudJudge:
-        from facsim.pipeline.evaluate import judge_of  # noqa: PLC0415  heavy
-
-        if not made:
-            made.append(judge_of(run))
-        return made[0]
-
-    return judge
-
-
-def _stages(run: Run, judge: Callable[[Run], Judge | CloudJudge], force: bool) -> list[Done]:
+def _stages(run: Run, judge: JudgeOf, force: bool) -> list[Done]:
     """All stages of `run`; truth against truth is measured once for all runs."""
     run.reporter.say(f"{run.dir.name}", "bold underline")
     with run.lock():
         run.save(sys.argv)
         wanted = [stage for stage in stages_of(run.config).values() if run.config.model or stage.name != "report"]
-        return [run_stage(_shared(stage, judge), run, force) for stage in wanted]
-
-
-def _shared(stage: Stage, judge: Callable[[Run], Judge | CloudJudge]) -> Stage:
-    if stage.name != "evaluate":
-        return stage
-
-    def work(run: Run) -> None:
-        from facsim.pipeline.evaluate import evaluate  # noqa: PLC0415  heavy
-
-        evaluate(run, judge(run))
-
-    return replace(stage, work=work)
+        return [run_stage(shared(stage, judge), run, force) for stage in wanted]
 
 
 def _show(plan: Plan, failed: Mapping[str, str], force: bool) -> Done:

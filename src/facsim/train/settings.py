@@ -21,7 +21,7 @@ class EarlyStopping(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    score: Literal["fpd", "kpd", "separation", "w1", "auc"] = "separation"
+    score: Literal["w1", "separation", "auc", "fpd", "kpd"] = "w1"
     every: int = Field(500, ge=1, description="optimiser steps between judgements")
     patience: int = Field(5, ge=1, description="judgements without a better score after which training ends")
     events: int = Field(2000, ge=50, description="validation events, at most")
