@@ -27,6 +27,7 @@ from facsim.train.precision import choose_precision, training_networks
 from facsim.train.processes import Processes
 from facsim.train.settings import TrainSettings
 from facsim.train.sinks import SINKS
+from facsim.train.start import start_from
 from facsim.train.state import load_state, save_state
 from facsim.train.stopping import Best, Judge
 from facsim.train.turns import Turns
@@ -93,6 +94,8 @@ class Trainer:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(integer_seed(seed, "weights"))
             self.model = build_model(name, train.schema, options).to(self.device)
+            if settings.start is not None:
+                start_from(self.model, settings.start)
         settings.check_phases(self.model.phases)
         check_weights(self.model, name, train)
         batches = integer_seed(seed, "batches")
@@ -162,7 +165,8 @@ class Trainer:
             self.device,
             self.group,
             scaled=scaled,
-            fit=saved is None,
+            # fits of a few events would undo what a trained model knows
+            fit=saved is None and self.settings.start is None,
         )
         if phase.turns is None:
             return

@@ -53,6 +53,9 @@ class TrainSettings(BaseModel):
     checkpoint_seconds: float = Field(30.0, gt=0)
     fit_events: int = Field(4096, ge=16, description="events used for closed-form fits before a phase")
     memory: float = Field(2e9, gt=0, description="bytes of training events kept in memory; more is streamed")
+    start: str | None = Field(
+        None, description="a trained model whose weights training starts from: a run directory, or a shipped model"
+    )
     early_stopping: EarlyStopping | None = None
     sinks: list[Literal["tensorboard", "mlflow"]] = Field([], description="who gets the log beside metrics.jsonl")
 

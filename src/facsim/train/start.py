@@ -1,0 +1,40 @@
+"""Training that starts from a trained model: a surrogate is taken to a changed detector with few showers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from facsim.core.errors import FacsimError
+from facsim.models.base import EventModel
+from facsim.models.checkpoint import load_model
+from facsim.models.shipped import shipped_folder, shipped_names
+
+
+def start_from(model: EventModel, source: str) -> None:
+    """Give `model` the weights of a trained one of the same kind and options.
+
+    Args:
+        source: a run directory, a folder with a trained model, or the name of a model that ships with facsim.
+
+    Raises:
+        FacsimError: there is no such model, or it is of another kind or shape.
+    """
+    path = Path(source)
+    nested = path / "models" / "surrogate"
+    if not path.exists() and source in shipped_names():
+        folder = shipped_folder(source)
+    else:
+        folder = nested if nested.is_dir() else path
+    trained = load_model(folder)
+    if type(trained) is not type(model):
+        raise FacsimError(
+            f"train.start: '{source}' is a {type(trained).__name__}, but a {type(model).__name__} is to be trained."
+        )
+    try:
+        model.load_state_dict(trained.state_dict())
+    except RuntimeError as error:
+        detail = " ".join(str(error).split())[:200]
+        raise FacsimError(
+            f"train.start: the weights of '{source}' do not fit the model to be trained, which needs the same options "
+            f"and a read-out of the same shape ({detail})."
+        ) from None

@@ -1,0 +1,55 @@
+"""Training that starts from a trained model, on shipped Geant4 showers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from facsim.core.errors import FacsimError
+from facsim.core.events import Events
+from facsim.core.sources import MemorySource
+from facsim.data import open_events
+from facsim.simulate.sample import sample_path
+from facsim.train.loop import Trainer
+from facsim.train.settings import TrainSettings
+
+OPTIONS = {
+    "layers": {"name": "flow-matching", "network": {"name": "residual-mlp", "width": 8, "depth": 1}},
+    "pattern": {"name": "flow-matching", "network": {"name": "layer-transformer", "width": 8, "heads": 2, "depth": 1}},
+}
+
+
+@pytest.fixture(scope="module")
+def events() -> Events:
+    return open_events(sample_path()).read(0, 60)
+
+
+def trained(
+    events: Events, folder: Path, steps: int, start: str | None = None, **options: object
+) -> dict[str, torch.Tensor]:
+    settings = TrainSettings(steps=steps, batch_size=16, device="cpu", start=start)
+    source = MemorySource(events)
+    Trainer("two-stage", {**OPTIONS, **options}, source, None, folder, 5, settings).run()
+    return dict(load_file(folder / "weights.safetensors"))
+
+
+def test_training_goes_on_from_the_weights_and_keeps_the_fits(events: Events, tmp_path: Path) -> None:
+    first = trained(events[:40], tmp_path / "a" / "models" / "surrogate", 3)
+    same = trained(events[40:], tmp_path / "b", 0, str(tmp_path / "a"))
+    assert all(torch.equal(first[name], same[name]) for name in first)
+    tuned = trained(events[40:], tmp_path / "c", 2, str(tmp_path / "a"))
+    assert torch.equal(first["conditioning.mean"], tuned["conditioning.mean"])
+    changed = [name for name in first if not torch.equal(first[name], tuned[name])]
+    assert any(name.startswith("pattern_method.") for name in changed)
+
+
+def test_models_that_do_not_fit_are_refused(events: Events, tmp_path: Path) -> None:
+    trained(events, tmp_path / "a", 0)
+    layers = {"name": "flow-matching", "network": {"name": "residual-mlp", "width": 16, "depth": 1}}
+    with pytest.raises(FacsimError, match=r"train.start: the weights of .* do not fit the model"):
+        trained(events, tmp_path / "b", 0, str(tmp_path / "a"), layers=layers)
+    with pytest.raises(FacsimError, match="holds no trained model"):
+        trained(events, tmp_path / "b", 0, str(tmp_path / "nothing"))
