@@ -2,9 +2,9 @@
 
 OMP_NUM_THREADS=1 python benchmarks/training_size.py truth.h5 ... --sizes 1000 10000 [--start RUN] [--test 2000]
 
-The last 2 x TEST showers judge (truth against truth too), the first SIZE train the default `two-stage`. AUC on high-level
-and low-level features (`facsim-c2st-1`), one training each, seed 1. With --start each size is also trained from a model of
-the same shape, with a fifth of the steps and of the learning rate.
+The last 2 x TEST showers judge (truth against truth too), a random SIZE of the others train the default `two-stage`. AUC
+on high-level and low-level features (`facsim-c2st-1`), one training each, seed 1. With --start each size is also trained
+from a model of the same shape, with a fifth of the steps and of the learning rate.
 """
 
 from __future__ import annotations
