@@ -2,9 +2,9 @@
 
 OMP_NUM_THREADS=1 python benchmarks/training_size.py truth.h5 ... --sizes 1000 10000 [--start RUN] [--test 2000]
 
-The last 2 x TEST showers judge (truth against truth too), a random SIZE of the others train the default `two-stage`. AUC
-on high-level and low-level features (`facsim-c2st-1`), one training each, seed 1. With --start each size is also trained
-from a model of the same shape, with a fifth of the steps and of the learning rate.
+The last 2 x TEST showers judge (truth against truth too), a random SIZE of the others train the default `two-stage`.
+AUC on high-level and low-level features (`facsim-c2st-1`), one training each, seed 1. With --start each size is also
+trained from a model of the same shape, with a fifth of the steps and of the learning rate.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from facsim.core.events import EventSource
@@ -62,7 +63,8 @@ def rows(source: EventSource, sizes: list[int], test: int, start: str | None) ->
         options = base.options.model_dump()
         yield f"| 0 | as trained | {_judged(base, reference, null)} | |"
     for size in sizes:
-        part = SubsetSource(source, generator(SEED, "none").permutation(n - 2 * test)[:size])
+        chosen = generator(SEED, "chosen").permutation(n - 2 * test)[:size]
+        part = SubsetSource(source, np.sort(chosen))
         for origin in (None, start) if start is not None else (None,):
             begin = time.process_time()
             model = trained(part, options, origin)
