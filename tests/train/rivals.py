@@ -115,4 +115,5 @@ if __name__ == "__main__":
     weighted = "unweighted" not in sys.argv
     trainer = rivals_trainer(Path(sys.argv[1]), make_pairs(256, weighted), **json.loads(sys.argv[2]))
     trainer.run(lambda progress: print(progress.done, flush=True))
+    trainer.group.meet()
     Processes.leave()

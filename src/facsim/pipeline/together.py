@@ -28,5 +28,6 @@ def together(verb: str) -> Iterator[bool]:
         yield first
         if first:
             Processes.join().tell(None)  # those who wait may go
+        Processes.join().meet()
     finally:
         Processes.leave()

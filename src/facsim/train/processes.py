@@ -52,6 +52,12 @@ class Processes:
             dist.init_process_group(backend, timeout=LONGEST_WAIT)
         return cls(rank, size)
 
+    def meet(self) -> None:
+        """Wait for the others: who leaves first while another still listens may take it down."""
+        if self.size > 1:
+            with _connected():
+                dist.barrier()
+
     @staticmethod
     def leave() -> None:
         """Part from the others."""

@@ -39,7 +39,7 @@ class CausalTransformer(nn.Module):
         super().__init__()
         check_heads("prior", width, heads)
         self.n_tokens = n_tokens
-        self.embed = nn.Embedding(n_codes, width)
+        self.embed = nn.Embedding(n_codes, width) if n_tokens > 1 else None  # the first has none before it
         self.position = nn.Parameter(0.1 * torch.randn(n_tokens, width))
         self.local = nn.Linear(n_cond, width)
         self.context = Context(n_cond, width)
@@ -49,8 +49,9 @@ class CausalTransformer(nn.Module):
 
     def forward(self, codes: Tensor, cond: Tensor) -> Tensor:
         """Logits (N, n_tokens, n_codes) of every code given those before it: codes (N, n_tokens)."""
-        before = nn.functional.pad(self.embed(codes[:, :-1]), (0, 0, 1, 0))
-        x = before + self._where(cond)
+        x = self._where(cond)
+        if self.embed is not None:
+            x = x + nn.functional.pad(self.embed(codes[:, :-1]), (0, 0, 1, 0))
         c = self._whole(cond)
         for block in self.blocks:
             x, _ = block(x, c)
@@ -64,7 +65,7 @@ class CausalTransformer(nn.Module):
         codes: list[Tensor] = []
         for k in range(self.n_tokens):
             x = where[:, k : k + 1]
-            if codes:
+            if codes and self.embed is not None:
                 x = x + self.embed(codes[-1])
             for b, block in enumerate(self.blocks):
                 x, past[b] = block(x, c, past[b])
