@@ -10,7 +10,7 @@ import torch
 
 from facsim.models.base import Batch
 from facsim.models.choices import Choice
-from facsim.models.coupling import optimal_coupling
+from facsim.models.coupling import drawn_by_weight, optimal_coupling
 from facsim.models.flow_matching import FlowMatching
 from facsim.models.methods import build_method
 from facsim.models.nets.library_prior import LibraryPrior
@@ -195,3 +195,36 @@ def test_logit_normal_times_are_about_the_middle() -> None:
         spread[times] = float(flow.losses(wide, "flow", torch.Generator().manual_seed(0))["flow"].detach())
     # the loss of x-prediction grows as 1 / (1 - t)^2, which late times make large
     assert spread["logit-normal"] < spread["uniform"]
+
+
+def test_events_are_drawn_as_often_as_their_weights_say() -> None:
+    rng = torch.Generator().manual_seed(0)
+    x = torch.arange(8.0)[:, None]
+    weight = torch.tensor([0.0, 0.5, 3.0, 1.0, 0.25, 0.0, 2.25, 1.0])
+    count = torch.zeros(8)
+    for _ in range(2000):
+        drawn = drawn_by_weight(Batch(x, x, 7 * weight), rng)
+        assert drawn.weight is None
+        assert torch.equal(drawn.x, drawn.cond)
+        count += torch.bincount(drawn.x[:, 0].long(), minlength=8)
+    torch.testing.assert_close(count / 2000, weight, rtol=0, atol=0.05)
+    alike = drawn_by_weight(Batch(x, x, torch.full((8,), 0.3)), rng)
+    assert torch.equal(alike.x, x)
+
+
+def test_coupled_flow_follows_event_weights() -> None:
+    """Two peaks at -1 and 1 of equal numbers, the weights of one three times those of the other."""
+    torch.manual_seed(0)
+    rng = torch.Generator().manual_seed(1)
+    flow = build_method(_choice(32, 1, steps=10, coupling="optimal-transport"), table(1), 1)
+    optimiser = torch.optim.Adam(flow.parameters(), 3e-3)
+    for _ in range(300):
+        side = torch.where(torch.rand(128, 1, generator=rng) < 0.5, 1.0, -1.0)
+        x = side + 0.1 * torch.randn(128, 1, generator=rng)
+        batch = Batch(x, torch.zeros(128, 1), torch.where(side[:, 0] > 0, 3.0, 1.0))
+        optimiser.zero_grad()
+        flow.losses(batch, "flow", rng)["flow"].backward()
+        optimiser.step()
+    with torch.no_grad():
+        found = flow.sample(torch.zeros(4000, 1), {"noise": torch.randn(4000, 1, generator=rng)})
+    assert float((found > 0).float().mean()) == pytest.approx(0.75, abs=0.05)

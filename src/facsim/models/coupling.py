@@ -6,6 +6,8 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from facsim.models.base import Batch
+
 
 @torch.no_grad()
 def optimal_coupling(x0: Tensor, x1: Tensor, cond: Tensor, mask: Tensor | None, condition_cost: float) -> Tensor:
@@ -34,3 +36,22 @@ def optimal_coupling(x0: Tensor, x1: Tensor, cond: Tensor, mask: Tensor | None, 
     index = torch.empty(len(x1), dtype=torch.long)
     index[torch.as_tensor(columns)] = torch.as_tensor(rows)
     return index.to(x1.device)
+
+
+@torch.no_grad()
+def drawn_by_weight(batch: Batch, generator: torch.Generator | None) -> Batch:
+    """As many events, each as often as its weight says but for a random rounding, and no weights.
+
+    A coupling gives every event one draw of the prior: were weights left to the loss, the draws of light events would
+    count less, and the flow would not begin from the prior.
+    """
+    n = len(batch)
+    start = torch.rand(1, generator=generator, device=batch.x.device).double()
+    if batch.weight is None:
+        return batch
+    below = batch.weight.double().cumsum(0)
+    place = torch.arange(n, device=batch.x.device) + start
+    index = torch.searchsorted(below * (n / below[-1]), place, right=True).clamp(max=n - 1)
+    mask = None if batch.mask is None else batch.mask[index]
+    importance = None if batch.importance is None else batch.importance.expand_as(batch.x)[index]
+    return Batch(batch.x[index], batch.cond[index], None, mask, importance)

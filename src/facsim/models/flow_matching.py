@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from facsim.models.base import Batch, MethodOptions, NoiseSpec, event_loss
-from facsim.models.coupling import optimal_coupling
+from facsim.models.coupling import drawn_by_weight, optimal_coupling
 from facsim.models.nets import build_network
 from facsim.models.nets.library_prior import LibraryPrior
 from facsim.models.nets.prior import build_prior
@@ -47,7 +47,8 @@ class FlowMatching(ProbabilityFlow):
 
     `prediction: x` lets the network give the event, of which a velocity is made; the loss is the velocity's all the
     same, with the share of noise taken as 0.05 at least (arXiv 2511.13720). `times: logit-normal` trains more at
-    middle times (arXiv 2403.03206). `coupling: optimal-transport` straightens the flow (`coupling.optimal_coupling`).
+    middle times (arXiv 2403.03206). `coupling: optimal-transport` straightens the flow (`coupling.optimal_coupling`);
+    events are then drawn by weight.
     """
 
     Options: ClassVar[type[MethodOptions]] = FlowMatchingOptions
@@ -95,6 +96,8 @@ class FlowMatching(ProbabilityFlow):
         return x0[optimal_coupling(x0, x1, batch.cond, batch.mask, self.options.condition_cost)]
 
     def losses(self, batch: Batch, turn: str, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+        if self.options.coupling != "independent":
+            batch = drawn_by_weight(batch, generator)
         x1, x0 = batch.x, self.pair(batch, generator)
         if self.options.times == "uniform":
             t = torch.rand(len(x1), generator=generator, device=x1.device)
