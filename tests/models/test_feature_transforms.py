@@ -110,3 +110,26 @@ def test_without_threshold_the_smallest_value_of_each_channel_is_one() -> None:
     x[0, 0, 0] = 0
     transform.fit(x, dither(x))
     assert transform.threshold.tolist() == pytest.approx([float(x[..., c][x[..., c] > 0].min()) for c in (0, 1)])
+
+
+def test_the_highest_of_values_that_occur_exactly_has_no_values_above() -> None:
+    rng = torch.Generator().manual_seed(0)
+    u = torch.rand(3001, generator=rng)
+    x = torch.stack([torch.full_like(u, 5.0), 1 + (3 * u).floor(), (1.5 * u).clamp(max=1.0)], 1)
+    transform = QuantileNormalisation(3)
+    transform.fit(x)
+    z = torch.cat([torch.linspace(-9, 9, 20_001), torch.linspace(-0.44, -0.42, 20_001)])
+    back = transform.decode(z[:, None].expand(-1, 3))
+    assert (back[:, 0] == 5).all()
+    assert set(back[:, 1].tolist()) == {1.0, 2.0, 3.0}
+    assert (back[z > 0.5, 2] == 1).all()
+
+
+def test_codes_of_particles_come_back_and_hardly_any_others() -> None:
+    codes = torch.tensor([-211.0, 211, 22, 11, -11, 13, -13, 130, 2112, 321])
+    x = codes[torch.randint(10, (N, 1), generator=torch.Generator().manual_seed(0))]
+    transform = QuantileNormalisation(1)
+    transform.fit(x)
+    assert float((transform.decode(transform.encode(x, dither(x))) == x).float().mean()) > 0.995
+    drawn = transform.decode(torch.randn(N, 1, generator=torch.Generator().manual_seed(3)))
+    assert float(torch.isin(drawn, codes).float().mean()) > 0.95

@@ -15,8 +15,12 @@ COMMON = 0.01
 """Share of events from which a value counts as one that occurs exactly."""
 DECADES = 100.0
 """Ratio of the highest value to the median from which positive values are seen on a logarithmic scale."""
+UNITS = 1000.0
+"""Spread of whole numbers up to which one of them is as wide as the scale."""
 LOWEST, HIGHEST = -60.0, 60.0
 _INSIDE = 1e-3
+_ROUNDING = 1e-6
+"""How far sums of shares may be off."""
 
 
 class FeatureTransform(nn.Module):
@@ -127,6 +131,9 @@ class QuantileNormalisation(FeatureTransform):
         values = values.log() if logarithmic else values
         self.centre[index] = values.median()
         spread = (values - self.centre[index]).abs().mean()
+        if bool(self.whole[index]) and not logarithmic:
+            # codes far apart, such as of particles: the quantiles of each need room within its unit
+            spread = spread.clamp(max=max(1.0, float(spread) / UNITS))
         self.scale[index] = spread if spread > 0 else 1.0
         self._map(index).fit((values - self.centre[index]) / self.scale[index])
 
@@ -155,8 +162,9 @@ class QuantileNormalisation(FeatureTransform):
     def decode(self, z: Tensor) -> Tensor:
         y = normal_to_logit(z).clamp(LOWEST, HIGHEST)
         below, above = torch.sigmoid(y), torch.sigmoid(-y)
-        u = below[..., None]
-        passed, ahead = u >= self.start + self.share, u < self.start
+        u, end = below[..., None], self.start + self.share
+        # nothing lies above an atom that ends at 1, which u reaches by rounding
+        passed, ahead = u >= torch.where(end > 1 - _ROUNDING, 2.0, end), u < self.start
         smooth = (1 - self.share.sum(-1)).clamp(min=1e-12)
         below = (below - (passed * self.share).sum(-1)).clamp(min=1e-12) / smooth
         above = (above - (ahead * self.share).sum(-1)).clamp(min=1e-12) / smooth
@@ -166,7 +174,8 @@ class QuantileNormalisation(FeatureTransform):
         value = torch.where(self.logarithmic, value.clamp(LOWEST, HIGHEST).exp(), value)
         value = torch.where(self.whole, value.round(), value)
         value = torch.where(self.positive, value.clamp(min=0), value)
-        here = ((u >= self.start) & ~passed).to(z) * (self.share > 0).to(z)
+        here = ((u >= self.start - _ROUNDING) & ~passed).to(z) * (self.share > 0).to(z)
+        here = here * (here.cumsum(-1) == 1).to(z)
         return torch.where(here.sum(-1) > 0, (here * self.atom).sum(-1), value)
 
 
