@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from facsim.core.errors import FacsimError
 from facsim.models.base import Batch
 from facsim.models.choices import Choice
 from facsim.models.diffusion import Diffusion, coefficients
@@ -129,3 +130,9 @@ def test_ddim_is_one_euler_step_between_neighbours() -> None:
     x = torch.linspace(-2, 2, 5)
     expected = x + (1.0 - 2.0) / 2.0 * (x - gaussian(0.7)(x, 2.0))
     torch.testing.assert_close(ddim(gaussian(0.7), x, [2.0, 1.0]), expected)
+
+
+@pytest.mark.parametrize("smallest", [40.0, 50.0])
+def test_noise_levels_that_do_not_fall_are_refused(smallest: float) -> None:
+    with pytest.raises(FacsimError, match=r"'sigma_min' .* has to be below 'sigma_max' 40"):
+        diffusion(sigma_min=smallest)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from facsim.models.base import Batch, MethodOptions, NoiseSpec, event_loss
@@ -27,6 +27,12 @@ class DiffusionOptions(MethodOptions):
     sigma_max: float = Field(40.0, gt=1)
     log_sigma_mean: float = Field(-0.5, description="of the noise levels in training (P_mean - log sigma_data of EDM)")
     log_sigma_std: float = Field(1.2, gt=0, description="P_std of EDM")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> DiffusionOptions:
+        if self.sigma_min >= self.sigma_max:
+            raise ValueError(f"'sigma_min' {self.sigma_min} has to be below 'sigma_max' {self.sigma_max}")
+        return self
 
 
 def coefficients(sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
