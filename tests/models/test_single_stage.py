@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from facsim.core.errors import FacsimError
 from facsim.core.rng import generator
 from facsim.core.schema import Feature, Schema
 from facsim.data import open_events
@@ -44,6 +45,22 @@ def test_multiplicity_learns_a_dependence() -> None:
     drawn = model.draw(features, torch.rand(4000, 1, generator=rng))[:, 0]
     for part in (features[:, 0] < -0.5, features[:, 0] > 0.5):
         assert float(drawn[part].mean()) == pytest.approx(float(count[part].float().mean()), abs=0.1)
+
+
+def test_negative_weights_of_multiplicities_count_over_the_sum_of_their_sizes() -> None:
+    model = Multiplicity(1, 3)
+    count, weight = torch.tensor([0, 1, 2, 3]), torch.tensor([1.0, -1.0, 2.0, -2.0])
+    model.fit(torch.tensor([0, 0, 1, 2, 3]))
+    each = torch.stack([model.loss(torch.zeros(1, 1), one, None) for one in count.split(1)])
+    torch.testing.assert_close(model.loss(torch.zeros(4, 1), count, weight), (each * weight).sum() / 6)
+
+
+def test_a_first_condition_that_is_a_negative_energy_is_refused() -> None:
+    schema = Schema("table", (Feature("a"),), (Feature("px", "GeV"),))
+    model = build_model("single-stage", schema, {})
+    batch = Batch(torch.randn(20, 1), torch.linspace(-10, 10, 20)[:, None])
+    with pytest.raises(FacsimError, match="is negative in some events: put another one first"):
+        model.begin_phase("flow", batch, torch.Generator())
 
 
 def test_a_table_with_an_atom_that_depends_on_the_condition_is_learned() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from facsim.core.errors import FacsimError
+
 SMALLEST = 1e-6
 
 
@@ -35,9 +37,18 @@ class Conditioning(nn.Module):
         return torch.cat([cond[:, :1].clamp(min=SMALLEST).log(), cond[:, 1:]], -1)
 
     def fit(self, cond: Tensor) -> None:
-        """Set the normalisation from training conditions (N, K); energies in the unit of the data."""
+        """Set the normalisation from training conditions (N, K); energies in the unit of the data.
+
+        Raises:
+            FacsimError: an energy is negative.
+        """
         if cond.shape[1] == 0:
             return
+        if self.energy and bool((cond[:, 0] < 0).any()):
+            raise FacsimError(
+                "the first condition, an energy that enters by its logarithm, is negative in some events: put another "
+                "one first, or give it no unit."
+            )
         columns = self._columns(cond)
         std = columns.std(0)
         self.mean.copy_(columns.mean(0))
