@@ -143,7 +143,7 @@ def test_r1_is_half_the_squared_slope_at_real_events() -> None:
 @pytest.mark.parametrize("space", [table(3), GRID, RAGGED, cloud(5, 3)], ids=["table", "grid", "ragged", "cloud"])
 def test_spectral_norm_makes_the_largest_singular_value_one(space: Space) -> None:
     torch.manual_seed(0)
-    reader = EventReader(space, 2, 1, spectral=True)
+    reader = EventReader(space, 2, 1, True)
     cond = torch.randn(4, 2)
     for _ in range(40):  # power iterations
         reader(torch.randn(4, *space.shape), cond)
@@ -167,6 +167,18 @@ def test_readers_see_every_cell_and_the_condition_of_each_layer(space: Space) ->
 def test_an_unknown_option_of_the_critic_is_refused() -> None:
     with pytest.raises(FacsimError, match="unknown option of the network that reads a table 'wdith'"):
         _gan("hinge", critic={"wdith": 8})
+
+
+@pytest.mark.parametrize(("key", "value"), [("width", -1), ("width", 0), ("depth", -2)])
+def test_sizes_of_the_critic_that_build_no_network_are_refused(key: str, value: int) -> None:
+    with pytest.raises(FacsimError, match=f"the option '{key}' of the network 'table' must be a whole number"):
+        _gan("hinge", critic={key: value})
+
+
+@pytest.mark.parametrize("key", ["outputs", "spectral", "space", "self"])
+def test_what_a_reader_is_given_is_no_option(key: str) -> None:
+    with pytest.raises(FacsimError, match=f"unknown option of the network that reads a table '{key}'"):
+        _gan("hinge", critic={key: 3})
 
 
 def test_numbers_of_an_event_join_conditions_of_both_kinds() -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from facsim.models.choices import known
-from facsim.models.nets.base import of_layers
+from facsim.models.nets.base import check_sizes, of_layers
 from facsim.models.nets.classifiers import NETWORKS, Inputs
 from facsim.models.space import Space
 
@@ -28,10 +28,10 @@ class EventReader(nn.Module):
         options: of the classifier network, such as `width`.
 
     Raises:
-        FacsimError: an unknown option.
+        FacsimError: an unknown option or a bad value.
     """
 
-    def __init__(self, space: Space, n_cond: int, outputs: int, spectral: bool = False, **options: int) -> None:
+    def __init__(self, space: Space, n_cond: int, outputs: int, spectral: bool = False, /, **options: int) -> None:
         super().__init__()
         self.space = space
         cells = tuple(a * r * space.channels for a, r in space.layers)
@@ -49,6 +49,7 @@ class EventReader(nn.Module):
         names = inspect.signature(NETWORKS[name].__init__).parameters
         for key in options:
             known(key, [n for n in names if n not in _GIVEN], f"option of the network that reads a {name}")
+        check_sizes(name, **options)
         fixed = {key: False for key in ("lit", "pooled") if key in names}
         self.net = NETWORKS[name](inputs, outputs, dropout=0.0, **fixed, **options)
         if spectral:
