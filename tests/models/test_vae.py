@@ -108,3 +108,11 @@ def test_correlated_cells_are_learned() -> None:
     assert after.kpd < 0.2 * before.kpd
     # a common term of variance 0.25 and one of each layer of 0.16 beside white noise of 0.36
     assert float(vae.likelihood.log_width.exp().detach().mean()) == pytest.approx(0.6, abs=0.03)
+
+
+def test_events_that_are_all_alike_have_a_finite_loss() -> None:
+    vae = _vae(table(3))
+    batch = Batch(torch.zeros(20, 3), torch.zeros(20, 1))
+    vae.begin_phase("autoencoder", batch, torch.Generator().manual_seed(0))
+    losses = vae.losses(batch, "autoencoder", torch.Generator().manual_seed(1))
+    assert all(torch.isfinite(loss) for loss in losses.values())

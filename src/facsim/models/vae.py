@@ -19,6 +19,8 @@ from facsim.models.space import Space, table
 
 SEED_CHANNELS = {"table": 1, "grid": 1, "cloud": 8}
 LARGEST_LOG_VARIANCE = 8.0
+LEAST_SPREAD = 1e-6
+"""Standard deviation of an encoded number below which the events are taken for all alike."""
 
 
 class VAEOptions(MethodOptions):
@@ -83,11 +85,12 @@ class VAE(Method):
         if phase == "autoencoder":
             # latents that begin near zero end there (posterior collapse): the decoder learns to ignore them
             mean, _ = self._posterior(in_order(batch))
-            self.encoder.standardise(mean.mean(0), mean.std(0))
+            std = mean.std(0, correction=0)
+            self.encoder.standardise(mean.mean(0), torch.where(std > LEAST_SPREAD, std, 1.0))
         elif self.prior is not None:
             z = self._encoded(batch, generator)
             self.mean.copy_(z.mean(0))
-            self.std.copy_(z.std(0).clamp(min=1e-3))
+            self.std.copy_(z.std(0, correction=0).clamp(min=1e-3))
             self.prior.begin_phase("flow", self._latents(batch, generator), generator)
 
     def losses(self, batch: Batch, turn: str, generator: torch.Generator | None = None) -> dict[str, Tensor]:
