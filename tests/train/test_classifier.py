@@ -70,11 +70,12 @@ def test_event_weights_move_the_odds():
     assert (odds[:, 1] - odds[:, 0]).mean() == pytest.approx(1.6, abs=0.25)  # log 5
 
 
-def test_a_loss_that_is_not_finite_is_told():
+@pytest.mark.parametrize("keep", ["loss", "accuracy"])
+def test_a_loss_that_is_not_finite_is_told(keep):
     bad = events(40, 0.0, 1)
     bad.x[0] = float("nan")
     with pytest.raises(FacsimError, match="loss of a classifier is not finite"):
-        fit_classifier(network(), bad, bad, ClassifierSettings(2), 1)
+        fit_classifier(network(), bad, bad, ClassifierSettings(2, keep=keep), 1)
 
 
 def test_settings_that_cannot_train_are_refused():

@@ -119,7 +119,8 @@ def _fit(
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
         found = _judge(network, validation, epoch)
-        if found.loss < best.loss if settings.keep == "loss" else found.accuracy > best.accuracy:
+        better = found.loss < best.loss if settings.keep == "loss" else found.accuracy > best.accuracy
+        if better and math.isfinite(found.loss):
             best, kept = found, _copy(network)
         elif settings.patience is not None and epoch - best.best >= settings.patience:
             break
