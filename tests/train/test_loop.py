@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from facsim.core.errors import FacsimError
 from facsim.core.events import Events, make_events
 from facsim.core.geometry import regular_cylinder
 from facsim.core.rng import generator
-from facsim.core.schema import calorimeter_schema
+from facsim.core.schema import Feature, Schema, calorimeter_schema
 from facsim.core.sources import MemorySource
 from facsim.models.checkpoint import build_model, load_model, save_model
 from facsim.train.ema import EMA
@@ -133,6 +134,18 @@ def test_a_full_disk_is_one_sentence(events: Events, tmp_path: Path, monkeypatch
 def test_event_weights_are_refused_by_models_that_take_none(events: Events, tmp_path: Path) -> None:
     with pytest.raises(FacsimError, match="'two-stage' takes no event weights"):
         trainer(replace(events, weight=np.ones(len(events))), tmp_path)
+
+
+def test_negative_weights_are_refused_by_losses_that_take_positive_ones(tmp_path: Path) -> None:
+    schema = Schema("table", (Feature("a"),), (Feature("c"),))
+    x = np.linspace(-1, 1, 40)[:, None]
+    weighted = make_events(schema, x, x, weight=np.where(x[:, 0] < 0.9, 1.0, -1.0))
+    settings = TrainSettings(steps=2, batch_size=16, device="cpu")
+    for loss, refused in (("hinge", True), ("wasserstein", False)):
+        method = {"name": "gan", "loss": loss, "network": {"name": "residual-mlp", "width": 8, "depth": 1}}
+        run = Trainer("single-stage", {"method": method}, MemorySource(weighted), None, tmp_path, 1, settings)
+        with pytest.raises(FacsimError, match="have negative weights") if refused else nullcontext():
+            run.run()
 
 
 def test_steps_are_not_negative() -> None:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from facsim.core.errors import FacsimError
 from facsim.core.events import Events
 from facsim.core.sources import MemorySource
 from facsim.data import open_events
+from facsim.models.checkpoint import load_model, small_weights
 from facsim.simulate.sample import sample_path
 from facsim.train.loop import Trainer
 from facsim.train.settings import TrainSettings
@@ -53,3 +54,15 @@ def test_models_that_do_not_fit_are_refused(events: Events, tmp_path: Path) -> N
         trained(events, tmp_path / "b", 0, str(tmp_path / "a"), layers=layers)
     with pytest.raises(FacsimError, match="holds no trained model"):
         trained(events, tmp_path / "b", 0, str(tmp_path / "nothing"))
+
+
+def test_a_model_without_what_only_training_reads_has_that_fitted(events: Events, tmp_path: Path) -> None:
+    first = trained(events[:40], tmp_path / "a", 2)
+    small = small_weights(load_model(tmp_path / "a"))
+    assert "copula.values" not in small
+    save_file(small, tmp_path / "a" / "weights.safetensors")
+    same = trained(events[40:], tmp_path / "b", 0, str(tmp_path / "a"))
+    assert all(torch.equal(first[name], same[name]) for name in small if small[name].dtype == first[name].dtype)
+    alone = trained(events[40:], tmp_path / "c", 0)
+    assert not torch.equal(same["copula.values"], torch.ones_like(same["copula.values"]))
+    assert same["copula.values"].shape == alone["copula.values"].shape

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from facsim.core.errors import FacsimError
-from facsim.core.events import EventSource
+from facsim.core.events import Events, EventSource
 from facsim.models.base import EventModel
 
 
@@ -33,4 +33,17 @@ def check_weights(model: EventModel, name: str, train: EventSource) -> None:
         raise FacsimError(
             f"the model '{name}' takes no event weights, but the training events have them: "
             "leave 'weight' out of the mapping, or resample the events by weight first."
+        )
+
+
+def check_signs(model: EventModel, events: Events) -> None:
+    """Refuse negative event weights where a model takes positive ones.
+
+    Raises:
+        FacsimError: there are some.
+    """
+    if model.weights == "positive" and events.weight is not None and bool((events.weight < 0).any()):
+        raise FacsimError(
+            "the training events have negative weights, which the losses of this method do not take: choose the method "
+            "'gan' with the loss wasserstein, cramer or energy, or resample the events by weight first."
         )

@@ -94,8 +94,7 @@ class Trainer:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(integer_seed(seed, "weights"))
             self.model = build_model(name, train.schema, options).to(self.device)
-            if settings.start is not None:
-                start_from(self.model, settings.start)
+            self.lacking = None if settings.start is None else start_from(self.model, settings.start)
         settings.check_phases(self.model.phases)
         check_weights(self.model, name, train)
         batches = integer_seed(seed, "batches")
@@ -165,8 +164,8 @@ class Trainer:
             self.device,
             self.group,
             scaled=scaled,
-            # fits of a few events would undo what a trained model knows
-            fit=saved is None and self.settings.start is None,
+            fit=saved is None and (self.lacking is None or bool(self.lacking)),
+            only=self.lacking,
         )
         if phase.turns is None:
             return

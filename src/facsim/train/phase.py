@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -9,7 +10,8 @@ import torch
 from facsim.core.events import Events
 from facsim.core.rng import integer_seed
 from facsim.data.loader import ShuffledLoader
-from facsim.models.base import EventModel
+from facsim.models.base import Batch, EventModel
+from facsim.train.checks import check_signs
 from facsim.train.device import to_batch
 from facsim.train.processes import Processes
 from facsim.train.schedules import SCHEDULES
@@ -27,9 +29,10 @@ class Phase:
         model: on `device`. loader: of the training events. seed: of the noise. group: who trains together.
         scaled: whether losses are scaled for half precision.
         fit: whether to begin with the closed-form fits of the phase.
+        only: names of the arrays that they may change, or None for all.
 
     Raises:
-        FacsimError: a phase with steps and no parameters.
+        FacsimError: a phase with steps and no parameters, or event weights that the model does not take.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Phase:
         *,
         scaled: bool,
         fit: bool,
+        only: Collection[str] | None = None,
     ) -> None:
         self.model, self.name, self.settings = model, name, settings
         self.loader, self.seed, self.device, self.group = loader, seed, device, group
@@ -51,10 +55,20 @@ class Phase:
         self.rng = torch.Generator(device)
         model.train()
         if fit:
-            self._draw("begin")
-            model.begin_phase(name, to_batch(loader.head(settings.fit_events), device), self.rng)
+            self._fit(only)
         group.copy_from_first(list(model.state_dict().values()))
         self.turns = Turns(model, name, settings, group, scaled) if self.steps else None
+
+    def _fit(self, only: Collection[str] | None) -> None:
+        # fits of a few events would undo what a trained model knows
+        kept = {} if only is None else {k: v.clone() for k, v in self.model.state_dict().items() if k not in only}
+        self._draw("begin")
+        self.model.begin_phase(self.name, self._batch(self.loader.head(self.settings.fit_events)), self.rng)
+        self.model.load_state_dict(kept, strict=False)
+
+    def _batch(self, events: Events) -> Batch:
+        check_signs(self.model, events)
+        return to_batch(events, self.device)
 
     def advance(self, stop: bool = False) -> bool:
         """One optimiser step; return whether any process asked to `stop` after it.
@@ -67,7 +81,7 @@ class Phase:
         self.turns.start(turn)
         for part in range(parts):
             self._draw(self.step, part, self.group.rank)
-            batch = to_batch(self.loader.next(), self.device)
+            batch = self._batch(self.loader.next())
             share = len(batch) * self.group.size / (self.loader.batch_size * parts)
             self.turns.add(turn, self.model.losses(batch, turn, self.rng), share)
         asked = self.turns.finish(turn, self._factor(self.step), stop)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from safetensors.torch import load_file
+
 from facsim.core.errors import FacsimError
 from facsim.models.base import EventModel
 from facsim.models.checkpoint import load_model
 from facsim.models.shipped import shipped_folder, shipped_names
 
 
-def start_from(model: EventModel, source: str) -> None:
-    """Give `model` the weights of a trained one of the same kind and options.
+def start_from(model: EventModel, source: str) -> frozenset[str]:
+    """Give `model` the weights of a trained one of the same kind and options; return the names of those it lacks.
+
+    A shipped model comes without what only training reads.
 
     Args:
         source: a run directory, a folder with a trained model, or the name of a model that ships with facsim.
@@ -38,3 +42,4 @@ def start_from(model: EventModel, source: str) -> None:
             f"train.start: the weights of '{source}' do not fit the model to be trained, which needs the same options "
             f"and a read-out of the same shape ({detail})."
         ) from None
+    return frozenset(model.state_dict()) - frozenset(load_file(folder / "weights.safetensors"))
