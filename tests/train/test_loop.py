@@ -8,6 +8,7 @@ import os
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -146,6 +147,25 @@ def test_negative_weights_are_refused_by_losses_that_take_positive_ones(tmp_path
         run = Trainer("single-stage", {"method": method}, MemorySource(weighted), None, tmp_path, 1, settings)
         with pytest.raises(FacsimError, match="have negative weights") if refused else nullcontext():
             run.run()
+
+
+def test_state_of_another_model_is_one_sentence(rivals: ModuleType, tmp_path: Path) -> None:
+    def stop(progress: TrainProgress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rivals.rivals_trainer(tmp_path).run(stop)
+    changed = rivals.rivals_trainer(tmp_path)
+    changed.model = rivals.Rivals(changed.model.schema, rivals.RivalsOptions(width=4))
+    with pytest.raises(FacsimError, match="is of a model with other options: remove it"):
+        changed.run()
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '{"model": "two-stage"}'])
+def test_a_description_of_no_model_is_one_sentence(tmp_path: Path, text: str) -> None:
+    (tmp_path / "model.json").write_text(text)
+    with pytest.raises(FacsimError, match=r"model\.json' does not describe a model"):
+        load_model(tmp_path)
 
 
 def test_steps_are_not_negative() -> None:

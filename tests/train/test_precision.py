@@ -56,9 +56,18 @@ def test_models_without_networks_are_refused() -> None:
 
 
 def test_single_precision_is_the_choice_on_cpu_and_may_be_a_number() -> None:
-    assert choose_precision("auto", CPU) == torch.float32
+    assert choose_precision("auto", CPU, network()) == torch.float32
     assert TrainSettings.model_validate({"precision": 16}).precision == "16"
     assert set(PRECISIONS) < {"auto", *PRECISIONS}
+
+
+def test_on_gpus_half_precision_is_the_choice_for_networks_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
+    gpu = torch.device("cuda")
+    assert choose_precision("auto", gpu, network()) == torch.bfloat16
+    flow = build_method(Choice(name="flow", kind="autoregressive", layers=1, width=8), table(3), 1)
+    assert choose_precision("auto", gpu, flow) == torch.float32
+    assert choose_precision("bf16", gpu, flow) == torch.bfloat16
 
 
 @pytest.mark.parametrize("name", ["32", "bf16", "16"])

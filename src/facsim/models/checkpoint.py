@@ -54,6 +54,8 @@ def load_model(folder: Path, **changes: object) -> EventModel:
     if not (folder / "model.json").is_file():
         raise FacsimError(f"'{folder}' holds no trained model: run the train stage first.")
     description = read_json(folder / "model.json")
+    if not isinstance(description, dict) or not {"model", "options", "schema"} <= set(description):
+        raise FacsimError(f"'{folder / 'model.json'}' does not describe a model: train the model again.")
     schema = Schema.from_dict(description["schema"])
     model = build_model(description["model"], schema, {**description["options"], **changes})
     try:

@@ -88,13 +88,13 @@ class Trainer:
         self.name, self.folder, self.settings, self.seed = name, folder, settings, seed
         self.group = group or Processes()
         self.device = choose_device(settings.device)
-        self.precision = choose_precision(settings.precision, self.device)
         if settings.threads is not None:
             torch.set_num_threads(settings.threads)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(integer_seed(seed, "weights"))
             self.model = build_model(name, train.schema, options).to(self.device)
             self.lacking = None if settings.start is None else start_from(self.model, settings.start)
+        self.precision = choose_precision(settings.precision, self.device, self.model)
         settings.check_phases(self.model.phases)
         check_weights(self.model, name, train)
         batches = integer_seed(seed, "batches")
@@ -124,7 +124,7 @@ class Trainer:
         """Train to the end, save the model and return it in evaluation mode.
 
         Raises:
-            FacsimError: the loss is not finite.
+            FacsimError: the loss is not finite, or the saved state is of another model.
             KeyboardInterrupt: on Ctrl-C or SIGTERM, after the step in progress, when the state is saved.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -240,6 +240,12 @@ class Trainer:
         self.phase, self.step, self.seconds = saved["phase"], saved["step"], saved["seconds"]
         self.over = saved["over"]
         self.loader.restore(saved["loader"])
-        self.model.load_state_dict(saved["model"])
+        try:
+            self.model.load_state_dict(saved["model"])
+        except RuntimeError:
+            raise FacsimError(
+                f"the training in '{self.folder / 'state'}' is of a model with other options: remove it to train from "
+                "the start."
+            ) from None
         if self.best is not None and saved["best"] is not None:
             self.best.restore(saved["best"])

@@ -20,10 +20,11 @@ from facsim.models.nets.classifiers import ClassifierNetwork
 PRECISIONS: dict[str, torch.dtype] = {"32": torch.float32, "bf16": torch.bfloat16, "16": torch.float16}
 
 
-def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """The type of matrix products; `auto` is bfloat16 on GPUs that compute in it, else single precision."""
+def choose_precision(name: str, device: torch.device, model: nn.Module) -> torch.dtype:
+    """The type of matrix products; `auto` is bfloat16 for networks on GPUs that have it, else single precision."""
     if name == "auto":
-        name = "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False) else "32"
+        half = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        name = "bf16" if half and networks_of(model) else "32"
     return PRECISIONS[name]
 
 
