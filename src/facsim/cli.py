@@ -260,7 +260,9 @@ def leaderboard(
 @app.command(epilog="Example: facsim sweep calorimeter.yaml --out sweeps/a --trials 20")
 def sweep(
     config: Annotated[Path, typer.Argument(help="Configuration with a section 'sweep'.", show_default=False)],
-    out: Out = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="By default sweeps/ and CONFIG's name.")
+    ] = None,
     trials: Annotated[int | None, typer.Option("--trials", min=1, help="In all; may be raised later.")] = None,
     overrides: Set = None,
     seed: Seed = None,
@@ -320,7 +322,7 @@ def study(
 
 @app.command(epilog="Example: facsim info --json")
 def info(as_json: Json = False) -> None:
-    """What is installed, and on what machine."""
+    """What is installed, and which trained models ship."""
     with _told_plainly(), _result(as_json) as give:
         from facsim.info import describe  # noqa: PLC0415
         from facsim.show import show_facts  # noqa: PLC0415

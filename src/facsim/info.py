@@ -1,4 +1,4 @@
-"""What is installed and on which machine."""
+"""What is installed, which trained models ship, and on which machine."""
 
 from __future__ import annotations
 
@@ -21,13 +21,27 @@ EXTRAS = {
 
 
 def describe() -> dict[str, Any]:
-    """Versions, extras (installed or not), processor, accelerator and cache, JSON-ready."""
+    """Versions, extras (installed or not), shipped models, processor, accelerator and cache, JSON-ready."""
     return {
         "versions": versions(),
         "extras": {name: all(find_spec(package) for package in packages) for name, packages in EXTRAS.items()},
+        "models": _shipped_models(),
         "hardware": {**hardware(), "accelerator": _accelerator()},
         "cache": str(cache_dir()),
     }
+
+
+def _shipped_models() -> dict[str, str]:
+    """What each model that ships with facsim samples, by name."""
+    from facsim.models.shipped import shipped_card, shipped_names  # noqa: PLC0415  torch is heavy
+
+    found = {}
+    for name in shipped_names():
+        card = shipped_card(name)
+        low, high = (card["training_range"][0][end] / 1e3 for end in ("min", "max"))
+        particle, cells = card["schema"]["geometry"]["particle"], card["output"]["shape"][1]
+        found[name] = f"{particle} showers of {low:.3g} to {high:.3g} GeV in {cells} cells"
+    return found
 
 
 def _accelerator() -> str | None:

@@ -293,7 +293,7 @@ def show_sweep(found: Mapping[str, Any]) -> None:
 
 
 def show_facts(facts: Mapping[str, Any]) -> None:
-    """Versions, extras, hardware and cache."""
+    """Versions, extras, shipped models, hardware and cache."""
     console = Console(highlight=False)
     for name, value in facts["versions"].items():
         console.print(f"  {name:<14}{value}")
@@ -301,6 +301,9 @@ def show_facts(facts: Mapping[str, Any]) -> None:
     for name, present in facts["extras"].items():
         how = "installed" if present else f"missing: pip install 'facsim\\[{name}]'"
         console.print(f"  {name:<14}{how}")
+    console.print("trained models that ship: facsim sample NAME")
+    for name, words in facts["models"].items():
+        console.print(f"  {name:<14}{words}", soft_wrap=True)
     hardware = facts["hardware"]
     console.print("machine")
     console.print(f"  {hardware['cpu']}, {hardware['cores']} cores, {hardware['memory_GB']} GB", soft_wrap=True)
