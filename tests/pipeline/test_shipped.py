@@ -226,3 +226,25 @@ def test_script_ships_a_run(tmp_path: Path) -> None:
     assert card["scores"] == []
     assert load_model(target).schema.geometry is not None
     assert str(tmp_path) not in (target / "card.json").read_text()
+
+
+@pytest.mark.parametrize("out", ["a.png", "a.yaml", "a", ".", "folder.h5"])
+def test_only_a_shower_file_is_written(tmp_path: Path, out: str) -> None:
+    (tmp_path / "folder.h5").mkdir()
+    with pytest.raises(FacsimError, match=r"a file whose name ends in \.h5 or \.hdf5, and '.*' is none"):
+        sample("par04", tmp_path / out, events=2)
+    with pytest.raises(FacsimError, match=r"a file whose name ends in \.onnx"):
+        facsim.export("par04", out=tmp_path / out, reporter=Silent())
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.h5"]
+
+
+@pytest.mark.parametrize("events", [10**12, 10**23, 2.5])
+def test_senseless_numbers_of_showers_are_refused(tmp_path: Path, events: Any) -> None:
+    with pytest.raises(FacsimError, match="the number of showers must be whole, at least 1 and at most 100000000"):
+        sample("par04", tmp_path / "a.h5", events=events)
+
+
+@pytest.mark.parametrize("energy", ["1e300", "1e-300", 1e30])
+def test_energies_that_cannot_be_computed_with_are_refused_even_by_force(energy: Any) -> None:
+    with pytest.raises(FacsimError, match="an energy is a number of GeV"):
+        energy_range(energy, {"min": 1e3, "max": 5e4}, "x", force=True)

@@ -27,7 +27,11 @@ from facsim.run import Advance, Reporter
 BATCH = 500
 DRAWN = 2000
 """Showers at most of which the picture is made."""
+MOST = 100_000_000
+"""Showers of one file at most."""
 MEV = 1e3
+SENSIBLE = (1e-9, 1e9)
+"""GeV between which an energy must lie even where one may extrapolate: the model computes in single precision."""
 ROUNDING = 0.01
 """Share by which asked energies may lie outside of those that happened to be in the training sample."""
 
@@ -144,11 +148,11 @@ def sample_shipped(
     Raises:
         FacsimError: no such model, no energies, or energies outside of the training range.
     """
-    if events < 1:
-        raise FacsimError(f"the number of showers must be at least 1, and {events} is not.")
+    if events != int(events) or not 1 <= events <= MOST:
+        raise FacsimError(f"the number of showers must be whole, at least 1 and at most {MOST}, and {events} is not.")
+    path = _file(f"{name}.h5" if out is None else out, (".h5", ".hdf5"))
     sampler = load(name, steps=steps)
     low, high = energy_range(energy, sampler.card["training_range"][0], name, force)
-    path = Path(f"{name}.h5" if out is None else out)
     rng = generator(seed, "shipped", name)
     cond = np.exp(rng.uniform(np.log(low), np.log(high), (events, 1))).clip(low, high)
     kept = _Kept([])
@@ -192,6 +196,19 @@ def _batches(
         advance((first + len(part)) / len(cond), f"{first + len(part)} showers")
 
 
+def _file(out: str | Path, suffixes: tuple[str, ...]) -> Path:
+    """`out`, known to be a file of that kind before any time is spent on it.
+
+    Raises:
+        FacsimError: another suffix, so that a picture, a configuration or a run directory would be overwritten.
+    """
+    path = Path(out)
+    if path.suffix not in suffixes or path.is_dir():
+        kind = " or ".join(suffixes)
+        raise FacsimError(f"of a shipped model --out is a file whose name ends in {kind}, and '{out}' is none.")
+    return path
+
+
 def energy_range(energy: Energy, trained: dict[str, Any], name: str, force: bool = False) -> tuple[float, float]:
     """Least and greatest energy (MeV) of what `energy` (GeV) asks of the model `name`, `trained` from min to max.
 
@@ -206,7 +223,11 @@ def energy_range(energy: Energy, trained: dict[str, Any], name: str, force: bool
         bounds = [MEV * float(part) for part in parts]
     except ValueError:
         bounds = []
-    if len(bounds) not in (1, 2) or not all(0 < bound < np.inf for bound in bounds) or bounds[0] > bounds[-1]:
+    if (
+        len(bounds) not in (1, 2)
+        or not all(SENSIBLE[0] <= bound / MEV <= SENSIBLE[1] for bound in bounds)
+        or bounds[0] > bounds[-1]
+    ):
         raise FacsimError(f"an energy is a number of GeV, as 10, or a range of them, as 1:50, not '{energy}'.")
     inside = bounds[0] >= (1 - ROUNDING) * least and bounds[-1] <= (1 + ROUNDING) * most
     if not inside and not force:
@@ -237,8 +258,8 @@ def export_shipped(
         MissingExtraError: ONNX is not installed.
         FacsimError: no such model, or the graph does not agree with it.
     """
+    path = _file(f"{name}.onnx" if out is None else out, (".onnx",))
     sampler, settings = load(name), ExportConfig()
-    path = Path(f"{name}.onnx" if out is None else out)
     card, check = path.with_suffix(".card.json"), path.with_suffix(".check.json")
     trained = sampler.card["training_range"][0]
     with reporter.progress("exporting") as advance:
