@@ -15,6 +15,8 @@ from facsim.core.store import read_json, write_json
 from facsim.provenance import provenance
 
 SURROGATE = "surrogate"
+CLEARED = ("samples", "scores", "hists")
+"""Folders from which stages remove what an earlier configuration left."""
 Advance = Callable[[float, str], None]
 
 
@@ -133,12 +135,25 @@ class Run:
             yield
 
     def save(self, command: list[str]) -> None:
-        """Write the resolved configuration and add this command to the provenance."""
-        save_config(self.config, self.dir / "config.yaml")
+        """Write the resolved configuration and add this command to the provenance.
+
+        Raises:
+            FacsimError: the directory is no run's, and holds files where those of a run would replace them.
+        """
         path = self.dir / "provenance.json"
+        self._check_own(path)
+        save_config(self.config, self.dir / "config.yaml")
         history = read_json(path)["history"] if path.is_file() else []
         entry = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "command": command}
         write_json(path, {**provenance(self.config.seed), "history": [*history, entry]})
+
+    def _check_own(self, provenance_file: Path) -> None:
+        taken = [name for name in CLEARED if any((self.dir / name).glob("*"))]
+        if taken and not provenance_file.is_file():
+            raise FacsimError(
+                f"'{self.dir}' is no run directory, and files in '{self.dir / taken[0]}' would be removed: "
+                "choose another --out."
+            )
 
 
 def saved_config(out: Path) -> Path:
