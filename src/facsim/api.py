@@ -18,6 +18,7 @@ from facsim.pipeline import (
     Stage,
     check_extras,
     check_plan,
+    check_training,
     check_upstream,
     find_stages,
     reason,
@@ -380,5 +381,7 @@ def _stages(verb: str, run: Run, stages: Sequence[Stage], force: bool) -> list[D
             check_plan(run.config)
         else:
             check_upstream(stages[0], stages_of(run.config), run)
+        if any(stage.name == "train" and reason(stage, run) for stage in stages):
+            check_training(run.config)
         run.save(sys.argv)
         return [run_stage(stage, run, force) for stage in stages]

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+import facsim
 from facsim.api import on_shipped_sample
 from facsim.config import RunConfig, load_config, recipe
 from facsim.core.errors import FacsimError, MissingExtraError
 from facsim.pipeline import STAGES, check_extras, check_plan, find_stages, preflight, stages_of
 from facsim.pipeline.prepare import prepare
 from facsim.pipeline.truth import open_splits
-from facsim.run import Run
+from facsim.run import Run, Silent
 from facsim.show import with_error
 from facsim.simulate.sample import sample_path
 
@@ -112,3 +113,20 @@ def test_truth_that_grew_since_it_was_prepared_is_refused(tmp_path: Path) -> Non
 )
 def test_errors_count_in_the_last_digits(value: float | None, error: float | None, text: str) -> None:
     assert with_error(value, error) == text
+
+
+@pytest.mark.parametrize("train", [{"start": "nothing"}, {"device": "tpu"}])
+def test_training_that_cannot_begin_is_told_before_the_run(tmp_path: Path, train: dict[str, Any]) -> None:
+    config = {"data": {"files": [str(sample_path())]}, "train": train}
+    with pytest.raises(FacsimError, match=r"train\.(start|device)"):
+        facsim.run(config, out=tmp_path / "run", reporter=Silent())
+    assert not (tmp_path / "run" / "data.json").exists()
+
+
+def test_files_of_others_are_not_removed(tmp_path: Path) -> None:
+    mine = tmp_path / "work" / "samples" / "mine.h5"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("months of work")
+    with pytest.raises(FacsimError, match=r"is no run directory, and files in .*samples' would be removed"):
+        facsim.prepare({"data": {"files": [str(sample_path())]}}, out=tmp_path / "work", reporter=Silent())
+    assert mine.exists()

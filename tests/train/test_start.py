@@ -52,7 +52,7 @@ def test_models_that_do_not_fit_are_refused(events: Events, tmp_path: Path) -> N
     layers = {"name": "flow-matching", "network": {"name": "residual-mlp", "width": 16, "depth": 1}}
     with pytest.raises(FacsimError, match=r"train.start: the weights of .* do not fit the model"):
         trained(events, tmp_path / "b", 0, str(tmp_path / "a"), layers=layers)
-    with pytest.raises(FacsimError, match="holds no trained model"):
+    with pytest.raises(FacsimError, match=r"train.start: '.*nothing' holds no trained model: expected a run directory"):
         trained(events, tmp_path / "b", 0, str(tmp_path / "nothing"))
 
 

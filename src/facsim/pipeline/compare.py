@@ -15,7 +15,7 @@ from facsim.pipeline.compare_plan import TRUTH, Plan, make_plan
 from facsim.pipeline.contenders import LoadOptions, Source
 from facsim.pipeline.judging import JudgeOf, one_judge, shared
 from facsim.pipeline.lifecycle import stages_of
-from facsim.pipeline.preflight import check_extras, check_judged, check_plan, split_sizes
+from facsim.pipeline.preflight import check_extras, check_judged, check_plan, check_training, split_sizes
 from facsim.pipeline.stage import Done, reason, run_stage
 from facsim.pipeline.terminal import Terminal
 from facsim.pipeline.together import together
@@ -88,6 +88,8 @@ def _check_ahead(plan: Plan) -> None:
     simulate = plan.base.config.simulate
     for name in plan.trained:
         check_extras(plan.runs[name].config, simulates=False)
+        if reason(stages_of(plan.runs[name].config)["train"], plan.runs[name]) is not None:
+            check_training(plan.runs[name].config)
         if simulate is not None:
             check_judged(plan.runs[name].config, split_sizes(simulate.events, plan.base.config.prepare)["validation"])
 

@@ -27,6 +27,20 @@ def check_plan(config: RunConfig) -> None:
         check_baselines(config, config.simulate.shower_schema({"settings": config.simulate.model_dump(mode="json")}))
 
 
+def check_training(config: RunConfig) -> None:
+    """Refuse a training that could not begin.
+
+    Raises:
+        FacsimError: its device is not here, or there is no model to start from.
+    """
+    from facsim.train.device import choose_device  # noqa: PLC0415  torch is heavy
+    from facsim.train.start import start_folder  # noqa: PLC0415
+
+    choose_device(config.train.device)
+    if config.train.start is not None:
+        start_folder(config.train.start)
+
+
 def check_baselines(config: RunConfig, schema: Schema) -> None:
     """Refuse baselines that cannot describe events of `schema`.
 

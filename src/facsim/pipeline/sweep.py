@@ -15,7 +15,7 @@ from facsim.core.errors import FacsimError
 from facsim.core.store import write_json
 from facsim.pipeline.judging import JudgeOf, one_judge, shared
 from facsim.pipeline.lifecycle import stages_of
-from facsim.pipeline.preflight import check_extras, check_plan
+from facsim.pipeline.preflight import check_extras, check_plan, check_training
 from facsim.pipeline.stage import reason, run_stage
 from facsim.pipeline.study_of_sweep import Study
 from facsim.pipeline.sweep_results import objective_of, summarise, write_best
@@ -106,6 +106,7 @@ def _plan(
     plan = Plan(source, out, overrides, smoke, seed, base, load_sweep(source, overrides, smoke), reporter)
     for values in corners(plan.sweep.parameters):
         check_objective(plan.sweep, plan.config(values).train.early_stopping is not None)
+    check_training(base)
     if (out / "config.yaml").exists():
         raise FacsimError(f"'{out}' is a run directory: choose another --out for the sweep.")
     return plan

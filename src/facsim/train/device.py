@@ -22,7 +22,10 @@ def choose_device(name: str) -> torch.device:
     try:
         torch.empty(1, device=name)
     except (RuntimeError, AssertionError) as error:
-        raise FacsimError(f"train.device '{name}' is not available here: {str(error).splitlines()[0]}") from None
+        raise FacsimError(
+            f"train.device '{name}' is not available here; 'auto' takes what there is: "
+            f"{str(error).splitlines()[0].rstrip('.')}."
+        ) from None
     return torch.device(name)
 
 
