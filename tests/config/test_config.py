@@ -149,8 +149,8 @@ def test_override_paths_start_at_the_working_directory(in_tmp: Path) -> None:
     ("text", "sentence"),
     [
         ("train: {lr: 1", "is not valid YAML"),
-        ("- 1\n- 2", "should hold keys and values, not list"),
-        ("", "should hold keys and values, not NoneType"),
+        ("- 1\n- 2", "should hold keys and values, and holds a list"),
+        ("", "should hold keys and values, and holds nothing"),
         ("seed: 1\nseed: 2", "the key 'seed' is given twice"),
         ("\x00", "is not valid YAML"),
     ],
@@ -167,3 +167,27 @@ def test_unreadable_yaml_is_told(tmp_path: Path, text: str, sentence: str) -> No
 def test_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(FacsimError, match="cannot read the configuration"):
         load_config(tmp_path / "none.yaml")
+
+
+def test_the_model_to_start_from_lies_relative_to_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    for start, found in (("first", str(tmp_path / "first")), ("par04", "par04")):
+        (tmp_path / "c.yaml").write_text(f"data: {{files: [a.h5]}}\ntrain: {{start: {start}}}\n")
+        assert load_config(tmp_path / "c.yaml").train.start == found
+
+
+@pytest.mark.parametrize(
+    "override", ["train.steps=abc", "model.pattern={name: gna}", "model.pattern={name: gan, loss: x}"]
+)
+def test_sentences_end_once_and_name_no_types(override: str) -> None:
+    with pytest.raises(FacsimError) as caught:
+        load_config(MINIMAL, [override])
+    assert not [part for part in ("..", "?.", "dict[") if part in str(caught.value)]
+
+
+def test_paths_are_the_same_from_wherever_they_are_given(in_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (in_tmp / "c.yaml").write_text("data: {run: truth}")
+    (in_tmp / "below").mkdir()
+    here = load_config("c.yaml")
+    monkeypatch.chdir(in_tmp / "below")
+    assert load_config("../c.yaml") == here

@@ -19,7 +19,7 @@ def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
 def sentence(error: ValidationError, model: type[BaseModel], above: tuple[str, ...], where: str) -> str:
     """The first of pydantic's complaints as one sentence with the full path of the key."""
     first, *others = sorted(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
-    keys = [str(part) for part in first["loc"]]
+    keys = [str(part) for part in first["loc"] if "[" not in str(part)]  # without pydantic's names of types
     path = ".".join([*above, *keys])
     more = f" ({len(others)} more problem{'s' * (len(others) > 1)} after this one)" if others else ""
     if first["type"] == "extra_forbidden":
@@ -36,7 +36,8 @@ def sentence(error: ValidationError, model: type[BaseModel], above: tuple[str, .
     )
     at = f"'{path}' in {where}: " if path else f"{where}: "
     got = f", not {first['input']!r}" if path and first["type"] != "value_error" else ""
-    return f"{at}{message[0].lower()}{message[1:]}{got}.{more}"
+    text = f"{at}{message[0].lower()}{message[1:]}{got}"
+    return f"{text}{'' if text.endswith(('.', '?')) else '.'}{more}"
 
 
 def _fields(model: type[BaseModel], keys: Iterable[str]) -> list[str]:

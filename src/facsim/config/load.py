@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -127,26 +128,36 @@ def _read(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise FacsimError(f"'{path}' is not valid YAML: {' '.join(str(error).split())}.") from None
     if not isinstance(tree, dict):
-        raise FacsimError(f"'{path}' should hold keys and values, not {type(tree).__name__}.")
+        found = "nothing" if tree is None else "a list" if isinstance(tree, list) else f"'{str(tree)[:40]}'"
+        raise FacsimError(f"'{path}' should hold keys and values, and holds {found} (facsim init writes an example).")
     return _anchored(tree, path.parent)
 
 
 def _anchored(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Make the relative paths of the section `data` and of `plugins` start at `folder`."""
+    """Make the relative paths of the section `data`, of `plugins` and of `train.start` begin at `folder`."""
     if isinstance(tree.get("plugins"), list):
-        tree = {**tree, "plugins": [str((folder / str(name)).absolute()) for name in tree["plugins"]]}
+        tree = {**tree, "plugins": [_absolute(folder / str(name)) for name in tree["plugins"]]}
+    train = tree.get("train")
+    # where there is no such path it may be the name of a shipped model
+    if isinstance(train, dict) and isinstance(train.get("start"), str) and (folder / train["start"]).exists():
+        tree = {**tree, "train": {**train, "start": _absolute(folder / train["start"])}}
     data = tree.get("data")
     if not isinstance(data, dict):
         return tree
     data = dict(data)
     if isinstance(data.get("files"), list):
-        data["files"] = [str((folder / str(name)).absolute()) for name in data["files"]]
+        data["files"] = [_absolute(folder / str(name)) for name in data["files"]]
     if isinstance(data.get("run"), str):
-        data["run"] = str((folder / data["run"]).absolute())
+        data["run"] = _absolute(folder / data["run"])
     for key in ("mapping", "geometry"):
         if isinstance(data.get(key), str) and (folder / data[key]).is_file():
-            data[key] = str((folder / data[key]).absolute())
+            data[key] = _absolute(folder / data[key])
     return {**tree, "data": data}
+
+
+def _absolute(path: Path) -> str:
+    """The same words for a file from wherever it is named, so that nothing looks changed."""
+    return os.path.normpath(path.absolute())
 
 
 def _override(text: str) -> dict[str, Any]:
