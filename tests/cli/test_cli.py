@@ -147,6 +147,8 @@ def test_info_names_what_is_there_and_what_is_missing() -> None:
     code, out, _ = _call("info")
     assert code == 0
     assert all(name in out for name in facts["extras"])
+    assert "par04" in facts["models"]
+    assert "electron showers of 1 to 50 GeV in 6480 cells" in out
 
 
 def test_json_output_is_alone_on_standard_output() -> None:
@@ -179,3 +181,13 @@ def test_a_verb_that_is_also_a_subpackage_can_be_called_and_entered(in_tmp: Path
         facsim.report(out="nowhere")
     with pytest.raises(FacsimError, match="cannot read the configuration"):
         facsim.run("none.yaml", out="r")
+
+
+def test_hint_of_a_stage_out_of_order_names_the_configuration_it_needs(in_tmp: Path) -> None:
+    _call("init", "--out", "c.yaml")
+    _, _, err = _call("prepare", "c.yaml", "--out", "r")
+    assert "run facsim simulate CONFIG --out r first" in err
+
+
+def test_sweep_says_where_it_works() -> None:
+    assert "By default sweeps/" in _call("sweep", "--help")[1]

@@ -92,9 +92,10 @@ def check_upstream(stage: Stage, table: Mapping[str, Stage], run: Run) -> None:
         check_upstream(table[name], table, run)
         why = reason(table[name], run)
         if why is not None:
+            config = "" if (run.dir / "config.yaml").is_file() else "CONFIG "
             raise FacsimError(
                 f"'{stage.name}' needs the result of '{name}' in '{run.dir}', but {why}: "
-                f"run facsim {name} --out {run.dir} first, or facsim run for all stages."
+                f"run facsim {name} {config}--out {run.dir} first, or facsim run for all stages."
             )
 
 
