@@ -72,3 +72,5 @@ def test_the_quickest_has_a_range_of_its_own() -> None:
     assert quickest({"a": a, "b": b}) == "a"
     assert quickest({"a": a, "b": {**b, "low": 1.05}}) is None
     assert quickest({"a": a}) is None
+    once = {**a, "low": a["ms_per_shower"], "high": a["ms_per_shower"]}
+    assert quickest({"a": once, "b": b}) is None

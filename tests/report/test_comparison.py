@@ -95,7 +95,7 @@ def test_page_is_valid_marks_the_best_and_shows_all(
     assert "published" not in seen.ids
     assert "gan is clearly the best: gan 0.5500" in page
     assert "★ 0.5500\u00a0±\u00a00.0087" in page
-    assert "In batches of 100, flow is the fastest" in page
+    assert "In batches of 100, flow is the fastest: flow 1.00\u202fms, then gan 2.00\u202fms." in page
     assert "GPU, batch 100" in page or "on a GPU" in page
     assert "model.steps" in page
 

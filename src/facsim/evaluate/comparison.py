@@ -77,10 +77,12 @@ def badness(row: Json) -> float:
 def quickest(times: Mapping[str, Json]) -> str | None:
     """The sampler whose slow calls are faster than the fast calls of all others (68 % ranges), else None.
 
+    Of a single call there is no range, and none is the fastest.
+
     Args:
         times: rows of a timing with `low` and `high`, by sampler.
     """
-    if len(times) < 2:
+    if len(times) < 2 or any(row["low"] >= row["high"] for row in times.values()):
         return None
     name = min(times, key=lambda key: times[key]["ms_per_shower"])
     return name if all(times[name]["high"] < row["low"] for key, row in times.items() if key != name) else None

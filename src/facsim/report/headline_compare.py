@@ -77,10 +77,12 @@ def _time(content: Json, labels: dict[str, str], batch: int) -> str:
     if len(values) < 2:
         return ""
     ordered = sorted(values, key=lambda name: values[name]["ms_per_shower"])
-    first, last = (f"{labels[name]} {duration(values[name]['ms_per_shower'])}" for name in (ordered[0], ordered[-1]))
+    first, second, last = (
+        f"{labels[name]} {duration(values[name]['ms_per_shower'])}" for name in (*ordered[:2], ordered[-1])
+    )
     how = "One shower at a time on one CPU thread" if batch == 1 else f"In batches of {batch}"
     return (
-        f"{how}, {labels[row['best']]} is the fastest: {first}, {last}."
+        f"{how}, {labels[row['best']]} is the fastest: {first}, then {second}."
         if row["best"]
         else (f"{how}, times lie between {first} and {last}, with no clear winner.")
     )
