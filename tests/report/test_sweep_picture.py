@@ -36,6 +36,11 @@ def test_history_and_a_panel_for_each_parameter(found: dict[str, Any]) -> None:
     assert list(best_so_far.get_xdata()) == [0, 2, 3]
     assert (rate.get_xlabel(), rate.get_xscale()) == ("train.lr", "log")
     assert list(rate.lines[1].get_xdata()) == [5e-4]
+    low, high = rate.get_xlim()  # what was searched, not where trials happen to lie
+    assert low < 1e-4
+    assert high > 1e-2
+    assert rate.get_ylim() == history.get_ylim()
+    assert len(rate.containers) == 1  # differences within the errors look like that
     assert [label.get_text() for label in solver.get_xticklabels()] == ["euler", "heun"]
     assert list(solver.lines[0].get_xdata()) == [0, 1, 0]
 

@@ -32,7 +32,7 @@ def sweep_figure(found: dict[str, Any]) -> Figure:
     columns = min(COLUMNS, 1 + len(names))
     rows = -(-(1 + len(names)) // columns)
     figure = new_figure(PANEL[0] * columns, PANEL[1] * rows)
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    panels = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
     figure.subplots_adjust(0.18 / columns, 0.2 / rows, 0.98, 1 - 0.1 / rows, wspace=0.32, hspace=0.45)
     for axes in panels[1 + len(names) :]:
         axes.remove()
@@ -48,8 +48,7 @@ def sweep_figure(found: dict[str, Any]) -> Figure:
 def _history(axes: Axes, found: dict[str, Any], trials: list[dict[str, Any]]) -> None:
     number = [trial["number"] for trial in trials]
     value = np.array([trial["value"] for trial in trials])
-    errors = [trial.get("error") or 0.0 for trial in trials]
-    axes.errorbar(number, value, errors, fmt="o", ms=4, lw=1, color=BLUE)
+    axes.errorbar(number, value, _errors(trials), fmt="o", ms=4, lw=1, color=BLUE)
     so_far = np.minimum.accumulate(value) if found["direction"] == "minimize" else np.maximum.accumulate(value)
     axes.step(number, so_far, where="post", color=ORANGE, lw=1.4, label="best so far")
     nulls = [trial["null"] for trial in trials if trial.get("null") is not None]
@@ -58,7 +57,11 @@ def _history(axes: Axes, found: dict[str, Any], trials: list[dict[str, Any]]) ->
     axes.set_xlabel("trial")
     axes.set_ylabel(trials[0].get("score", found["objective"]))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(loc="best", fontsize=7)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.2, fontsize=7)
+
+
+def _errors(trials: list[dict[str, Any]]) -> list[float]:
+    return [trial.get("error") or 0.0 for trial in trials]
 
 
 def _slice(axes: Axes, found: dict[str, Any], trials: list[dict[str, Any]], name: str) -> None:
@@ -74,8 +77,16 @@ def _slice(axes: Axes, found: dict[str, Any], trials: list[dict[str, Any]], name
         if "log" in kind:
             axes.set_xscale("log")
             log_axis(axes.xaxis)
+        axes.set_xlim(*_margins(*found["parameters"][name][kind], log="log" in kind))
     value = [trial["value"] for trial in trials]
     best = next(i for i, trial in enumerate(trials) if trial["number"] == found["best"])
-    axes.plot(x, value, "o", ms=4, color=BLUE)
+    axes.errorbar(x, value, _errors(trials), fmt="o", ms=4, lw=1, color=BLUE)
     axes.plot(x[best], value[best], "o", ms=10, mfc="none", mec=ORANGE)
     axes.set_xlabel(name)
+
+
+def _margins(low: float, high: float, *, log: bool) -> tuple[float, float]:
+    """The range that was searched, and a little more to either side."""
+    if log:
+        return low * (low / high) ** 0.07, high * (high / low) ** 0.07
+    return low - 0.07 * (high - low), high + 0.07 * (high - low)
