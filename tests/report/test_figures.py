@@ -96,7 +96,7 @@ def test_layer_curves_show_every_observable_and_name_rings(run: RunData) -> None
     figure = layer_curves_figure(run.samples, run.looks, run.labels)
     assert isinstance(figure, Figure)
     assert [axes.get_title() for axes in figure.axes] == ["Energy in a layer", "Share of the energy in a ring, rings"]
-    assert figure.axes[-1].get_xlabel() == "ring"
+    assert [axes.get_xlabel() for axes in figure.axes] == ["layer", "ring"]
     assert layer_curves_figure([], {}, run.labels) is None
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from facsim.core.errors import FacsimError
 from facsim.report import card_figure, write_report
+from facsim.report.sections_run import _flat
+from facsim.report.sections_scores import _resampling_note
 from facsim.report.text import duration, plus_minus
 
 SECTIONS = ["showers", "observables", "profiles", "scores", "speed", "training", "provenance"]
@@ -132,3 +134,17 @@ def test_card_is_a_picture(full_run: Path, tmp_path: Path) -> None:
     assert path.read_bytes().startswith(b"\x89PNG")
     with pytest.raises(FacsimError, match=r"neither showers nor histograms"):
         card_figure(tmp_path)
+
+
+def test_provenance_keeps_the_brackets_of_inner_mappings() -> None:
+    assert _flat({"angle": {"theta": {"fixed": 0.0}, "phi": {"fixed": 0.0}}, "kind": "e-"}) == [
+        ("Angle", "theta: {fixed: 0.0}, phi: {fixed: 0.0}"),
+        ("Kind", "e-"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"), [(["bootstrap"], "Bootstrap draws its"), (["a", "b"], "A and b draw their")]
+)
+def test_note_on_resampled_truth_counts_the_baselines(labels: list[str], words: str) -> None:
+    assert _resampling_note(labels).startswith(f"{words} showers from the training sample.")

@@ -158,7 +158,8 @@ def _share_scale(figure: Figure, columns: int, chance: float, largest: float) ->
         axes.grid(axis="y", color=GRID, lw=0.5)
         if place % columns == 0:
             axes.set_ylabel("separation")
-    figure.axes[-1].set_xlabel("layer" if "rings" not in figure.axes[-1].get_title() else "ring")
+        if place + columns >= len(figure.axes):
+            axes.set_xlabel("ring" if "rings" in axes.get_title() else "layer")
 
 
 def _panels(place: SubFigure | None, handles: list[Any]) -> tuple[AnyFigure, Axes, Axes]:

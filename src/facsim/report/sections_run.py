@@ -125,6 +125,7 @@ def _flat(value: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
             lines += _flat(item, f"{name}, ")
         else:
             text = item if isinstance(item, str) else json.dumps(item, ensure_ascii=False, default=str)
-            text = text.strip('"{}').replace('"', "")
+            text = text.removeprefix("{").removesuffix("}") if isinstance(item, Mapping) else text
+            text = text.replace('"', "")
             lines.append((capital(name), text if len(text) <= _LONG else f"{text[:_LONG]} …"))
     return lines

@@ -94,8 +94,10 @@ def _notes(run: RunData) -> list[Note]:
 
 
 def _resampling_note(labels: list[str]) -> str:
+    who = capital(listing(labels))
+    draw = f"{who} draw their showers" if len(labels) > 1 else f"{who} draws its showers"
     return (
-        f"{capital(listing(labels))} draw their showers from the training sample. They bound what a score can tell: "
+        f"{draw} from the training sample. Such baselines bound what a score can tell: "
         "they come close to truth in every distribution, because they are truth, and what they still score is the "
         "limit of sample size, reuse and energy matching. They also show what a score cannot see: duplicates, memory "
         "and missing coverage. Only the memorisation check is meant to catch them, and it has to: they are its "
