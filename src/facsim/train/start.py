@@ -38,7 +38,8 @@ def start_from(model: EventModel, source: str) -> frozenset[str]:
     Raises:
         FacsimError: there is no such model, or it is of another kind or shape.
     """
-    trained = load_model(start_folder(source))
+    folder = start_folder(source)
+    trained = load_model(folder)
     if type(trained) is not type(model):
         raise FacsimError(
             f"train.start: '{source}' is a {type(trained).__name__}, but a {type(model).__name__} is to be trained."
