@@ -115,3 +115,14 @@ def test_start_finds_the_odds_of_cells_that_are_always_sometimes_or_never_lit() 
     assert float(found[1]) == pytest.approx(-1.0, abs=0.05)
     assert found[2] < -8
     assert float(net.odds[0, 1, 1]) == pytest.approx(2.0, abs=0.05)
+
+
+def test_a_cut_keeps_the_quantile_among_what_lies_above() -> None:
+    """A latent at quantile q among those above the cut gives the value at quantile q of the distribution."""
+    torch.manual_seed(0)
+    marginal = ZeroInflatedQuantiles(0.5 * torch.randn(200, N_PARAMS))
+    q, cut = torch.rand(200).clamp(0.02, 0.98), 0.7 * torch.randn(200)
+    beyond = torch.sigmoid(marginal.logit_hit - cut)  # probability of a latent above the cut
+    margin = marginal.logit_hit - torch.logit(beyond * (1 - q))
+    assert torch.all(margin > cut)
+    torch.testing.assert_close(marginal.decode(margin, cut), marginal.quantile(torch.logit(q)), rtol=1e-3, atol=1e-3)

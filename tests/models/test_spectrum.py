@@ -83,3 +83,20 @@ def test_a_zone_with_few_values_takes_the_spectrum_of_all() -> None:
     values = torch.stack([_peaked(2000), _peaked(2000)], -1)
     spectrum.fit(values[mask], mask)
     torch.testing.assert_close(spectrum.maps[1].knots, spectrum.maps[0].knots, atol=0.3, rtol=0)
+
+
+def test_calibration_brings_what_is_drawn_to_the_truth_and_leaves_encode(fitted: SpectrumMap) -> None:
+    spectrum = SpectrumMap()
+    spectrum.load_state_dict(fitted.state_dict())
+    true, rng = _peaked(50_000), torch.Generator().manual_seed(3)
+    u = torch.rand(50_000, generator=rng).clamp(1e-6, 1 - 1e-6)
+    v = 0.8 * torch.logit(u) + 0.3  # neither of the right width nor in the right place
+    before = spectrum.decode(v)[0]
+    spectrum.calibrate(true, before)
+    after = spectrum.decode(v)[0]
+    quantiles = torch.linspace(0.02, 0.98, 49)
+    wanted = torch.quantile(true, quantiles)
+    assert (torch.quantile(before, quantiles) - wanted).abs().max() > 0.3
+    assert (torch.quantile(after, quantiles) - wanted).abs().max() < 0.1
+    assert torch.all(spectrum.decode(torch.linspace(-REACH, REACH, 999))[0].diff() >= 0)
+    torch.testing.assert_close(spectrum.encode(true), fitted.encode(true))

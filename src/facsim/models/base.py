@@ -100,6 +100,9 @@ class GenerativeModel(nn.Module, ABC):
     def begin_phase(self, phase: str, batch: Batch, generator: torch.Generator) -> None:
         """What precedes the gradient steps of `phase`: closed-form fits, a student that starts from its teacher."""
 
+    def end_phase(self, phase: str, batch: Batch, generator: torch.Generator) -> None:
+        """What follows the gradient steps of `phase`, with the weights that are kept: calibrations."""
+
 
 class MethodOptions(BaseModel):
     """Options that every method has.

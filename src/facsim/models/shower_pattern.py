@@ -11,7 +11,7 @@ from facsim.models.nets.padding import GridPadding
 from facsim.models.nets.spectrum import ZonedSpectrum
 
 LARGEST_SHIFT = 2.0
-LEAST_SLOPE = 0.05
+NEWTON_STEPS = 2
 HIGHEST = 20.0
 DEPTHS = 3
 """Parts of the depth with spectra of their own; so has every ring."""
@@ -24,8 +24,10 @@ class ShowerPattern(nn.Module):
     Cells are maps (N, L, A, R) with room for the largest layer (`nets.padding`); what a smaller layer lacks is never
     hit and counts in no likelihood. Each cell is zero or w = log(E / threshold - 1), seen through the spectrum of all
     cells (`nets.spectrum`); its distribution depends on layer, ring and the layer context. Decoding keeps exactly the
-    given number of hits in each layer and restores its energy: a common shift along the spectrum, so that its peaks
-    stay where they are, and what is left to do as a factor on the energies above threshold.
+    given number of hits in each layer, a cell's energy being at the quantile that its latent has among those that hit,
+    and restores the layer's energy: shifts along the spectrum, so that its peaks stay where they are, in proportion to
+    what each does for the energy (the least change of independent normal latents), and what is left to do as a factor
+    on the energies above threshold.
 
     Args:
         padding: the layers of the cylinder.
@@ -137,20 +139,29 @@ class ShowerPattern(nn.Module):
         marginal = self.distribution(context)
         margin = self.padding.with_absent(marginal.margin(z), NEVER)
         cut, kept = _select(margin.flatten(2), hits, self.padding.capacity)
-        margin, kept = margin - cut[..., None, None], kept.reshape(-1, *self.shape)
+        kept = kept.reshape(-1, *self.shape)
         excess = (layer / self.threshold - hits).clamp(min=0)
-        above = self._above(marginal.decode(margin), kept, excess)
+        above = self._above(marginal.decode(margin, cut[..., None, None]), kept, excess)
         wanted = excess / above.sum((2, 3)).clamp(min=1e-9)
         return self.threshold * (kept + above * wanted[:, :, None, None])
 
     def _above(self, v: Tensor, kept: Tensor, excess: Tensor) -> Tensor:
-        """E / threshold - 1 of the cells `kept`, one Newton step along the spectrum nearer to the sum `excess`."""
-        w, slope = self.spectrum.decode(v)
-        above = torch.exp(w.clamp(-HIGHEST, HIGHEST)) * kept
-        total = above.sum((2, 3)).clamp(min=1e-6)
-        gain = ((above * slope).sum((2, 3)) / total).clamp(min=LEAST_SLOPE)
-        shift = (torch.log(excess.clamp(min=1e-3) / total) / gain).clamp(-LARGEST_SHIFT, LARGEST_SHIFT)
-        return torch.exp(self.spectrum.decode(v + shift[:, :, None, None])[0].clamp(-HIGHEST, HIGHEST)) * kept
+        """E / threshold - 1 of the cells `kept`, Newton steps along the spectrum nearer to the sum `excess`."""
+        wanted = torch.log(excess.clamp(min=1e-3))[:, :, None, None]
+        for _ in range(NEWTON_STEPS):
+            w, slope = self.spectrum.decode(v)
+            above = torch.exp(w.clamp(-HIGHEST, HIGHEST)) * kept
+            total = above.sum((2, 3), keepdim=True).clamp(min=1e-6)
+            share = above * slope / total
+            step = (wanted - torch.log(total)) / (share * share).sum((2, 3), keepdim=True).clamp(min=1e-6)
+            v = v + (step * share).clamp(-LARGEST_SHIFT, LARGEST_SHIFT)
+        return torch.exp(self.spectrum.decode(v)[0].clamp(-HIGHEST, HIGHEST)) * kept
+
+    def calibrate(self, cells: Tensor, drawn: Tensor) -> None:
+        """Correct the spectra of `decode` by showers `drawn` with it in the contexts of true `cells`, (N, L, A, R)."""
+        masks = cells > 0, drawn > 0
+        values = [self._log_excess(x[mask]) for x, mask in zip((cells, drawn), masks, strict=True)]
+        self.spectrum.calibrate(values[0], masks[0], values[1], masks[1])
 
 
 def _select(margin: Tensor, hits: Tensor, capacity: Tensor) -> tuple[Tensor, Tensor]:

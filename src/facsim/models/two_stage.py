@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from facsim.core.errors import FacsimError
 from facsim.core.geometry import CylinderGeometry
 from facsim.core.schema import Schema
-from facsim.models.base import Batch, EventModel, Method, NoiseSpec
+from facsim.models.base import Batch, EventModel, Method, NoiseSpec, draw_noise
 from facsim.models.choices import Choice
 from facsim.models.layer_variables import LayerVariables
 from facsim.models.methods import build_method, checked_method, method_phases, with_steps
@@ -27,6 +27,7 @@ PATTERN = Choice(name="flow-matching", prior="gaussian", steps=2)
 STAGES = ("layer", "pattern")
 PART = 256
 """Showers encoded at a time in closed-form fits."""
+CALIBRATION_SHOWERS, CALIBRATIONS = 4096, 3
 
 
 class TwoStageOptions(BaseModel):
@@ -134,8 +135,11 @@ class TwoStageShower(EventModel):
         energy, features = cond[:, 0], self.conditioning(cond)
         layer, hits = self.layers.decode(self.layer_method.sample(features, _of("layer_", noise)), energy, features)
         context = self.pattern.context(energy, features, layer, hits)
-        z = self.padding.to_map(self.pattern_method.sample(context, _of("pattern_", noise))[..., 0])
-        return self.padding.to_cells(self.pattern.decode(z, context, layer, hits))[..., None]
+        return self.padding.to_cells(self._pattern(_of("pattern_", noise), context, layer, hits))[..., None]
+
+    def _pattern(self, noise: Mapping[str, Tensor], context: Tensor, layer: Tensor, hits: Tensor) -> Tensor:
+        z = self.padding.to_map(self.pattern_method.sample(context, noise)[..., 0])
+        return self.pattern.decode(z, context, layer, hits)
 
     def losses(self, batch: Batch, turn: str, generator: torch.Generator | None = None) -> dict[str, Tensor]:
         stage, _, part = turn.partition("-")
@@ -187,6 +191,22 @@ class TwoStageShower(EventModel):
                 for first in range(0, len(cells), PART)
             ]
             self.pattern_method.begin_phase(part, Batch(torch.cat(parts), context), generator)
+
+    @torch.no_grad()
+    def end_phase(self, phase: str, batch: Batch, generator: torch.Generator) -> None:
+        """Calibrate the spectra of cells: what keeps hit counts and energies exact moves them a little."""
+        if phase != self.phases[-1]:
+            return
+        cells = self._cells(batch)[:CALIBRATION_SHOWERS]
+        energy, features = batch.cond[: len(cells), 0], self.conditioning(batch.cond[: len(cells)])
+        layer, hits = cells.flatten(2).sum(-1), (cells.flatten(2) > 0).sum(-1).float()
+        context = self.pattern.context(energy, features, layer, hits)
+        for _ in range(CALIBRATIONS):
+            drawn = [
+                self._pattern(draw_noise(self.pattern_method.noise_spec(len(c)), generator), c, e, n)
+                for c, e, n in zip(context.split(PART), layer.split(PART), hits.split(PART), strict=True)  # type: ignore[no-untyped-call]
+            ]
+            self.pattern.calibrate(cells, torch.cat(drawn))
 
     def _cells(self, batch: Batch) -> Tensor:
         """The showers (N, L, A, R), MeV; files may hold cells below threshold, which count as zero."""

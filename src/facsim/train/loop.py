@@ -143,8 +143,6 @@ class Trainer:
                 self._run_phase(saved, watch)
                 saved = None
                 self.phase, self.step = self.phase + 1, 0
-        if self.best is not None and self.best.weights:
-            self.model.load_state_dict(self.best.weights)
         check_finite(self.model)
         self.model.eval()
         if self.group.first:
@@ -168,6 +166,8 @@ class Trainer:
             only=self.lacking,
         )
         if phase.turns is None:
+            if self.lacking is None:  # nothing changes in a model that another training made
+                phase.end()
             return
         if saved is not None:
             phase.turns.restore(saved["turns"])
@@ -186,6 +186,9 @@ class Trainer:
             if asked:
                 raise KeyboardInterrupt
         phase.turns.ema.copy_to_parameters()
+        if judged is not None and self.best is not None and self.best.weights:
+            self.model.load_state_dict(self.best.weights)
+        phase.end()
 
     def _judge(self, phase: Phase, watch: Watch) -> bool:
         """Score the averaged model; return whether the score has not become better for too long."""

@@ -66,6 +66,12 @@ class Phase:
         self.model.begin_phase(self.name, self._batch(self.loader.head(self.settings.fit_events)), self.rng)
         self.model.load_state_dict(kept, strict=False)
 
+    def end(self) -> None:
+        """Calibrate the model, whose weights are those to be kept; all processes get the first one's."""
+        self._draw("end")
+        self.model.end_phase(self.name, self._batch(self.loader.head(self.settings.fit_events)), self.rng)
+        self.group.copy_from_first(list(self.model.state_dict().values()))
+
     def _batch(self, events: Events) -> Batch:
         check_signs(self.model, events)
         return to_batch(events, self.device)

@@ -99,11 +99,15 @@ class ZeroInflatedQuantiles:
         """How far, in log-odds, a latent lies above the zero region: positive means non-zero."""
         return normal_to_logit(z) + self.logit_hit
 
-    def decode(self, margin: Tensor) -> Tensor:
-        """Continuous value of latents whose `margin` is positive (a finite number elsewhere)."""
-        m = margin.clamp(min=1e-5)
+    def decode(self, margin: Tensor, cut: Tensor | float = 0.0) -> Tensor:
+        """Continuous value of latents whose `margin` is above `cut` (a finite number elsewhere).
+
+        The value has the same quantile among all values as the latent among those above the cut.
+        """
         # softplus, because log(sigmoid) of an exported graph loses digits in the tail
-        return self.quantile(-F.softplus(self.logit_hit) + m + torch.log(1 - torch.exp(-m)))
+        survival = F.softplus(margin - self.logit_hit) - F.softplus(cut - self.logit_hit)
+        r = survival.clamp(min=1e-6)
+        return self.quantile(r + torch.log(1 - torch.exp(-r)))
 
 
 def _read(s: Tensor, start: Tensor, left: Tensor, bend: Tensor, rise: Tensor, last: Tensor) -> Tensor:
@@ -173,7 +177,7 @@ class ConditionalMarginals(nn.Module):
     slope: Tensor
     log_scale: Tensor
 
-    def __init__(self, groups: int, per_group: int, n_context: int, hidden: int = 48) -> None:
+    def __init__(self, groups: int, per_group: int, n_context: int, hidden: int = 96) -> None:
         super().__init__()
         shape = (groups, per_group)
         self.embedding = nn.Parameter(0.1 * torch.randn(*shape, hidden))

@@ -18,25 +18,29 @@ SMOOTH = PER_UNIT // 8
 LOW_SLOPE = 1.0
 FEWEST = 500
 """Values from which a zone has a spectrum of its own."""
+FEW = 5
 
 
 class SpectrumMap(nn.Module):
     """v = logit of the distribution function of w, linear between knots at equal distances in v.
 
-    Before `fit` it is the identity. Beyond the knots it goes on linearly: below with slope 1, which for
-    w = log(E / threshold - 1) is a flat density of energy above threshold, above with the mean slope of the last unit.
+    Before `fit` it is the identity. `calibrate` changes what `decode` gives, and only that. Beyond the knots it
+    goes on linearly: below with slope 1, which for w = log(E / threshold - 1) is a flat density of energy above
+    threshold, above with the mean slope of the last unit.
 
     Args:
         low_slope: below the knots; None takes the mean slope of the first unit.
     """
 
     knots: Tensor
+    drawn: Tensor
     slopes: Tensor
 
     def __init__(self, low_slope: float | None = LOW_SLOPE) -> None:
         super().__init__()
         self.low_slope = low_slope
         self.register_buffer("knots", torch.linspace(-REACH, REACH, KNOTS))
+        self.register_buffer("drawn", torch.linspace(-REACH, REACH, KNOTS))
         self.register_buffer("slopes", torch.ones(KNOTS))
 
     @torch.no_grad()
@@ -44,12 +48,24 @@ class SpectrumMap(nn.Module):
         """Take the quantiles of `values` (n,), n > 1."""
         ordered = values.double().sort().values
         place = torch.sigmoid(torch.linspace(-REACH, REACH, KNOTS, dtype=torch.float64, device=values.device))
-        position = place * (len(ordered) - 1)
-        low = position.long().clamp(max=len(ordered) - 2)
-        found = torch.lerp(ordered[low], ordered[low + 1], position - low)
+        found = _quantiles(ordered, place)
         rise = found.diff().clamp(min=LEAST_RISE)
         knots = found[0] + torch.cat([torch.zeros_like(rise[:1]), rise.cumsum(0)])
         self.knots.copy_(knots)
+        self._decode_to(knots)
+
+    @torch.no_grad()
+    def calibrate(self, true: Tensor, drawn: Tensor) -> None:
+        """Correct `decode`, with which the values `drawn` (m,) were made: they shall follow the `true` (n,), n > 1."""
+        ordered, knots = drawn.double().sort().values, self.drawn.double()
+        place = (torch.searchsorted(ordered, knots).double() + 0.5) / (len(ordered) + 1)
+        found = _quantiles(true.double().sort().values, place)
+        # what few values say of the ends is noise
+        known = (knots > ordered[min(FEW, len(ordered) - 1)]) & (knots < ordered[max(-1 - FEW, -len(ordered))])
+        self._decode_to(torch.where(known, found, knots).cummax(0).values)
+
+    def _decode_to(self, knots: Tensor) -> None:
+        self.drawn.copy_(knots)
         index = torch.arange(KNOTS, device=knots.device)
         low, high = (index - SMOOTH).clamp(min=0), (index + SMOOTH).clamp(max=KNOTS - 1)
         self.slopes.copy_((knots[high] - knots[low]) * PER_UNIT / (high - low))
@@ -70,7 +86,7 @@ class SpectrumMap(nn.Module):
         scaled = ((v + REACH) * PER_UNIT).clamp(0, KNOTS - 1 - 1e-3)
         index = scaled.long()
         inside = scaled - index
-        w = self.knots[index] + inside * self._steps(self.knots)[index]
+        w = self.drawn[index] + inside * self._steps(self.drawn)[index]
         slope = self.slopes[index] + inside * self._steps(self.slopes)[index]
         return w + self._low_slope() * (v + REACH).clamp(max=0) + self._high_slope() * (v - REACH).clamp(min=0), slope
 
@@ -83,6 +99,13 @@ class SpectrumMap(nn.Module):
 
     def _high_slope(self) -> Tensor:
         return self.knots[-1] - self.knots[-1 - PER_UNIT]
+
+
+def _quantiles(ordered: Tensor, place: Tensor) -> Tensor:
+    """Values of the `ordered` ones (n,), n > 1, at shares `place` in [0, 1]."""
+    position = place * (len(ordered) - 1)
+    low = position.long().clamp(max=len(ordered) - 2)
+    return torch.lerp(ordered[low], ordered[low + 1], position - low)
 
 
 class ZonedSpectrum(nn.Module):
@@ -111,6 +134,14 @@ class ZonedSpectrum(nn.Module):
             if len(chosen) > 1:
                 spectrum.fit(chosen)  # type: ignore[operator]
 
+    def calibrate(self, true: Tensor, true_mask: Tensor, drawn: Tensor, drawn_mask: Tensor) -> None:
+        """Correct `decode` where a zone has enough values; see `SpectrumMap.calibrate`, and for the masks `fit`."""
+        true_zone, drawn_zone = self._of(true_mask), self._of(drawn_mask)
+        for number, spectrum in enumerate(self.maps):
+            pair = true[true_zone == number], drawn[drawn_zone == number]
+            if min(len(values) for values in pair) >= FEWEST:
+                spectrum.calibrate(*pair)  # type: ignore[operator]
+
     def encode(self, values: Tensor, mask: Tensor) -> Tensor:
         """v of the `values` (n,) at `mask`."""
         zone, out = self._of(mask), torch.empty_like(values)
@@ -121,7 +152,7 @@ class ZonedSpectrum(nn.Module):
 
     def decode(self, v: Tensor) -> tuple[Tensor, Tensor]:
         """w and slope as of `SpectrumMap`, of all cells."""
-        knots = torch.stack([spectrum.knots for spectrum in self.maps])  # type: ignore[misc]
+        knots = torch.stack([spectrum.drawn for spectrum in self.maps])  # type: ignore[misc]
         slopes = torch.stack([spectrum.slopes for spectrum in self.maps])  # type: ignore[misc]
         scaled = ((v + REACH) * PER_UNIT).clamp(0, KNOTS - 1 - 1e-3)
         below = scaled.long()
