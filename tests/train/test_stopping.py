@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from facsim.core.errors import FacsimError
-from facsim.models.base import EventModel
+from facsim.models.base import Batch, EventModel
 from facsim.models.checkpoint import load_model
 from facsim.train.loop import Trainer, TrainProgress
 from facsim.train.stopping import Best
@@ -53,6 +53,23 @@ def test_training_ends_and_the_best_state_is_kept(rivals: ModuleType, tmp_path: 
     kept = load_model(tmp_path).state_dict()
     assert all(torch.equal(kept[name], judge.seen[2][name]) for name in kept)
     assert any(not torch.equal(kept[name], judge.seen[5][name]) for name in kept)
+
+
+def test_phases_end_once_each_with_the_weights_that_are_kept(
+    rivals: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[tuple[str, dict[str, torch.Tensor]]] = []
+
+    def end_phase(model: EventModel, phase: str, batch: Batch, generator: torch.Generator) -> None:
+        assert len(batch) > 1
+        ended.append((phase, {name: value.clone() for name, value in model.state_dict().items()}))
+
+    monkeypatch.setattr(rivals.Rivals, "end_phase", end_phase)
+    trainer = rivals.rivals_trainer(tmp_path, **SETTINGS)
+    judge = told(trainer, [5.0, 2.0, 3.0, 3.0, 3.0])
+    trainer.run()
+    assert [phase for phase, _ in ended] == ["start", "rivals"]
+    assert all(torch.equal(ended[1][1][name], judge.seen[1][name]) for name in judge.seen[1])
 
 
 def test_the_last_step_is_judged_too(rivals: ModuleType, tmp_path: Path) -> None:
