@@ -64,8 +64,8 @@ def test_phases_end_once_each_with_the_weights_that_are_kept(
         assert len(batch) > 1
         ended.append((phase, {name: value.clone() for name, value in model.state_dict().items()}))
 
-    monkeypatch.setattr(rivals.Rivals, "end_phase", end_phase)
     trainer = rivals.rivals_trainer(tmp_path, **SETTINGS)
+    monkeypatch.setattr(type(trainer.model), "end_phase", end_phase)
     judge = told(trainer, [5.0, 2.0, 3.0, 3.0, 3.0])
     trainer.run()
     assert [phase for phase, _ in ended] == ["start", "rivals"]
