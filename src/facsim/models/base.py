@@ -100,9 +100,6 @@ class GenerativeModel(nn.Module, ABC):
     def begin_phase(self, phase: str, batch: Batch, generator: torch.Generator) -> None:
         """What precedes the gradient steps of `phase`: closed-form fits, a student that starts from its teacher."""
 
-    def end_phase(self, phase: str, batch: Batch, generator: torch.Generator) -> None:
-        """What follows the gradient steps of `phase`, with the weights that are kept: calibrations."""
-
 
 class MethodOptions(BaseModel):
     """Options that every method has.
@@ -182,6 +179,9 @@ class EventModel(GenerativeModel):
     def phases_of(cls, options: Any) -> tuple[str, ...]:
         """The phases of a model with these `options`, known before it is built."""
         return cls.phases
+
+    def end_phase(self, phase: str, batch: Batch, generator: torch.Generator) -> None:
+        """What follows the gradient steps of `phase`, with the weights that are kept: calibrations."""
 
 
 def weighted_mean(values: Tensor, weight: Tensor | None) -> Tensor:
