@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from facsim.models.nets.copula import CylinderCopula, score
-from facsim.models.nets.marginals import ZeroInflatedQuantiles
 
 SHAPE = (3, 8, 2)
 
@@ -73,12 +72,3 @@ def test_filled_cells_have_the_covariance_and_keep_hits(truth: tuple[CylinderCop
     assert neighbours(independent) < 0.5 * wanted
     assert neighbours(filled) == pytest.approx(wanted, rel=0.1)
     torch.testing.assert_close(filled.std((0, 2)), torch.ones(3, 2), atol=0.03, rtol=0)
-
-
-def test_cells_that_share_a_distribution_are_read_as_if_each_had_its_own() -> None:
-    rng = torch.Generator().manual_seed(0)
-    params, s = 0.5 * torch.randn(4, 3, 1, 2, 16, generator=rng), 4 * torch.randn(4, 3, 8, 2, generator=rng)
-    own = ZeroInflatedQuantiles(params.expand(4, 3, 8, 2, 16)).quantile(s)
-    torch.testing.assert_close(ZeroInflatedQuantiles(params).quantile(s), own)
-    beyond = torch.tensor([-9.0, -6.0, 0.0, 6.0, 9.0]).expand(4, 3, 2, 5).transpose(2, 3)
-    assert (ZeroInflatedQuantiles(params).quantile(beyond).diff(dim=2) > 0).all()

@@ -42,7 +42,7 @@ def test_pattern_restores_layer_energies_and_hit_counts(
     energy = layer.sum(1) + 1
     context = pattern.context(energy, torch.zeros(16, 3), layer, hits)
     z = mean + width * torch.randn(16, *pattern.shape, generator=rng)
-    cells = pattern.decode(z, context, layer, hits)
+    cells = pattern.decode(z, pattern.params(context), layer, hits)
     assert torch.equal((cells > 0).sum((2, 3)).float(), hits)
     assert not (cells > 0)[:, ~pattern.padding.exists].any()
     torch.testing.assert_close(cells.sum((2, 3)), layer, rtol=1e-4, atol=1e-5)
@@ -62,7 +62,7 @@ def test_encoded_showers_decode_to_themselves(layers: tuple[tuple[int, int], ...
     pattern.fit_start(cells, context)
     z = pattern.encode(cells, context, torch.rand(cells.shape, generator=rng).clamp(1e-3, 1 - 1e-3))
     inside = (z.abs() < 4.9).flatten(1).all(1)  # beyond, latents are cut off
-    again = pattern.decode(z, context, layer, hits)
+    again = pattern.decode(z, pattern.params(context), layer, hits)
     torch.testing.assert_close(again[inside], cells[inside], rtol=1e-2, atol=1e-3 * THRESHOLD)
 
 
@@ -109,6 +109,6 @@ def test_the_general_path_gives_a_regular_cylinder_the_same_showers(seed: int) -
     layer = hits * THRESHOLD * (1 + 50 * torch.rand(16, 4, generator=rng))
     context = pattern.context(layer.sum(1) + 1, torch.zeros(16, 3), layer, hits)
     z = torch.randn(16, *pattern.shape, generator=rng)
-    first, second = (p.decode(z, context, layer, hits) for p in (pattern, general))
+    first, second = (p.decode(z, p.params(context), layer, hits) for p in (pattern, general))
     assert torch.equal(first, second)
     assert torch.equal(pattern.nll(first, context), general.nll(first, context))

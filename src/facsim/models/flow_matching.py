@@ -28,6 +28,7 @@ class FlowMatchingOptions(MethodOptions):
     steps: int = Field(4, ge=0, le=1000, description="solver steps; 0 samples the prior alone")
     solver: Literal["euler", "heun", "midpoint"] = "euler"
     prior: Literal["white", "gaussian", "library"] = "white"
+    prior_bins: int = Field(1, ge=1, le=64, description="ranges of the first condition with a Gaussian prior each")
     library_events: int = Field(512, ge=1, description="training events kept by the library prior")
     library_near: int = Field(8, ge=1, description="events near in condition that one is picked from")
     library_width: float = Field(0.3, gt=0, description="noise on a picked event")
@@ -61,7 +62,7 @@ class FlowMatching(ProbabilityFlow):
             sizes = options.library_events, options.library_near
             self.library = LibraryPrior(space, n_cond, *sizes, options.library_width)
         else:
-            self.prior = build_prior(options.prior, space)
+            self.prior = build_prior(options.prior, space, options.prior_bins)
         self.options, self.path = options, options.path
 
     def noise_spec(self, n: int) -> dict[str, NoiseSpec]:
@@ -72,14 +73,14 @@ class FlowMatching(ProbabilityFlow):
     def begin_phase(self, phase: str, batch: Batch, generator: torch.Generator) -> None:
         """Fit the prior."""
         if self.library is None:
-            self.prior.fit(batch.x, batch.mask)
+            self.prior.fit(batch.x, batch.cond, batch.mask)
         else:
             self.library.fit(batch.x, batch.cond, batch.mask, batch.weight, generator)
 
     def start(self, noise: Mapping[str, Tensor], cond: Tensor) -> Tensor:
         found: Tensor
         if self.library is None:
-            found = self.prior(noise["noise"])
+            found = self.prior(noise["noise"], cond)
         else:
             found = self.library(noise["noise"], noise["pick"], cond)
         return found

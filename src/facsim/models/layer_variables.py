@@ -27,6 +27,7 @@ class LayerVariables(nn.Module):
     def __init__(self, n_layers: int, cells_per_layer: Tensor, threshold: float, n_context: int) -> None:
         super().__init__()
         self.n_layers, self.threshold = n_layers, threshold
+        self.n_summary = 2 * n_layers + 1 + n_context
         self.marginals = ConditionalMarginals(1, 2 * n_layers + 1, n_context)
         self.register_buffer("capacity", cells_per_layer.float())
         zeros, ones = torch.zeros(n_layers), torch.ones(n_layers)
@@ -89,3 +90,8 @@ class LayerVariables(nn.Module):
         above = floor * torch.exp(excess - torch.where(hits > 0, excess, -1e30).amax(-1, keepdim=True)).clamp(max=1.0)
         wanted = total.clamp(max=5.0).exp() * energy[:, None] - floor.sum(-1, keepdim=True)
         return floor + above * wanted.clamp(min=0) / above.sum(-1, keepdim=True).clamp(min=1e-9), hits
+
+    def summary(self, layer: Tensor, hits: Tensor, energy: Tensor, context: Tensor) -> Tensor:
+        """What a classifier is told, (N, n_summary): of layers (N, L) as from `decode`, and of the condition."""
+        total = torch.log((layer.sum(-1, keepdim=True) / energy[:, None]).clamp(min=1e-6))
+        return torch.cat([torch.log1p(layer / self.threshold), hits.sqrt(), total, context], -1)

@@ -88,22 +88,19 @@ class ShowerPattern(nn.Module):
         """
         return (self._raw_context(energy, features, layer, hits) - self.mean) / self.std
 
-    def distribution(self, context: Tensor) -> ZeroInflatedQuantiles:
-        """Distributions of all cells, broadcast over the angle."""
-        return ZeroInflatedQuantiles(self._params(context))
-
-    def _params(self, context: Tensor) -> Tensor:
+    def params(self, context: Tensor) -> Tensor:
+        """Parameters (N, L, 1, R, N_PARAMS) of the distributions of cells, the same over the angle."""
         params: Tensor = self.marginals(context)
         return params[:, :, None]
 
     @torch.no_grad()
     def occupancy(self, context: Tensor) -> Tensor:
         """Probability of a hit, at least 0.02, of every cell: (N, L, 1, R)."""
-        return torch.sigmoid(self._params(context)[..., 0]).clamp(min=0.02)
+        return torch.sigmoid(self.params(context)[..., 0]).clamp(min=0.02)
 
     def threshold_latent(self, context: Tensor) -> Tensor:
         """Latent below which a cell is empty: (N, L, 1, R)."""
-        return logit_to_normal(-self._params(context)[..., 0])
+        return logit_to_normal(-self.params(context)[..., 0])
 
     def _log_excess(self, cells: Tensor) -> Tensor:
         return (cells / self.threshold - 1).clamp(min=1e-3).log()
@@ -113,7 +110,7 @@ class ShowerPattern(nn.Module):
 
     def nll(self, cells: Tensor, context: Tensor) -> Tensor:
         """Negative log-likelihood of the marginals per cell: cells (N, L, A, R) in MeV."""
-        params = self._params(context)
+        params = self.params(context)
         hit = cells > 0
         k = hit.float().sum(2, keepdim=True)
         logit = params[..., 0]
@@ -124,7 +121,7 @@ class ShowerPattern(nn.Module):
 
     def encode(self, cells: Tensor, context: Tensor, dither: Tensor) -> Tensor:
         """Latents (N, L, A, R); `dither` of the same shape, uniform in (0, 1)."""
-        params = self._params(context)
+        params = self.params(context)
         hit = cells > 0
         z = encode_zero(params[..., 0], dither)
         # few cells are hit, and only they need the quantile function
@@ -134,28 +131,39 @@ class ShowerPattern(nn.Module):
     def _at(self, params: Tensor, hit: Tensor) -> Tensor:
         return params.expand(-1, -1, self.shape[1], -1, -1)[hit]
 
-    def decode(self, z: Tensor, context: Tensor, layer: Tensor, hits: Tensor) -> Tensor:
-        """Cell energies (N, L, A, R) in MeV with exactly `hits` cells and energy `layer` in each layer."""
-        marginal = self.distribution(context)
-        margin = self.padding.with_absent(marginal.margin(z), NEVER)
+    def decode(self, z: Tensor, params: Tensor, layer: Tensor, hits: Tensor) -> Tensor:
+        """Cell energies (N, L, A, R) in MeV with exactly `hits` cells and energy `layer` in each layer, where the
+        distributions have the parameters `params`."""
+        margin = self.padding.with_absent(ZeroInflatedQuantiles(params).margin(z), NEVER)
         cut, kept = _select(margin.flatten(2), hits, self.padding.capacity)
-        kept = kept.reshape(-1, *self.shape)
+        # few cells are hit, and only they need energies
+        at = kept.flatten().nonzero()[:, 0]
+        row = at // (self.shape[1] * self.shape[2])
+        chosen = ZeroInflatedQuantiles(params.flatten(0, 3)[row * self.shape[2] + at % self.shape[2]])
         excess = (layer / self.threshold - hits).clamp(min=0)
-        above = self._above(marginal.decode(margin, cut[..., None, None]), kept, excess)
-        wanted = excess / above.sum((2, 3)).clamp(min=1e-9)
-        return self.threshold * (kept + above * wanted[:, :, None, None])
+        above = self._above(chosen.decode(margin.flatten()[at], cut.flatten()[row]), at, row, excess.flatten())
+        wanted = excess / self._of_layers(above, at, layer).clamp(min=1e-9)
+        energy = self.threshold * (1 + above * wanted.flatten()[row])
+        return torch.zeros_like(margin).flatten().scatter(0, at, energy).reshape(margin.shape)
 
-    def _above(self, v: Tensor, kept: Tensor, excess: Tensor) -> Tensor:
-        """E / threshold - 1 of the cells `kept`, Newton steps along the spectrum nearer to the sum `excess`."""
-        wanted = torch.log(excess.clamp(min=1e-3))[:, :, None, None]
+    def _above(self, v: Tensor, at: Tensor, row: Tensor, excess: Tensor) -> Tensor:
+        """E / threshold - 1 of hits at `at` in the layers `row`, Newton steps along the spectrum nearer to `excess`."""
+        zone = self.spectrum.zone.expand(self.shape).flatten()[at % (self.shape[0] * self.shape[1] * self.shape[2])]
+        wanted = torch.log(excess.clamp(min=1e-3))
         for _ in range(NEWTON_STEPS):
-            w, slope = self.spectrum.decode(v)
-            above = torch.exp(w.clamp(-HIGHEST, HIGHEST)) * kept
-            total = above.sum((2, 3), keepdim=True).clamp(min=1e-6)
-            share = above * slope / total
-            step = (wanted - torch.log(total)) / (share * share).sum((2, 3), keepdim=True).clamp(min=1e-6)
-            v = v + (step * share).clamp(-LARGEST_SHIFT, LARGEST_SHIFT)
-        return torch.exp(self.spectrum.decode(v)[0].clamp(-HIGHEST, HIGHEST)) * kept
+            w, slope = self.spectrum.decode(v, zone)
+            above = torch.exp(w.clamp(-HIGHEST, HIGHEST))
+            total = self._of_layers(above, at, excess).clamp(min=1e-6)
+            share = above * slope / total[row]
+            step = (wanted - torch.log(total)) / self._of_layers(share * share, at, excess).clamp(min=1e-6)
+            v = v + (step[row] * share).clamp(-LARGEST_SHIFT, LARGEST_SHIFT)
+        return torch.exp(self.spectrum.decode(v, zone)[0].clamp(-HIGHEST, HIGHEST))
+
+    def _of_layers(self, values: Tensor, at: Tensor, like: Tensor) -> Tensor:
+        """Sums over the layers of `values` at the cells `at`, shaped as `like`."""
+        cells = self.shape[1] * self.shape[2]
+        dense = torch.zeros_like(like).flatten()[:, None].repeat(1, cells).flatten()
+        return dense.scatter(0, at, values).reshape(*like.shape, cells).sum(-1)
 
     def calibrate(self, cells: Tensor, drawn: Tensor) -> None:
         """Correct the spectra of `decode` by showers `drawn` with it in the contexts of true `cells`, (N, L, A, R)."""
@@ -165,7 +173,7 @@ class ShowerPattern(nn.Module):
 
 
 def _select(margin: Tensor, hits: Tensor, capacity: Tensor) -> tuple[Tensor, Tensor]:
-    """Which cells are hit, 1 or 0, and what to take from the margins (N, L, C) to part them from the others, (N, L).
+    """Which cells are hit, and what to take from the margins (N, L, C) to part them from the others, (N, L).
 
     They are the `hits` (N, L) of highest margin; equal ones are parted by their order. Nothing is taken where exactly
     so many are positive already. Where some must go it is the margin of the first of them, so that the gap above it is
@@ -174,7 +182,7 @@ def _select(margin: Tensor, hits: Tensor, capacity: Tensor) -> tuple[Tensor, Ten
     ranked, cells = margin.sort(dim=-1, descending=True)
     index = hits.long()[..., None]
     rank = torch.arange(margin.shape[-1], device=margin.device)
-    kept = torch.zeros_like(margin).scatter(-1, cells, (rank < index).to(margin))
+    kept = torch.zeros_like(margin, dtype=torch.bool).scatter(-1, cells, rank < index)
     last, following = ranked.gather(-1, (index - 1).clamp(min=0)), ranked.gather(-1, index.clamp(max=len(rank) - 1))
     cut = torch.where(last > 0, following.clamp(min=0), following)
     # a full layer has no further cell: keep its smallest margin positive

@@ -8,16 +8,20 @@ observations say, and empty cells are filled from their conditional distribution
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
+from facsim.models.nets.bins import ConditionBins
 from facsim.models.nets.prior import CylinderPrior
 
 _PER_CELL = 1 / math.sqrt(2 * math.pi)
 _SHRINK = 5.0
 _LEAST_VALUE = 0.15
 _NORMALISATIONS = 3
+PART = 256
+"""Showers whose moments are taken at a time."""
 
 
 def score(z: Tensor, hit: Tensor, threshold: Tensor) -> tuple[Tensor, Tensor]:
@@ -51,6 +55,7 @@ class CylinderCopula(nn.Module):
 
     values: Tensor
     vectors: Tensor
+    root: Tensor
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
         super().__init__()
@@ -60,6 +65,7 @@ class CylinderCopula(nn.Module):
         self.shape = shape
         self.register_buffer("values", torch.ones(harmonics, size))
         self.register_buffer("vectors", torch.eye(size).repeat(harmonics, 1, 1))
+        self.register_buffer("root", torch.eye(size).repeat(harmonics, 1, 1))  # symmetric, of the covariance
 
     def moments(self, z: Tensor, hit: Tensor, threshold: Tensor) -> Tensor:
         """Sums over showers of products of scores and of k_1 k_2, by harmonic: (2, H, L R, L R)."""
@@ -92,11 +98,7 @@ class CylinderCopula(nn.Module):
         values, vectors = torch.linalg.eigh(covariance)
         self.values.copy_(values.clamp(min=0.8 * _LEAST_VALUE))
         self.vectors.copy_(vectors)
-
-    @property
-    def root(self) -> Tensor:
-        """Symmetric square root of the covariance, by harmonic."""
-        return (self.vectors * self.values.sqrt()[:, None]) @ self.vectors.transpose(1, 2)
+        self.root.copy_((self.vectors * self.values.sqrt()[:, None]) @ self.vectors.transpose(1, 2))
 
     def complete(
         self, z: Tensor, hit: Tensor, threshold: Tensor, sweeps: int, generator: torch.Generator | None
@@ -117,3 +119,49 @@ class CylinderCopula(nn.Module):
             u = (torch.rand(z.shape, generator=generator, device=z.device) * below).clamp(1e-6, 1 - 1e-6)
             z = torch.where(hit, z, signal + step * torch.special.ndtri(u))
         return z
+
+
+class BinnedCopula(nn.Module):
+    """A `CylinderCopula` for each range of the incident energy.
+
+    Args:
+        shape: (n_layers, n_alpha, n_r). bins: number of ranges.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], bins: int) -> None:
+        super().__init__()
+        self.bins = ConditionBins(bins)
+        self.of = nn.ModuleList(CylinderCopula(shape) for _ in range(bins))
+
+    def fit(self, energy: Tensor, latents: Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]) -> None:
+        """Set ranges and covariances.
+
+        Args:
+            energy: of the training showers (N,), MeV.
+            latents: gives what `score` takes, for showers of the given numbers.
+        """
+        self.bins.fit(energy)
+        for copula, window in zip(self.of, self.bins.windows(energy), strict=True):
+            parts = (window[first : first + PART] for first in range(0, len(window), PART))
+            copula.fit(sum(copula.moments(*latents(rows)) for rows in parts))  # type: ignore[operator]
+
+    def complete(
+        self,
+        z: Tensor,
+        hit: Tensor,
+        threshold: Tensor,
+        energy: Tensor,
+        sweeps: int,
+        generator: torch.Generator | None,
+    ) -> Tensor:
+        """As `CylinderCopula.complete`, by the covariances at the energies (N,), MeV."""
+
+        def by(copula: nn.Module) -> Callable[[Tensor], Tensor]:
+            def part(rows: Tensor) -> Tensor:
+                given = z[rows], hit[rows], threshold[rows]
+                return copula.complete(*given, sweeps, generator) if len(rows) else given[0]  # type: ignore[operator]
+
+            return part
+
+        rows = torch.arange(len(z), device=z.device)
+        return self.bins.by_range(energy, [by(copula) for copula in self.of], rows)

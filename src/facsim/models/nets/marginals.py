@@ -59,12 +59,15 @@ class ZeroInflatedQuantiles:
         self.start = params[..., 1:2] - self.rise[..., : BINS // 2].sum(-1, keepdim=True)
 
     def quantile(self, s: Tensor) -> Tensor:
-        """w at the logistic variable s. Cells that share a distribution along the last axis but one are read together:
-        each looks up its own bin, which costs a quarter of a sum over all bins."""
-        if self.left.dim() > 2 and self.left.shape[-3] == 1:
-            tables = [table[..., 0, :, :] for table in (self.start, self.left, self.bend, self.rise, self.last)]
-            return _read(s.transpose(-1, -2), *tables).transpose(-1, -2)
-        return _read(s[..., None], self.start, self.left, self.bend, self.rise, self.last)[..., 0]
+        """w at the logistic variable s."""
+        from_first = s[..., None] - _FIRST_KNOT
+        index = from_first.clamp(0.0, BINS * _BIN_WIDTH - 1e-3).floor().long()
+        u = (from_first - index).clamp(0.0, _BIN_WIDTH)
+        height = self.start + self.rise.cumsum(-1) - self.rise
+        slope, curve = self.left.gather(-1, index), self.bend.gather(-1, index)
+        inner = u * (slope + 0.5 * curve * u)
+        tails = self.first * from_first.clamp(max=0.0) + self.last * (from_first - BINS * _BIN_WIDTH).clamp(min=0.0)
+        return (height.gather(-1, index) + inner + tails)[..., 0]
 
     def _solve(self, w: Tensor) -> tuple[Tensor, Tensor]:
         """The logistic variable at w, and the slope dw/ds there."""
@@ -108,18 +111,6 @@ class ZeroInflatedQuantiles:
         survival = F.softplus(margin - self.logit_hit) - F.softplus(cut - self.logit_hit)
         r = survival.clamp(min=1e-6)
         return self.quantile(r + torch.log(1 - torch.exp(-r)))
-
-
-def _read(s: Tensor, start: Tensor, left: Tensor, bend: Tensor, rise: Tensor, last: Tensor) -> Tensor:
-    """w at s (..., K) of distributions (..., BINS): the height of the bin's lower knot and the part within it."""
-    from_first = s - _FIRST_KNOT
-    index = from_first.clamp(0.0, BINS * _BIN_WIDTH - 1e-3).floor().long()
-    u = (from_first - index).clamp(0.0, _BIN_WIDTH)
-    height = start + rise.cumsum(-1) - rise
-    slope, curve = left.gather(-1, index), bend.gather(-1, index)
-    inner = u * (slope + 0.5 * curve * u)
-    tails = left[..., :1] * from_first.clamp(max=0.0) + last * (from_first - BINS * _BIN_WIDTH).clamp(min=0.0)
-    return height.gather(-1, index) + inner + tails
 
 
 def _bounded(x: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from facsim.models.nets.bins import ConditionBins
 from facsim.models.space import Space
 
 LARGEST = 8192
@@ -137,16 +138,44 @@ class GaussianPrior(nn.Module):
         return out.reshape(noise.shape)
 
 
+class BinnedPrior(nn.Module):
+    """A `GaussianPrior` for each range of the first condition: (noise, cond (N, K) or (N, L, K)) -> (N, *shape).
+
+    Args:
+        space: the events. bins: number of ranges.
+    """
+
+    def __init__(self, space: Space, bins: int) -> None:
+        super().__init__()
+        self.bins = ConditionBins(bins)
+        self.of = nn.ModuleList(GaussianPrior(space) for _ in range(bins))
+
+    def fit(self, x: Tensor, cond: Tensor, mask: Tensor | None = None) -> None:
+        """Set the ranges, and the covariances to those of events `x` (N, *shape) in or near them."""
+        values = _first(cond)
+        self.bins.fit(values)
+        for prior, rows in zip(self.of, self.bins.windows(values), strict=True):
+            prior.fit(x[rows], None if mask is None else mask[rows])  # type: ignore[operator]
+
+    def forward(self, noise: Tensor, cond: Tensor) -> Tensor:
+        return self.bins.by_range(_first(cond), list(self.of), noise)
+
+
+def _first(cond: Tensor) -> Tensor:
+    """The first condition (N,), the mean over layers where each has its own."""
+    return cond[..., 0] if cond.dim() == 2 else cond[..., 0].mean(1)
+
+
 class WhitePrior(nn.Module):
     """Independent standard normal numbers."""
 
-    def fit(self, x: Tensor, mask: Tensor | None = None) -> None:
+    def fit(self, x: Tensor, cond: Tensor, mask: Tensor | None = None) -> None:
         """Nothing."""
 
-    def forward(self, noise: Tensor) -> Tensor:
+    def forward(self, noise: Tensor, cond: Tensor) -> Tensor:
         return noise
 
 
-def build_prior(name: str, space: Space) -> GaussianPrior | WhitePrior:
-    """The prior `white` or `gaussian` for events of `space`."""
-    return GaussianPrior(space) if name == "gaussian" else WhitePrior()
+def build_prior(name: str, space: Space, bins: int) -> BinnedPrior | WhitePrior:
+    """The prior `white` or `gaussian`, of which there is one for each of `bins` conditions, for events of `space`."""
+    return BinnedPrior(space, bins) if name == "gaussian" else WhitePrior()

@@ -150,15 +150,15 @@ class ZonedSpectrum(nn.Module):
             out[chosen] = spectrum.encode(values[chosen])  # type: ignore[operator]
         return out
 
-    def decode(self, v: Tensor) -> tuple[Tensor, Tensor]:
-        """w and slope as of `SpectrumMap`, of all cells."""
+    def decode(self, v: Tensor, zone: Tensor) -> tuple[Tensor, Tensor]:
+        """w and slope as of `SpectrumMap`, at v in the zones `zone`."""
         knots = torch.stack([spectrum.drawn for spectrum in self.maps])  # type: ignore[misc]
         slopes = torch.stack([spectrum.slopes for spectrum in self.maps])  # type: ignore[misc]
         scaled = ((v + REACH) * PER_UNIT).clamp(0, KNOTS - 1 - 1e-3)
         below = scaled.long()
-        inside, index = scaled - below, below + KNOTS * self.zone
+        inside, index = scaled - below, below + KNOTS * zone
         flat, flat_slopes = knots.flatten(), slopes.flatten()
         w = torch.lerp(flat[index], flat[index + 1], inside)
         slope = torch.lerp(flat_slopes[index], flat_slopes[index + 1], inside)
-        high = (knots[:, -1] - knots[:, -1 - PER_UNIT])[self.zone]
+        high = (knots[:, -1] - knots[:, -1 - PER_UNIT])[zone]
         return w + LOW_SLOPE * (v + REACH).clamp(max=0) + high * (v - REACH).clamp(min=0), slope
