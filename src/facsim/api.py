@@ -125,7 +125,7 @@ def sample(
     *,
     events: int | None = None,
     energy: float | tuple[float, float] | str | None = None,
-    steps: int | None = None,
+    candidates: int | None = None,
     **options: Unpack[RunOptions],
 ) -> RunResult | Sampled:
     """Sample surrogate and baselines of a run: `samples/*.h5`. Or showers of a model that ships with facsim, in a file.
@@ -135,7 +135,7 @@ def sample(
         events: of a shipped model: number of showers, by default 1000.
         energy: of a shipped model, GeV: a number, or `"1:50"` or `(1, 50)` for log-uniform ones; by default the
             training range.
-        steps: of a shipped model: sampler steps of the pattern, by default its own.
+        candidates: of a shipped model: draws that the best fitting one is kept of, by default its own number.
         options: for a shipped model `out` is the file, by default `<name>.h5`, and `force` leaves the training range.
 
     Example:
@@ -146,7 +146,7 @@ def sample(
     """
     from facsim.pipeline import shipped  # noqa: PLC0415  torch is heavy
 
-    name, own = shipped.meant(config), {"events": events, "energy": energy, "steps": steps}
+    name, own = shipped.meant(config), {"events": events, "energy": energy, "candidates": candidates}
     if name is None:
         shipped.refuse(own, "are for models that ship with facsim: a run has its own in its configuration")
         return _work("sample", config, options)

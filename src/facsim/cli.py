@@ -139,7 +139,7 @@ def sample(
     energy: Annotated[
         str | None, typer.Option("--energy", help="Their GeV: 10, or 1:50 log-uniform; by default the training range.")
     ] = None,
-    steps: Annotated[int | None, typer.Option("--steps", min=0, help="Sampler steps of a shipped model.")] = None,
+    candidates: Annotated[int | None, typer.Option(min=1, help="Draws of a shipped model that one is kept of.")] = None,
     overrides: Set = None,
     seed: Seed = None,
     smoke: Smoke = False,
@@ -157,7 +157,7 @@ def sample(
         from facsim.show import show_any  # noqa: PLC0415
 
         given: dict[str, Any] = {"overrides": overrides or (), "seed": seed, "smoke": smoke, "force": force}
-        found = api.sample(config, out=out, events=events, energy=energy, steps=steps, **given)
+        found = api.sample(config, out=out, events=events, energy=energy, candidates=candidates, **given)
         give(found.to_dict(), show_any)
 
 

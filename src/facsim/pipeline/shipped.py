@@ -128,7 +128,7 @@ def sample_shipped(
     *,
     events: int = 1000,
     energy: Energy = None,
-    steps: int | None = None,
+    candidates: int | None = None,
     seed: int = 1,
     force: bool = False,
     reporter: Reporter,
@@ -140,7 +140,7 @@ def sample_shipped(
         out: the file; by default `<name>.h5` in the current folder.
         events: number of showers.
         energy: GeV: a number, or `"low:high"` or a pair for log-uniform ones; None takes the training range.
-        steps: sampler steps of the pattern; None takes the model's own.
+        candidates: draws of the pattern that one is kept of; None takes the model's own number.
         seed: of energies and showers.
         force: sample outside of the training range too.
         reporter: who is told of the progress.
@@ -151,7 +151,7 @@ def sample_shipped(
     if events != int(events) or not 1 <= events <= MOST:
         raise FacsimError(f"the number of showers must be whole, at least 1 and at most {MOST}, and {events} is not.")
     path = _file(f"{name}.h5" if out is None else out, (".h5", ".hdf5"))
-    sampler = load(name, steps=steps)
+    sampler = load(name, candidates=candidates)
     low, high = energy_range(energy, sampler.card["training_range"][0], name, force)
     rng = generator(seed, "shipped", name)
     cond = np.exp(rng.uniform(np.log(low), np.log(high), (events, 1))).clip(low, high)

@@ -43,7 +43,7 @@ def shipped_folder(name: str) -> Path:
 
 
 def load_shipped(name: str, **changes: object) -> EventModel:
-    """The shipped model `name`, in evaluation mode; `changes` override options such as `steps`.
+    """The shipped model `name`, in evaluation mode; `changes` override options such as `candidates`.
 
     Raises:
         FacsimError: there is no such model or no such option, or its weights are not those of its card.
@@ -70,7 +70,7 @@ class ShippedSampler(TorchSampler):
     Args:
         name: of the model, for example `par04`.
         device: torch device name.
-        changes: options to override, such as `steps`.
+        changes: options to override, such as `candidates`.
 
     Example:
         >>> facsim.load("par04").events([10_000.0, 20_000.0], seed=1).cells.shape
@@ -108,10 +108,11 @@ class ShippedSampler(TorchSampler):
         return make_events(self.schema, self.sample(values, generator(seed, "shipped", self.name)), values)
 
 
-def load(name: str, *, device: str = "cpu", steps: int | None = None) -> ShippedSampler:
-    """The shipped model `name` as a sampler: conditions in, events out. `steps` are those of its sampler.
+def load(name: str, *, device: str = "cpu", candidates: int | None = None) -> ShippedSampler:
+    """The shipped model `name` as a sampler: conditions in, events out. `candidates` draws are made, of which
+    one is kept: more take longer and come nearer to truth.
 
     Raises:
         FacsimError: there is no such model, or its files are damaged.
     """
-    return ShippedSampler(name, device, **({} if steps is None else {"steps": steps}))
+    return ShippedSampler(name, device, **({} if candidates is None else {"candidates": candidates}))
