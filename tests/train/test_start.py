@@ -47,6 +47,18 @@ def test_training_goes_on_from_the_weights_and_keeps_the_fits(events: Events, tm
     assert any(name.startswith("pattern_method.") for name in changed)
 
 
+def test_with_enough_events_covariances_are_fitted_anew(
+    events: Events, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gaussian = {"layers": {**OPTIONS["layers"], "prior": "gaussian"}}
+    first = trained(events[:40], tmp_path / "a", 2, **gaussian)
+    monkeypatch.setattr("facsim.train.start.ENOUGH", 15)
+    same = trained(events[40:], tmp_path / "b", 0, str(tmp_path / "a"), **gaussian)
+    changed = {name for name in first if not torch.equal(first[name], same[name])}
+    assert "layer_method.prior.of.0.of.root" in changed
+    assert all(name.startswith(("copula.", "layer_method.prior.", "pattern_method.prior.")) for name in changed)
+
+
 def test_models_that_do_not_fit_are_refused(events: Events, tmp_path: Path) -> None:
     trained(events, tmp_path / "a", 0)
     layers = {"name": "flow-matching", "network": {"name": "residual-mlp", "width": 16, "depth": 1}}
@@ -59,10 +71,10 @@ def test_models_that_do_not_fit_are_refused(events: Events, tmp_path: Path) -> N
 def test_a_model_without_what_only_training_reads_has_that_fitted(events: Events, tmp_path: Path) -> None:
     first = trained(events[:40], tmp_path / "a", 2)
     small = small_weights(load_model(tmp_path / "a"))
-    assert "copula.values" not in small
+    assert "copula.of.0.values" not in small
     save_file(small, tmp_path / "a" / "weights.safetensors")
     same = trained(events[40:], tmp_path / "b", 0, str(tmp_path / "a"))
     assert all(torch.equal(first[name], same[name]) for name in small if small[name].dtype == first[name].dtype)
     alone = trained(events[40:], tmp_path / "c", 0)
-    assert not torch.equal(same["copula.values"], torch.ones_like(same["copula.values"]))
-    assert same["copula.values"].shape == alone["copula.values"].shape
+    assert not torch.equal(same["copula.of.0.values"], torch.ones_like(same["copula.of.0.values"]))
+    assert same["copula.of.0.values"].shape == alone["copula.of.0.values"].shape

@@ -155,6 +155,8 @@ class EventModel(GenerativeModel):
     Options: ClassVar[type[BaseModel]]
     training_only: ClassVar[tuple[str, ...]] = ()
     """Beginnings of names of arrays that only training reads, so that weights on disk may lack them."""
+    refitted: ClassVar[tuple[str, ...]] = ()
+    """Beginnings of names of arrays that a training from another model's weights fits anew, given events enough."""
     schema: Schema
     options: Any
 

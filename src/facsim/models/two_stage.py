@@ -80,6 +80,7 @@ class TwoStageShower(EventModel):
 
     weights = "none"
     training_only = ("copula.",)
+    refitted = ("copula.", "layer_method.prior.", "pattern_method.prior.")
     Options: ClassVar[type[BaseModel]] = TwoStageOptions
 
     options: TwoStageOptions

@@ -93,7 +93,7 @@ class Trainer:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(integer_seed(seed, "weights"))
             self.model = build_model(name, train.schema, options).to(self.device)
-            self.lacking = None if settings.start is None else start_from(self.model, settings.start)
+            self.lacking = None if settings.start is None else start_from(self.model, settings.start, len(train))
         self.precision = choose_precision(settings.precision, self.device, self.model)
         settings.check_phases(self.model.phases)
         check_weights(self.model, name, train)

@@ -11,6 +11,9 @@ from facsim.models.base import EventModel
 from facsim.models.checkpoint import load_model
 from facsim.models.shipped import shipped_folder, shipped_names
 
+ENOUGH = 500
+"""Events from which closed-form fits are better than those of another detector (benchmarks/RESULTS.md)."""
+
 
 def start_folder(source: str) -> Path:
     """The folder of the trained model that `source` names; arguments and errors as of `start_from`."""
@@ -27,13 +30,15 @@ def start_folder(source: str) -> Path:
     return folder
 
 
-def start_from(model: EventModel, source: str) -> frozenset[str]:
-    """Give `model` the weights of a trained one of the same kind and options; return the names of those it lacks.
+def start_from(model: EventModel, source: str, events: int) -> frozenset[str]:
+    """Give `model` the weights of a trained one of the same kind and options; return the names of arrays to be fitted.
 
-    A shipped model comes without what only training reads.
+    These are the ones that are lacking, as a shipped model comes without what only training reads, and where there are
+    `ENOUGH` events those that the model says are better fitted anew (`EventModel.refitted`).
 
     Args:
         source: a run directory, a folder with a trained model, or the name of a model that ships with facsim.
+        events: number of training events.
 
     Raises:
         FacsimError: there is no such model, or it is of another kind or shape.
@@ -52,4 +57,6 @@ def start_from(model: EventModel, source: str) -> frozenset[str]:
             f"train.start: the weights of '{source}' do not fit the model to be trained, which needs the same options "
             f"and a read-out of the same shape: copy 'model' from its configuration ({detail})."
         ) from None
-    return frozenset(model.state_dict()) - frozenset(load_file(folder / "weights.safetensors"))
+    names = frozenset(model.state_dict())
+    anew = model.refitted if events >= ENOUGH else ()
+    return names - frozenset(load_file(folder / "weights.safetensors")) | {n for n in names if n.startswith(anew)}
