@@ -135,7 +135,7 @@ def sample(
         events: of a shipped model: number of showers, by default 1000.
         energy: of a shipped model, GeV: a number, or `"1:50"` or `(1, 50)` for log-uniform ones; by default the
             training range.
-        candidates: of a shipped model: draws that the best fitting one is kept of, by default its own number.
+        candidates: of a shipped model: draws of which one is kept, by default its own number.
         options: for a shipped model `out` is the file, by default `<name>.h5`, and `force` leaves the training range.
 
     Example:

@@ -246,6 +246,7 @@ def test_exported_graph_has_physical_units(case: Case, tmp_path: Path) -> None:
         pytest.skip("does not export")
     model, batch = prepared(case)
     export_onnx(model.eval(), tmp_path / "model.onnx")
+    assert not any(module.training for module in model.modules())
     assert check_export(model, tmp_path / "model.onnx", batch.cond.numpy(), seed=1, batches=(1, 9))["passed"]
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from facsim.models.nets.padding import GridPadding
-from facsim.models.nets.shower_summary import BLOCK, OCTAVES, ShowerSummary
+from facsim.models.nets.shower_summary import OCTAVES, ShowerSummary
 from facsim.models.space import Space
 
 REGULAR, RAGGED = ((8, 3),) * 5, ((1, 4), (8, 3), (4, 2), (8, 3))
@@ -54,4 +54,3 @@ def test_one_cell_in_closed_form() -> None:
 def test_an_empty_shower_is_finite() -> None:
     summary = summary_of(RAGGED)
     assert torch.isfinite(summary(torch.zeros(2, *summary.shape))).all()
-    assert summary.blocks == -(-4 // BLOCK)

@@ -92,7 +92,7 @@ def test_layers_have_energy_exactly_when_they_have_hits(layers: tuple[tuple[int,
     variables = LayerVariables(4, capacity, THRESHOLD, 3)
     torch.nn.init.normal_(variables.marginals.out.weight, std=0.3)
     energy = torch.full((64,), 2000.0)
-    layer, hits = variables.decode(2 * torch.randn(64, 9), energy, torch.zeros(64, 3))
+    layer, hits = variables.decode(2 * torch.randn(64, 9), energy, variables.params(torch.zeros(64, 3)))
     assert torch.equal(layer > 0, hits > 0)
     assert (layer >= hits * THRESHOLD * (1 - 1e-6)).all()
     assert (hits <= capacity).all()

@@ -29,7 +29,7 @@ def events() -> Events:
 
 
 def trained(
-    events: Events, folder: Path, steps: int, start: str | None = None, **options: object
+    events: Events, folder: Path, steps: int | dict[str, int], start: str | None = None, **options: object
 ) -> dict[str, torch.Tensor]:
     settings = TrainSettings(steps=steps, batch_size=16, device="cpu", start=start)
     source = MemorySource(events)
@@ -57,6 +57,17 @@ def test_with_enough_events_covariances_are_fitted_anew(
     changed = {name for name in first if not torch.equal(first[name], same[name])}
     assert "layer_method.prior.of.0.of.root" in changed
     assert all(name.startswith(("copula.", "layer_method.prior.", "pattern_method.prior.")) for name in changed)
+
+
+def test_spectra_are_calibrated_anew_where_the_phase_before_the_ratio_has_no_steps(
+    events: Events, tmp_path: Path
+) -> None:
+    steps = {"layer-marginals": 1, "layer-flow": 1, "pattern-marginals": 2, "pattern-flow": 0, "pattern-ratio": 1}
+    first = trained(events[:40], tmp_path / "a", steps, candidates=2)
+    tuned = trained(events[40:], tmp_path / "b", steps, str(tmp_path / "a"), candidates=2)
+    calibrated = [name for name in first if name.startswith("pattern.spectrum.maps.") and name.endswith(".drawn")]
+    assert calibrated
+    assert not all(torch.equal(first[name], tuned[name]) for name in calibrated)
 
 
 def test_models_that_do_not_fit_are_refused(events: Events, tmp_path: Path) -> None:

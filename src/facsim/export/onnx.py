@@ -56,7 +56,7 @@ def export_onnx(model: EventModel, path: Path, opset: int = 17) -> list[str]:
         import_module("onnxscript")
     except ImportError:
         raise MissingExtraError("onnx", "onnxscript") from None
-    graph = SamplerGraph(model.cpu().eval())
+    graph = SamplerGraph(model.cpu()).eval()  # torch's exporter puts all back into the mode of the outermost module
     names = ["condition", *graph.names]
     with atomic_path(path) as temporary, _quiet(), torch.no_grad():
         try:

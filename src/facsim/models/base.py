@@ -7,7 +7,8 @@ the events it describes (`Space`). An `EventModel` is what a run trains: physica
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -205,6 +206,17 @@ def event_loss(error: Tensor, batch: Batch) -> Tensor:
     real = batch.mask[..., None].to(error)
     of_event = (error * real).flatten(1).sum(1) / (real.sum((1, 2)) * error.shape[-1]).clamp(min=1)
     return weighted_mean(of_event, batch.weight)
+
+
+@contextmanager
+def sampling_mode(model: nn.Module) -> Iterator[None]:
+    """As outside of training, in single precision: for what a training draws from the model."""
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)
 
 
 def draw_noise(specs: Mapping[str, NoiseSpec], generator: torch.Generator) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from facsim.models.base import Batch, MethodOptions, NoiseSpec, event_loss
@@ -37,6 +37,12 @@ class FlowMatchingOptions(MethodOptions):
     condition_cost: float = Field(100.0, ge=0, description="of coupling a prior draw with an event of other conditions")
     prediction: Literal["velocity", "x"] = "velocity"
     times: Literal["uniform", "logit-normal"] = "uniform"
+
+    @model_validator(mode="after")
+    def _bins_of_a_gaussian(self) -> FlowMatchingOptions:
+        if self.prior_bins > 1 and self.prior != "gaussian":
+            raise ValueError(f"prior_bins are of the prior 'gaussian', and there is none in '{self.prior}'")
+        return self
 
 
 class FlowMatching(ProbabilityFlow):

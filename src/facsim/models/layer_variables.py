@@ -43,8 +43,13 @@ class LayerVariables(nn.Module):
         present = hits > 0
         return torch.cat([total, count, excess], -1), torch.cat([torch.ones_like(total) > 0, present, present], -1)
 
+    def params(self, context: Tensor) -> Tensor:
+        """Parameters (N, 2 L + 1, N_PARAMS) of the distributions of the variables."""
+        params: Tensor = self.marginals(context[:, None])[:, 0]
+        return params
+
     def _distribution(self, context: Tensor) -> ZeroInflatedQuantiles:
-        return ZeroInflatedQuantiles(self.marginals(context[:, None])[:, 0], self.always)
+        return ZeroInflatedQuantiles(self.params(context), self.always)
 
     def fit_start(self, cells: Tensor, energy: Tensor, context: Tensor, dither: Tensor) -> None:
         """Start the marginals from a regression on the context; arguments as in `nll`."""
@@ -78,9 +83,10 @@ class LayerVariables(nn.Module):
         zero = encode_zero(marginal.logit_hit, torch.special.ndtr(noise).clamp(1e-6, 1 - 1e-6))
         return torch.where(present, marginal.encode(values), torch.where(self.always, noise, zero))
 
-    def decode(self, z: Tensor, energy: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        """Layer energies (N, L) in MeV, summing to the drawn total, and hits (N, L), from latents."""
-        marginal = self._distribution(context)
+    def decode(self, z: Tensor, energy: Tensor, params: Tensor) -> tuple[Tensor, Tensor]:
+        """Layer energies (N, L) in MeV, summing to the drawn total, and hits (N, L), from latents, where the
+        distributions have the parameters `params`."""
+        marginal = ZeroInflatedQuantiles(params, self.always)
         n = self.n_layers
         margin = marginal.margin(z)
         values = marginal.decode(margin)

@@ -14,6 +14,8 @@ from facsim.models.base import EventModel, NoiseSpec
 NUMBERS_AT_ONCE = 3 << 18
 """Numbers of events and their candidates that are sampled together at most: arrays of more leave a processor's cache,
 and the system takes their memory back after every operation."""
+NOISE_AT_ONCE = 1 << 27
+"""Numbers of noise that are drawn at a time, half a gigabyte: events beyond get theirs when their turn comes."""
 NUMBERS_ON_DEVICE = 1 << 23
 """The same on a GPU, where the quantile functions hold some hundred bytes for each."""
 
@@ -57,12 +59,17 @@ class TorchSampler:
 
     def sample(self, cond: NDArray[Any], rng: np.random.Generator) -> NDArray[np.float32]:
         """Events (N, *event_shape), MeV for showers, at the conditions (N, K)."""
-        noise = draw_noise(self.model, len(cond), rng)
+        block = max(1, NOISE_AT_ONCE // _numbers(self.model))
+        blocks = [cond[first : first + block] for first in range(0, max(len(cond), 1), block)]
+        events = [self._block(part, draw_noise(self.model, len(part), rng)) for part in blocks]
+        return events[0] if len(events) == 1 else np.concatenate(events)
+
+    def _block(self, cond: NDArray[Any], noise: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         most = NUMBERS_AT_ONCE if self.device == "cpu" else NUMBERS_ON_DEVICE
         step = max(1, most // _numbers(self.model))
         parts = [slice(first, first + step) for first in range(0, max(len(cond), 1), step)]
-        showers = [self._sample(cond[part], {name: values[part] for name, values in noise.items()}) for part in parts]
-        return showers[0] if len(showers) == 1 else np.concatenate(showers)
+        events = [self._sample(cond[part], {name: values[part] for name, values in noise.items()}) for part in parts]
+        return events[0] if len(events) == 1 else np.concatenate(events)
 
     def _sample(self, cond: NDArray[Any], noise: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         there = {name: torch.from_numpy(values).to(self.device) for name, values in noise.items()}

@@ -16,6 +16,7 @@ HIGHEST = 20.0
 DEPTHS = 3
 """Parts of the depth with spectra of their own; so has every ring."""
 NEVER = -1e30
+HALVINGS = 20
 
 
 class ShowerPattern(nn.Module):
@@ -175,16 +176,25 @@ class ShowerPattern(nn.Module):
 def _select(margin: Tensor, hits: Tensor, capacity: Tensor) -> tuple[Tensor, Tensor]:
     """Which cells are hit, and what to take from the margins (N, L, C) to part them from the others, (N, L).
 
-    They are the `hits` (N, L) of highest margin; equal ones are parted by their order. Nothing is taken where exactly
-    so many are positive already. Where some must go it is the margin of the first of them, so that the gap above it is
-    one between neighbours, as at zero. Layers have `capacity` (L,) cells and no more hits.
+    They are the `hits` (N, L) of highest margin, found by halving the range of margins, at a fraction of the cost of
+    sorting; those that differ by less than a part in 10^6 of the range are parted by their order. Nothing is taken
+    where exactly so many are positive already. Where some must go it is the margin of the first of them, so that the
+    gap above it is one between neighbours, as at zero. Layers have `capacity` (L,) cells and no more hits.
     """
-    ranked, cells = margin.sort(dim=-1, descending=True)
-    index = hits.long()[..., None]
-    rank = torch.arange(margin.shape[-1], device=margin.device)
-    kept = torch.zeros_like(margin, dtype=torch.bool).scatter(-1, cells, rank < index)
-    last, following = ranked.gather(-1, (index - 1).clamp(min=0)), ranked.gather(-1, index.clamp(max=len(rank) - 1))
-    cut = torch.where(last > 0, following.clamp(min=0), following)
+    exists = margin > 0.5 * NEVER
+    wanted = hits[..., None]
+    high = margin.amax(-1, keepdim=True)
+    low = torch.where(exists, margin, high).amin(-1, keepdim=True) - 1e-3
+    for _ in range(HALVINGS):
+        middle = 0.5 * (low + high)
+        enough = (margin > middle).to(margin).sum(-1, keepdim=True) >= wanted
+        low, high = torch.where(enough, middle, low), torch.where(enough, high, middle)
+    kept = margin > high
+    between = exists & (margin > low) & ~kept
+    missing = wanted - kept.to(margin).sum(-1, keepdim=True)
+    kept = kept | (between & (between.to(margin).cumsum(-1) <= missing))
+    last = torch.where(kept, margin, -NEVER).amin(-1)
+    following = torch.where(kept, NEVER, margin).amax(-1)
+    cut = torch.where((hits > 0) & (last > 0), following.clamp(min=0), following)
     # a full layer has no further cell: keep its smallest margin positive
-    cut = torch.where(index < capacity[:, None], cut, (last - 1e-3).clamp(max=0))
-    return cut[..., 0], kept
+    return torch.where(hits < capacity, cut, (last - 1e-3).clamp(max=0)), kept

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from facsim.core.errors import FacsimError
 from facsim.core.geometry import CylinderGeometry
 from facsim.core.schema import Schema
-from facsim.models.base import Batch, EventModel, Method, NoiseSpec, draw_noise
+from facsim.models.base import Batch, EventModel, Method, NoiseSpec, draw_noise, sampling_mode
 from facsim.models.choices import Choice
 from facsim.models.layer_variables import LayerVariables
 from facsim.models.methods import build_method, checked_method, method_phases, with_steps
@@ -55,8 +55,8 @@ class TwoStageOptions(BaseModel):
     steps: int | None = Field(None, ge=0, le=1000)
     sweeps: int = Field(2, ge=0)
     bins: int = Field(4, ge=1, le=64)
-    layer_candidates: int | None = Field(None, ge=1, le=1000)
-    candidates: int | None = Field(None, ge=1, le=1000)
+    layer_candidates: int | None = Field(None, ge=1, le=256)
+    candidates: int | None = Field(None, ge=1, le=256)
 
     _known = field_validator("layers", "pattern")(checked_method)
 
@@ -168,11 +168,12 @@ class TwoStageShower(EventModel):
 
     def _layers(self, energy: Tensor, features: Tensor, noise: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Energies (N, L) in MeV and hits (N, L) of layers."""
-        uniform = noise.pop(CHOICE, None)
-        if uniform is None:
-            return self.layers.decode(self.layer_method.sample(features, noise), energy, features)
-        energy, features = (x.repeat_interleave(uniform.shape[1], 0) for x in (energy, features))
-        layer, hits = self.layers.decode(self.layer_method.sample(features, _listed(noise)), energy, features)
+        uniform, params = noise.pop(CHOICE, None), self.layers.params(features)
+        if uniform is None or uniform.shape[1] == 1:
+            noise = noise if uniform is None else _listed(noise)
+            return self.layers.decode(self.layer_method.sample(features, noise), energy, params)
+        energy, features, params = (x.repeat_interleave(uniform.shape[1], 0) for x in (energy, features, params))
+        layer, hits = self.layers.decode(self.layer_method.sample(features, _listed(noise)), energy, params)
         kept = self._selection("layer").choose(self.layers.summary(layer, hits, energy, features), uniform)
         return layer[kept], hits[kept]
 
@@ -181,7 +182,8 @@ class TwoStageShower(EventModel):
     ) -> Tensor:
         """Cells (N, L, A, R) in MeV of the layers."""
         uniform, params = noise.pop(CHOICE, None), self.pattern.params(context)
-        if uniform is None:
+        if uniform is None or uniform.shape[1] == 1:
+            noise = noise if uniform is None else _listed(noise)
             return self._pattern(noise, context, params, layer, hits)
         n = uniform.shape[1]
         features, context, params, layer, hits = (
@@ -193,7 +195,7 @@ class TwoStageShower(EventModel):
     def _pattern(
         self, noise: Mapping[str, Tensor], context: Tensor, params: Tensor, layer: Tensor, hits: Tensor
     ) -> Tensor:
-        z = self.padding.to_map(self.pattern_method.sample(context, noise)[..., 0])
+        z = self.padding.to_map(self.pattern_method.sample(context, noise).squeeze(-1))
         return self.pattern.decode(z, params, layer, hits)
 
     def _selection(self, stage: str) -> Selection:
@@ -231,14 +233,15 @@ class TwoStageShower(EventModel):
         """What the ratio of `stage` is told of the true `cells`, and of one draw of the stage for each."""
         flat = cells.flatten(2)
         layer, hits = flat.sum(-1), (flat > 0).sum(-1).float()
-        rng = generator or torch.Generator(cells.device)
-        noise = draw_noise(self._parts(stage)[1].noise_spec(len(cells)), rng)
+        noise = draw_noise(self._parts(stage)[1].noise_spec(len(cells)), generator or _random(cells.device))
         if stage == "layer":
-            drawn = self._layers(energy, features, noise)
+            with sampling_mode(self):
+                drawn = self._layers(energy, features, noise)
             true, false = (self.layers.summary(*each, energy, features) for each in ((layer, hits), drawn))
             return true, false
         context = self.pattern.context(energy, features, layer, hits)
-        made = self._cells_of(features, context, layer, hits, noise)
+        with sampling_mode(self):
+            made = self._cells_of(features, context, layer, hits, noise)
         return self._summary(cells, features), self._summary(made, features)
 
     def _pattern_batch(
@@ -280,8 +283,8 @@ class TwoStageShower(EventModel):
             if self.schema.is_axial and not self.padding.regular:  # priors of regular cylinders are symmetric anyway
                 cells = self.padding.turned(cells, generator)
             parts = [
-                self._pattern_latents(cells[part], context[part], energy[part], generator)
-                for part in _parts(len(cells))
+                self._pattern_latents(cells[rows], context[rows], energy[rows], generator)
+                for rows in _parts(len(cells))
             ]
             self.pattern_method.begin_phase(part, Batch(torch.cat(parts), context), generator)
 
@@ -295,10 +298,11 @@ class TwoStageShower(EventModel):
         layer, hits = cells.flatten(2).sum(-1), (cells.flatten(2) > 0).sum(-1).float()
         context = self.pattern.context(energy, features, layer, hits)
         for _ in range(CALIBRATIONS):
-            drawn = [
-                self._cells_of(f, c, e, n, draw_noise(self.pattern_method.noise_spec(len(c)), generator))
-                for f, c, e, n in zip(*(x.split(PART) for x in (features, context, layer, hits)), strict=True)
-            ]
+            with sampling_mode(self):
+                drawn = [
+                    self._cells_of(f, c, e, n, draw_noise(self.pattern_method.noise_spec(len(c)), generator))
+                    for f, c, e, n in zip(*(x.split(PART) for x in (features, context, layer, hits)), strict=True)
+                ]
             self.pattern.calibrate(cells, torch.cat(drawn))
 
     def _cells(self, batch: Batch) -> Tensor:
@@ -340,6 +344,12 @@ def _of(prefix: str, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _uniform(shape: tuple[int, ...], like: Tensor, generator: torch.Generator | None) -> Tensor:
     return torch.rand(shape, generator=generator, device=like.device).clamp(1e-6, 1 - 1e-6)
+
+
+def _random(device: torch.device) -> torch.Generator:
+    rng = torch.Generator(device)
+    rng.seed()
+    return rng
 
 
 def _listed(noise: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -140,7 +140,7 @@ def sample_shipped(
         out: the file; by default `<name>.h5` in the current folder.
         events: number of showers.
         energy: GeV: a number, or `"low:high"` or a pair for log-uniform ones; None takes the training range.
-        candidates: draws of the pattern that one is kept of; None takes the model's own number.
+        candidates: draws of the pattern of which one is kept; None takes the model's own number.
         seed: of energies and showers.
         force: sample outside of the training range too.
         reporter: who is told of the progress.

@@ -166,7 +166,7 @@ class Trainer:
             only=self.lacking,
         )
         if phase.turns is None:
-            if self.lacking is None:  # nothing changes in a model that another training made
+            if self.lacking is None or self.done:  # nothing changes in a model that another training made
                 phase.end()
             return
         if saved is not None:

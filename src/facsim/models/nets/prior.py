@@ -13,6 +13,8 @@ from facsim.models.space import Space
 
 LARGEST = 8192
 """Numbers of an event up to which a full covariance is kept."""
+LARGEST_IN_BINS = 1024
+"""The same where each range of the condition has its own, other than on regular cylinders; beyond, all share one."""
 
 
 def matrix_root(covariance: Tensor, shrink: float) -> Tensor:
@@ -178,4 +180,7 @@ class WhitePrior(nn.Module):
 
 def build_prior(name: str, space: Space, bins: int) -> BinnedPrior | WhitePrior:
     """The prior `white` or `gaussian`, of which there is one for each of `bins` conditions, for events of `space`."""
+    dense = space.cylinder is None and space.representation != "cloud"
+    if dense and space.size > LARGEST_IN_BINS:
+        bins = 1
     return BinnedPrior(space, bins) if name == "gaussian" else WhitePrior()

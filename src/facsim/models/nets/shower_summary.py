@@ -51,9 +51,9 @@ class ShowerSummary(nn.Module):
         layer, count = energy[:, :, 0].sum(-1), hits[:, :, 0].sum(-1)
         least = layer.clamp(min=1)
         radius = (energy[:, :, 0] * self.radius).sum(-1) / least
-        width = (energy[:, :, 0] * self.radius**2).sum(-1) / least - radius**2
+        width = (energy[:, :, 0] * (self.radius - radius[..., None]) ** 2).sum(-1) / least
         flat = e.flatten(2)
-        parts = [torch.log1p(layer), count.sqrt(), radius, width.clamp(min=0).sqrt(), torch.log1p(flat.amax(-1))]
+        parts = [torch.log1p(layer), count.sqrt(), radius, width.sqrt(), torch.log1p(flat.amax(-1))]
         parts.append(least**2 / (flat * flat).sum(-1).clamp(min=1))
         for waves, total in ((energy, least), (hits, count.clamp(min=1))):
             parts.append((_sizes(waves.sum(-1)) / total[..., None]).flatten(1))
