@@ -88,7 +88,11 @@ def _card(run: Run, model: EventModel, target: Path, note: str) -> dict[str, Any
 
 
 def _loss(whole: EventModel, small: EventModel, cond: NDArray[Any]) -> dict[str, float]:
-    """What half precision changes in showers from the same noise."""
+    """What half precision changes in showers from the same noise; of one candidate each, as a choice may flip."""
+    for model in (whole, small):
+        model.options = model.options.model_copy(
+            update={key: 1 for key in ("layer_candidates", "candidates") if getattr(model.options, key, None)}
+        )
     pair = [TorchSampler(model).sample(cond[:COMPARED], generator(1, "half"))[..., 0] for model in (whole, small)]
     hits = [cells > 0 for cells in pair]
     totals = [cells.sum(1, dtype=float) for cells in pair]

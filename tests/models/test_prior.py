@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from facsim.models.nets.prior import LARGEST, CylinderPrior, GaussianPrior, TablePrior
@@ -55,3 +56,12 @@ def test_events_too_large_for_a_covariance_keep_their_variances() -> None:
     drawn = prior(torch.randn(2000, size, 1, generator=generator))
     torch.testing.assert_close(drawn[..., 0].std(0), widths, rtol=0.15, atol=0.0)
     assert isinstance(GaussianPrior(Space("grid", (16, 1))).of, TablePrior)
+
+
+@pytest.mark.parametrize("sectors", [1, 2, 3, 4, 7, 8])
+def test_each_wave_is_multiplied_by_the_matrix_of_its_harmonic(sectors: int) -> None:
+    rng = torch.Generator().manual_seed(sectors)
+    prior = CylinderPrior(3, sectors, 2)
+    prior.root.copy_(torch.randn(prior.root.shape, generator=rng))
+    noise = torch.randn(5, 3, sectors, 2, generator=rng)
+    torch.testing.assert_close(prior(noise), prior.cells(prior.modes(noise) @ prior.root[prior.harmonic]))

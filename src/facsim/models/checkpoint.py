@@ -16,6 +16,8 @@ from facsim.models import EventModel, find_model
 
 HALF_ABOVE = 10_000
 """Numbers in an array from which on shipped weights keep it in half precision."""
+UPPER = ".upper"
+"""After the name of a symmetric matrix of which the upper triangle is kept."""
 
 
 def save_model(model: EventModel, name: str, folder: Path) -> None:
@@ -59,7 +61,7 @@ def load_model(folder: Path, **changes: object) -> EventModel:
     schema = Schema.from_dict(description["schema"])
     model = build_model(description["model"], schema, {**description["options"], **changes})
     try:
-        weights = {key: _single(value) for key, value in load_file(folder / "weights.safetensors").items()}
+        weights = read_weights(folder)
         missing, unexpected = model.load_state_dict(weights, strict=False)
         lacking = [*(key for key in missing if not key.startswith(model.training_only)), *unexpected]
         if lacking:
@@ -73,19 +75,45 @@ def load_model(folder: Path, **changes: object) -> EventModel:
 def small_weights(model: EventModel) -> dict[str, torch.Tensor]:
     """The state of `model` for a small file: without what only training reads, large arrays in half precision.
 
-    Arrays of up to `HALF_ABOVE` numbers, among them the tables of quantile functions, stay as they are.
+    Arrays of up to `HALF_ABOVE` numbers, among them the tables of quantile functions, stay as they are. Of large
+    symmetric matrices, such as the roots of covariances, the upper triangle is kept.
     """
     weights = {}
     for name, tensor in model.state_dict().items():
         if name.startswith(model.training_only):
             continue
         kept = tensor.detach().cpu().contiguous()
-        weights[name] = kept.half() if kept.dtype == torch.float32 and kept.numel() > HALF_ABOVE else kept
+        if kept.dtype != torch.float32 or kept.numel() <= HALF_ABOVE:
+            weights[name] = kept
+        elif kept.shape[-1] == kept.shape[-2] and torch.allclose(kept, kept.transpose(-1, -2), rtol=0, atol=1e-6):
+            row, column = torch.triu_indices(kept.shape[-1], kept.shape[-1])
+            weights[name + UPPER] = kept[..., row, column].half()
+        else:
+            weights[name] = kept.half()
     return weights
 
 
-def _single(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.float() if tensor.dtype == torch.float16 else tensor
+def read_weights(folder: Path) -> dict[str, torch.Tensor]:
+    """The state of the model in `folder` as far as it was saved, in single precision.
+
+    Raises:
+        OSError, SafetensorError: there is no such file, or it is damaged.
+    """
+    weights = {}
+    for name, tensor in load_file(folder / "weights.safetensors").items():
+        whole = tensor.float() if tensor.dtype == torch.float16 else tensor
+        weights[name.removesuffix(UPPER)] = _mirrored(whole) if name.endswith(UPPER) else whole
+    return weights
+
+
+def _mirrored(upper: torch.Tensor) -> torch.Tensor:
+    """Symmetric matrices (..., D, D) of their upper triangles (..., D (D + 1) / 2)."""
+    size = round(((8 * upper.shape[-1] + 1) ** 0.5 - 1) / 2)
+    row, column = torch.triu_indices(size, size)
+    whole = upper.new_empty(*upper.shape[:-1], size, size)
+    whole[..., row, column] = upper
+    whole[..., column, row] = upper
+    return whole
 
 
 def count_parameters(model: torch.nn.Module) -> int:

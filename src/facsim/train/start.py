@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from safetensors.torch import load_file
-
 from facsim.core.errors import FacsimError
 from facsim.models.base import EventModel
-from facsim.models.checkpoint import load_model
+from facsim.models.checkpoint import load_model, read_weights
 from facsim.models.shipped import shipped_folder, shipped_names
 
 ENOUGH = 500
@@ -59,4 +57,4 @@ def start_from(model: EventModel, source: str, events: int) -> frozenset[str]:
         ) from None
     names = frozenset(model.state_dict())
     anew = model.refitted if events >= ENOUGH else ()
-    return names - frozenset(load_file(folder / "weights.safetensors")) | {n for n in names if n.startswith(anew)}
+    return names - frozenset(read_weights(folder)) | {n for n in names if n.startswith(anew)}

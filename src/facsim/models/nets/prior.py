@@ -105,7 +105,15 @@ class CylinderPrior(nn.Module):
             self.root[m] = matrix_root((rows.T @ rows / len(rows)).double(), shrink).float()
 
     def forward(self, noise: Tensor) -> Tensor:
-        return self.cells(self.modes(noise) @ self.root[self.harmonic])
+        """A wave's cosine and sine have one matrix, read in its place: a copy for each costs more than the products."""
+        modes, pairs, size = self.modes(noise), (self.shape[1] - 1) // 2, self.root.shape[-1]
+        parts = [modes[:1] @ self.root[:1]]
+        if pairs:
+            waves = modes[1 : 1 + 2 * pairs].reshape(pairs, -1, size)
+            parts.append((waves @ self.root[1 : 1 + pairs]).reshape(2 * pairs, -1, size))
+        if self.shape[1] % 2 == 0:  # the fastest wave has no sine
+            parts.append(modes[-1:] @ self.root[-1:])
+        return self.cells(torch.cat(parts))
 
 
 class GaussianPrior(nn.Module):
