@@ -1,12 +1,12 @@
-"""Quality and time of a two-stage surrogate against the number of candidates that one shower is kept of.
+"""Quality or time of a two-stage surrogate against the number of candidates that one shower is kept of.
 
-OMP_NUM_THREADS=1 python benchmarks/candidates.py RUN --candidates 1 2 4 8 16 32 [--layers 4 4 4 4 8 16] [--geant4 60]
+OMP_NUM_THREADS=1 python benchmarks/candidates.py RUN --candidates 1 2 4 8 --layers 1 4 4 8 [--times [--geant4 60]]
 
-RUN is a run directory whose model was trained with candidates; --layers gives those of its first stage. Showers drawn
-at the conditions of the run's second truth sample are judged by its first: AUC on high-level features and on cells
-(`facsim-c2st-1`, 5000 of each), pooled and in the worst quartile of incident energy. Times are of one thread, on the
-machine as it is, by torch and by ONNX Runtime; with --geant4 those of Geant4 too, for so many electrons in
-`par04-w-si` of the same energies.
+RUN is a run directory whose model was trained with candidates; --layers gives those of its first stage. 5000 showers
+drawn at the conditions of the run's second truth sample are judged by 5000 of its first: AUC on high-level features and
+on cells (`facsim-c2st-1`), pooled and in the worst quartile of incident energy. With --times milliseconds a shower
+instead, of one thread, by torch and by ONNX Runtime, and of Geant4 in the same run for so many electrons in
+`par04-w-si` with energies spread alike.
 """
 
 from __future__ import annotations
@@ -36,10 +36,8 @@ from facsim.pipeline.truth import open_splits
 from facsim.run import Run
 from facsim.simulate.showers import ShowerSimulation, time_geant4
 
-COLUMNS = (
-    *("AUC, high level", "worst quartile", "AUC, cells", "worst quartile"),
-    *("ms: torch, 1", "torch, 100", "ONNX Runtime, 1", "ONNX Runtime, 100"),
-)
+QUALITY = ("AUC, high level", "worst quartile", "AUC, cells", "worst quartile")
+TIMES = ("torch, batch 1", "torch, batch 100", "ONNX Runtime, batch 1", "ONNX Runtime, batch 100")
 SEED, JUDGED, BATCH = 1, 5000, 250
 PLAN = TimingPlan(batches=(1, 100), threads=(1,), repeats=5, seconds=1.0)
 
@@ -83,26 +81,29 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
-    parser.add_argument("--candidates", nargs="+", type=int, default=[1, 2, 4, 8, 16, 32])
-    parser.add_argument("--layers", nargs="+", type=int)
+    parser.add_argument("--candidates", nargs="+", type=int, default=[1, 2, 4, 8])
+    parser.add_argument("--layers", nargs="+", type=int, default=[1, 4, 4, 8])
+    parser.add_argument("--times", action="store_true")
     parser.add_argument("--geant4", type=int, default=0)
     given = parser.parse_args()
     torch.set_num_threads(1)
     run = Run(given.run, RunConfig.model_validate(yaml.safe_load((given.run / "config.yaml").read_text())))
     splits = open_splits(run)
-    reference, null = (MemorySource(splits[name].read(0, len(splits[name]))) for name in ("reference", "null"))
-    sample, cond = take_sample(reference, SEED, JUDGED), null.read(0, len(null)).cond
-    print("| candidates: layers, cells | " + " | ".join(COLUMNS) + " |\n" + "|---" * (len(COLUMNS) + 1) + "|")
-    print(f"| truth | {quality(sample, null)} | | | | |", flush=True)
-    for layers, cells in zip(given.layers or [None] * len(given.candidates), given.candidates, strict=True):
-        own = {} if layers is None else {"layer_candidates": layers}
-        model = load_model(run.model(), candidates=cells, **own)
-        name = f"{model.options.layer_candidates}, {cells}"
-        print(f"| {name} | {quality(sample, drawn(model, null))} | {times(model, cond)} |", flush=True)
-    if given.geant4:
+    null = MemorySource(splits["null"].read(0, JUDGED))
+    cond = null.read(0, len(null)).cond
+    columns = TIMES if given.times else QUALITY
+    print("| candidates: layers, cells | " + " | ".join(columns) + " |\n" + "|---" * (len(columns) + 1) + "|")
+    if not given.times:
+        reference = take_sample(splits["reference"], SEED, JUDGED)
+        print(f"| truth | {quality(reference, null)} |", flush=True)
+    for layers, cells in zip(given.layers, given.candidates, strict=True):
+        model = load_model(run.model(), candidates=cells, layer_candidates=layers)
+        row = times(model, cond) if given.times else quality(reference, drawn(model, null))
+        print(f"| {layers}, {cells} | {row} |", flush=True)
+    if given.times and given.geant4:
         settings = ShowerSimulation.parse({"detector": "par04-w-si", "energy": 10, "events": given.geant4})
         energies = np.quantile(cond, np.linspace(0, 1, given.geant4), axis=0)
-        print(f"| Geant4 | | | | | {time_geant4(settings, energies, SEED).mean():.1f} | | | |")
+        print(f"Geant4: {time_geant4(settings, energies, SEED).mean():.1f} ms a shower")
 
 
 if __name__ == "__main__":
