@@ -63,6 +63,8 @@ def _card(run: Run, model: EventModel, target: Path, note: str) -> dict[str, Any
     cond = read_labels(splits["train"]).cond
     ranges = training_range(model.schema, cond)
     trained = read_json(run.dir / "stamps" / "train.json")["finished"]
+    # a choice among candidates may flip
+    one = {key: 1 for key in ("layer_candidates", "candidates") if getattr(model.options, key, None)}
     return {
         "name": target.name,
         "licence": "BSD-3-Clause",
@@ -73,7 +75,7 @@ def _card(run: Run, model: EventModel, target: Path, note: str) -> dict[str, Any
         "parameters": sum(tensor.numel() for tensor in small_weights(model).values()),
         "weights": {
             **file_facts(target / "weights.safetensors"),
-            "half_precision": _loss(model, load_model(target), cond),
+            "half_precision": _loss(*(load_model(folder, **one) for folder in (run.model(), target)), cond),
         },
         "scores": _scores(run),
         "steps": _json(run.dir / "scores" / "steps.json"),
@@ -88,11 +90,7 @@ def _card(run: Run, model: EventModel, target: Path, note: str) -> dict[str, Any
 
 
 def _loss(whole: EventModel, small: EventModel, cond: NDArray[Any]) -> dict[str, float]:
-    """What half precision changes in showers from the same noise; of one candidate each, as a choice may flip."""
-    for model in (whole, small):
-        model.options = model.options.model_copy(
-            update={key: 1 for key in ("layer_candidates", "candidates") if getattr(model.options, key, None)}
-        )
+    """What half precision changes in showers from the same noise."""
     pair = [TorchSampler(model).sample(cond[:COMPARED], generator(1, "half"))[..., 0] for model in (whole, small)]
     hits = [cells > 0 for cells in pair]
     totals = [cells.sum(1, dtype=float) for cells in pair]

@@ -139,9 +139,7 @@ def sample(
     energy: Annotated[
         str | None, typer.Option("--energy", help="Their GeV: 10, or 1:50 log-uniform; by default the training range.")
     ] = None,
-    candidates: Annotated[
-        int | None, typer.Option(min=1, help="Draws of a shipped model of which one is kept.")
-    ] = None,
+    candidates: Annotated[int | None, typer.Option(min=1, help="Draws per shower, of which one is kept.")] = None,
     overrides: Set = None,
     seed: Seed = None,
     smoke: Smoke = False,

@@ -236,6 +236,10 @@ def test_many_events_are_sampled_in_parts(case: Case, monkeypatch: pytest.Monkey
     whole = sampler.sample(cond, generator(7))
     monkeypatch.setattr("facsim.models.sampling.NUMBERS_AT_ONCE", 3 * int(np.prod(model.event_shape)))
     np.testing.assert_allclose(sampler.sample(cond, generator(7)), whole, rtol=1e-3, atol=1e-3)
+    monkeypatch.setattr("facsim.models.sampling.NOISE_AT_ONCE", 1)  # noise of each event in its turn
+    rng = generator(7)
+    each = np.concatenate([sampler.sample(cond[k : k + 1], rng) for k in range(10)])
+    np.testing.assert_array_equal(sampler.sample(cond, generator(7)), each)
     assert sampler.sample(cond[:0], generator(7)).shape == (0, *model.event_shape)
 
 

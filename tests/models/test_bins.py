@@ -42,9 +42,16 @@ def test_few_events_serve_all_ranges(n: int) -> None:
     ranges = ConditionBins(4)
     values = torch.arange(n).float()
     ranges.fit(values)
-    for rows in ranges.windows(values):
+    windows = list(ranges.windows(values))
+    for rows in windows:
         assert len(rows) == min(n, FEWEST)
         assert rows.max() < n
+    fitted: list[int] = []
+    parts = [torch.nn.Linear(1, 1) for _ in windows]
+    ranges.fit_parts(values, parts, lambda part, rows: fitted.append(len(rows)))
+    assert len(fitted) == len({tuple(rows.tolist()) for rows in windows})
+    if n <= FEWEST:  # all are as the first, which alone was fitted
+        assert all(torch.equal(part.weight, parts[0].weight) for part in parts)
 
 
 def test_priors_have_the_covariance_of_their_range() -> None:

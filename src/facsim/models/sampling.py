@@ -14,10 +14,10 @@ from facsim.models.base import EventModel, NoiseSpec
 NUMBERS_AT_ONCE = 3 << 18
 """Numbers of events and their candidates that are sampled together at most: arrays of more leave a processor's cache,
 and the system takes their memory back after every operation."""
-NOISE_AT_ONCE = 1 << 27
-"""Numbers of noise that are drawn at a time, half a gigabyte: events beyond get theirs when their turn comes."""
 NUMBERS_ON_DEVICE = 1 << 23
 """The same on a GPU, where the quantile functions hold some hundred bytes for each."""
+NOISE_AT_ONCE = 1 << 27
+"""Numbers of noise that are drawn at a time, half a gigabyte: events beyond get theirs when their turn comes."""
 
 
 def draw_noise(model: EventModel, n: int, rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:

@@ -73,3 +73,11 @@ def of_candidates(specs: dict[str, NoiseSpec], n: int, candidates: int | None) -
         return specs
     many = {name: NoiseSpec((n, candidates, *s.shape[1:]), s.distribution) for name, s in specs.items()}
     return many | {CHOICE: NoiseSpec((n, candidates), "uniform")}
+
+
+def listed(noise: dict[str, Tensor]) -> tuple[dict[str, Tensor], Tensor | None]:
+    """The noise of `of_candidates` event by event, (N K, ...), and that of the choice (N, K) where there is one."""
+    if CHOICE not in noise:
+        return noise, None
+    many = {name: array.flatten(0, 1) for name, array in noise.items() if name != CHOICE}
+    return many, noise[CHOICE] if noise[CHOICE].shape[1] > 1 else None

@@ -17,10 +17,10 @@ from facsim.models.choices import Choice
 from facsim.models.layer_variables import LayerVariables
 from facsim.models.methods import build_method, checked_method, method_phases, with_steps
 from facsim.models.nets.conditioning import Conditioning
-from facsim.models.nets.copula import BinnedCopula
+from facsim.models.nets.copula import PART, BinnedCopula
 from facsim.models.nets.padding import GridPadding
 from facsim.models.nets.shower_summary import ShowerSummary
-from facsim.models.selection import CHOICE, LR_FACTOR, WEIGHT_DECAY, Selection, of_candidates
+from facsim.models.selection import LR_FACTOR, WEIGHT_DECAY, Selection, listed, of_candidates
 from facsim.models.shower_pattern import ShowerPattern
 from facsim.models.space import cylinder, table
 
@@ -28,8 +28,6 @@ LAYERS = Choice(name="flow-matching", prior="gaussian", steps=8)
 PATTERN = Choice(name="flow-matching", prior="gaussian", prior_bins=4, steps=2)
 STAGES = ("layer", "pattern")
 MARGINALS, RATIO = "marginals", "ratio"
-PART = 256
-"""Showers encoded at a time in closed-form fits."""
 CALIBRATION_SHOWERS, CALIBRATIONS = 4096, 3
 
 
@@ -168,12 +166,12 @@ class TwoStageShower(EventModel):
 
     def _layers(self, energy: Tensor, features: Tensor, noise: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Energies (N, L) in MeV and hits (N, L) of layers."""
-        uniform, params = noise.pop(CHOICE, None), self.layers.params(features)
-        if uniform is None or uniform.shape[1] == 1:
-            noise = noise if uniform is None else _listed(noise)
+        noise, uniform = listed(noise)
+        params = self.layers.params(features)
+        if uniform is None:
             return self.layers.decode(self.layer_method.sample(features, noise), energy, params)
         energy, features, params = (x.repeat_interleave(uniform.shape[1], 0) for x in (energy, features, params))
-        layer, hits = self.layers.decode(self.layer_method.sample(features, _listed(noise)), energy, params)
+        layer, hits = self.layers.decode(self.layer_method.sample(features, noise), energy, params)
         kept = self._selection("layer").choose(self.layers.summary(layer, hits, energy, features), uniform)
         return layer[kept], hits[kept]
 
@@ -181,15 +179,15 @@ class TwoStageShower(EventModel):
         self, features: Tensor, context: Tensor, layer: Tensor, hits: Tensor, noise: dict[str, Tensor]
     ) -> Tensor:
         """Cells (N, L, A, R) in MeV of the layers."""
-        uniform, params = noise.pop(CHOICE, None), self.pattern.params(context)
-        if uniform is None or uniform.shape[1] == 1:
-            noise = noise if uniform is None else _listed(noise)
+        noise, uniform = listed(noise)
+        params = self.pattern.params(context)
+        if uniform is None:
             return self._pattern(noise, context, params, layer, hits)
         n = uniform.shape[1]
         features, context, params, layer, hits = (
             x.repeat_interleave(n, 0) for x in (features, context, params, layer, hits)
         )
-        cells = self._pattern(_listed(noise), context, params, layer, hits)
+        cells = self._pattern(noise, context, params, layer, hits)
         return cells[self._selection("pattern").choose(self._summary(cells, features), uniform)]
 
     def _pattern(
@@ -231,8 +229,7 @@ class TwoStageShower(EventModel):
         self, stage: str, cells: Tensor, energy: Tensor, features: Tensor, generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor]:
         """What the ratio of `stage` is told of the true `cells`, and of one draw of the stage for each."""
-        flat = cells.flatten(2)
-        layer, hits = flat.sum(-1), (flat > 0).sum(-1).float()
+        layer, hits = _of_layers(cells)
         noise = draw_noise(self._parts(stage)[1].noise_spec(len(cells)), generator or _random(cells.device))
         if stage == "layer":
             with sampling_mode(self):
@@ -259,17 +256,16 @@ class TwoStageShower(EventModel):
             self.conditioning.fit(batch.cond)
         energy, features = batch.cond[:, 0], self.conditioning(batch.cond)
         cells = self._cells(batch)
-        flat = cells.flatten(2)
         if part == RATIO:
             first = slice(CALIBRATION_SHOWERS)
             self._selection(stage).fit(*self._summaries(stage, cells[first], energy[first], features[first], generator))
         elif phase == "layer-marginals":
-            self.layers.fit_start(flat, energy, features, _uniform(cells.shape[:2], cells, generator))
+            self.layers.fit_start(cells.flatten(2), energy, features, _uniform(cells.shape[:2], cells, generator))
         elif stage == "layer":
             z = self._layer_latents(cells, energy, features, generator)
             self.layer_method.begin_phase(part, Batch(z, features), generator)
         elif phase == "pattern-marginals":
-            self.pattern.fit_scale(energy, features, flat.sum(-1), (flat > 0).sum(-1).float())
+            self.pattern.fit_scale(energy, features, *_of_layers(cells))
             self.pattern.fit_start(cells, self._context(cells, energy, features))
         else:
             context = self._context(cells, energy, features)
@@ -283,8 +279,8 @@ class TwoStageShower(EventModel):
             if self.schema.is_axial and not self.padding.regular:  # priors of regular cylinders are symmetric anyway
                 cells = self.padding.turned(cells, generator)
             parts = [
-                self._pattern_latents(cells[rows], context[rows], energy[rows], generator)
-                for rows in _parts(len(cells))
+                self._pattern_latents(c, x, e, generator)
+                for c, x, e in zip(*(torch.split(x, PART) for x in (cells, context, energy)), strict=True)
             ]
             self.pattern_method.begin_phase(part, Batch(torch.cat(parts), context), generator)
 
@@ -295,13 +291,15 @@ class TwoStageShower(EventModel):
             return
         cells = self._cells(batch)[:CALIBRATION_SHOWERS]
         energy, features = batch.cond[: len(cells), 0], self.conditioning(batch.cond[: len(cells)])
-        layer, hits = cells.flatten(2).sum(-1), (cells.flatten(2) > 0).sum(-1).float()
+        layer, hits = _of_layers(cells)
         context = self.pattern.context(energy, features, layer, hits)
         for _ in range(CALIBRATIONS):
             with sampling_mode(self):
                 drawn = [
                     self._cells_of(f, c, e, n, draw_noise(self.pattern_method.noise_spec(len(c)), generator))
-                    for f, c, e, n in zip(*(x.split(PART) for x in (features, context, layer, hits)), strict=True)
+                    for f, c, e, n in zip(
+                        *(torch.split(x, PART) for x in (features, context, layer, hits)), strict=True
+                    )
                 ]
             self.pattern.calibrate(cells, torch.cat(drawn))
 
@@ -311,8 +309,7 @@ class TwoStageShower(EventModel):
         return self.padding.to_map(torch.where(x >= self.threshold * (1 - 1e-6), x, 0.0))
 
     def _context(self, cells: Tensor, energy: Tensor, features: Tensor) -> Tensor:
-        flat = cells.flatten(2)
-        return self.pattern.context(energy, features, flat.sum(-1), (flat > 0).sum(-1).float())
+        return self.pattern.context(energy, features, *_of_layers(cells))
 
     @torch.no_grad()
     def _layer_latents(
@@ -334,8 +331,10 @@ class TwoStageShower(EventModel):
         return self.padding.to_cells(z)[..., None]
 
 
-def _parts(n: int) -> list[slice]:
-    return [slice(first, first + PART) for first in range(0, n, PART)]
+def _of_layers(cells: Tensor) -> tuple[Tensor, Tensor]:
+    """Energies (N, L) in MeV and hits (N, L) of the layers of `cells` (N, L, A, R)."""
+    flat = cells.flatten(2)
+    return flat.sum(-1), (flat > 0).sum(-1).float()
 
 
 def _of(prefix: str, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -350,8 +349,3 @@ def _random(device: torch.device) -> torch.Generator:
     rng = torch.Generator(device)
     rng.seed()
     return rng
-
-
-def _listed(noise: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The noise (N, K, ...) of candidates as that of N K events."""
-    return {name: array.flatten(0, 1) for name, array in noise.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -39,6 +39,21 @@ class ConditionBins(nn.Module):
         for k in range(self.bins):
             first = (2 * k + 1) * n // (2 * self.bins) - size // 2
             yield order[min(max(first, 0), n - size) :][:size]
+
+    def fit_parts(self, values: Tensor, parts: Iterable[nn.Module], fit: Callable[[nn.Module, Tensor], None]) -> None:
+        """Set the ranges by the numbers (N,) of training events, and `fit` each part to its window.
+
+        Args:
+            parts: modules of one kind, one for each range. fit: takes a part and the rows of its window.
+        """
+        self.fit(values)
+        before: tuple[nn.Module, Tensor] | None = None
+        for part, rows in zip(parts, self.windows(values), strict=True):
+            if before is not None and torch.equal(before[1], rows):  # few events: all ranges have the same
+                part.load_state_dict(before[0].state_dict())
+            else:
+                fit(part, rows)
+            before = part, rows
 
     def by_range(self, values: Tensor, parts: Sequence[Callable[[Tensor], Tensor]], x: Tensor) -> Tensor:
         """Each event of `x` (N, ...) by the part of its range: a function of some of the events (M, ...)."""

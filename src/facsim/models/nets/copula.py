@@ -21,7 +21,7 @@ _SHRINK = 5.0
 _LEAST_VALUE = 0.15
 _NORMALISATIONS = 3
 PART = 256
-"""Showers whose moments are taken at a time."""
+"""Showers encoded at a time in closed-form fits."""
 
 
 def score(z: Tensor, hit: Tensor, threshold: Tensor) -> tuple[Tensor, Tensor]:
@@ -140,10 +140,11 @@ class BinnedCopula(nn.Module):
             energy: of the training showers (N,), MeV.
             latents: gives what `score` takes, for showers of the given numbers.
         """
-        self.bins.fit(energy)
-        for copula, window in zip(self.of, self.bins.windows(energy), strict=True):
-            parts = (window[first : first + PART] for first in range(0, len(window), PART))
-            copula.fit(sum(copula.moments(*latents(rows)) for rows in parts))  # type: ignore[operator]
+
+        def fit(copula: nn.Module, window: Tensor) -> None:
+            copula.fit(sum(copula.moments(*latents(rows)) for rows in torch.split(window, PART)))  # type: ignore[operator]
+
+        self.bins.fit_parts(energy, self.of, fit)
 
     def complete(
         self,

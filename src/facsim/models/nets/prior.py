@@ -162,10 +162,11 @@ class BinnedPrior(nn.Module):
 
     def fit(self, x: Tensor, cond: Tensor, mask: Tensor | None = None) -> None:
         """Set the ranges, and the covariances to those of events `x` (N, *shape) in or near them."""
-        values = _first(cond)
-        self.bins.fit(values)
-        for prior, rows in zip(self.of, self.bins.windows(values), strict=True):
+
+        def fit(prior: nn.Module, rows: Tensor) -> None:
             prior.fit(x[rows], None if mask is None else mask[rows])  # type: ignore[operator]
+
+        self.bins.fit_parts(_first(cond), self.of, fit)
 
     def forward(self, noise: Tensor, cond: Tensor) -> Tensor:
         return self.bins.by_range(_first(cond), list(self.of), noise)
