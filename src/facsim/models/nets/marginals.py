@@ -53,8 +53,8 @@ class ZeroInflatedQuantiles:
             self.logit_hit = torch.where(always, _NEVER_ZERO, self.logit_hit)
         slopes = torch.exp(params[..., 3:] + params[..., 2:3])
         self.first, self.last = slopes[..., :1], slopes[..., -1:]
-        self.left = slopes[..., :-1]
-        self.bend = slopes[..., 1:] - self.left
+        self.left, self.right = slopes[..., :-1], slopes[..., 1:]
+        self.bend = self.right - self.left
         self.rise = _BIN_WIDTH * (self.left + 0.5 * self.bend)
         self.start = params[..., 1:2] - self.rise[..., : BINS // 2].sum(-1, keepdim=True)
 
@@ -73,13 +73,17 @@ class ZeroInflatedQuantiles:
         """The logistic variable at w, and the slope dw/ds there."""
         w = w[..., None]
         height = self.rise.cumsum(-1)
-        r = torch.minimum((w - self.start - height + self.rise).clamp(min=0.0), self.rise)
-        u = 2 * r / (self.left + torch.sqrt((self.left**2 + (2 / _BIN_WIDTH) * self.bend * r).clamp(min=1e-12)))
+        from_knot = w - self.start - height + self.rise
+        r = torch.minimum(from_knot.clamp(min=0.0), self.rise)
+        # the slope at height r: its square is linear in r, and between those of the knots it loses no digits
+        share = r / self.rise
+        root = torch.sqrt(self.left**2 * (1 - share) + self.right**2 * share)
+        u = 2 * r / (self.left + root)
         below = (w - self.start).clamp(max=0.0) / self.first
         above = (w - self.start - height[..., -1:]).clamp(min=0.0) / self.last
         s = _FIRST_KNOT + below + above + u.sum(-1, keepdim=True)
-        slope = self.first + (self.bend * u).sum(-1, keepdim=True) / _BIN_WIDTH
-        return s[..., 0], slope[..., 0]
+        inside = (from_knot > 0).sum(-1, keepdim=True).sub(1).clamp(min=0)
+        return s[..., 0], root.gather(-1, inside)[..., 0]
 
     def log_prob(self, w: Tensor) -> Tensor:
         """Log-density of the continuous value, given that the variable is not zero."""
