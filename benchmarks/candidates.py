@@ -1,12 +1,14 @@
 """Quality or time of a two-stage surrogate against the number of candidates that one shower is kept of.
 
 OMP_NUM_THREADS=1 python benchmarks/candidates.py RUN --candidates 1 2 4 8 --layers 1 4 4 8 [--times [--geant4 60]]
+    [--network 1500]
 
 RUN is a run directory whose model was trained with candidates; --layers gives those of its first stage. 5000 showers
 drawn at the conditions of the run's second truth sample are judged by 5000 of its first: AUC on high-level features and
 on cells (`facsim-c2st-1`), pooled and in the worst quartile of incident energy. With --times milliseconds a shower
 instead, of one thread, by torch and by ONNX Runtime, and of Geant4 in the same run for so many electrons in
-`par04-w-si` with energies spread alike.
+`par04-w-si` with energies spread alike. --network adds the AUC of the convolutional network on cells
+(`facsim-c2st-net-1`, `grid`) with so many showers of each kind, which takes minutes for each row.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from facsim.config import RunConfig
 from facsim.core.events import EventSource, make_events
 from facsim.core.rng import generator
 from facsim.core.sources import MemorySource
+from facsim.evaluate.c2st import network_test
 from facsim.evaluate.measures import AUCS, WORST, Regions, auc_numbers, classifiers
 from facsim.evaluate.sample import ShowerSample, take_sample
 from facsim.evaluate.timing import TimedSampler, TimingPlan, time_sampler
@@ -40,6 +43,14 @@ QUALITY = ("AUC, high level", "worst quartile", "AUC, cells", "worst quartile")
 TIMES = ("torch, batch 1", "torch, batch 100", "ONNX Runtime, batch 1", "ONNX Runtime, batch 100")
 SEED, JUDGED, BATCH = 1, 5000, 250
 PLAN = TimingPlan(batches=(1, 100), threads=(1,), repeats=5, seconds=1.0)
+
+
+def by_network(reference: EventSource, made: EventSource, events: int) -> str:
+    """AUC of the convolutional network with `events` showers of each, and truth's own, as a cell of a table."""
+    first = reference.read(0, events)
+    null = reference.read(events, 2 * events)
+    score = network_test(first, made.read(0, events), network="grid", null=null, seed=SEED).score
+    return f"{score.value:.3f} ± {score.error:.3f} (truth {score.null:.3f})"
 
 
 def quality(reference: ShowerSample, made: EventSource) -> str:
@@ -85,20 +96,27 @@ def main() -> None:
     parser.add_argument("--layers", nargs="+", type=int, default=[1, 4, 4, 8])
     parser.add_argument("--times", action="store_true")
     parser.add_argument("--geant4", type=int, default=0)
+    parser.add_argument("--network", type=int, default=0)
     given = parser.parse_args()
     torch.set_num_threads(1)
     run = Run(given.run, RunConfig.model_validate(yaml.safe_load((given.run / "config.yaml").read_text())))
     splits = open_splits(run)
     null = MemorySource(splits["null"].read(0, JUDGED))
     cond = null.read(0, len(null)).cond
-    columns = TIMES if given.times else QUALITY
+    columns = TIMES if given.times else QUALITY + ("AUC, network",) * bool(given.network)
     print("| candidates: layers, cells | " + " | ".join(columns) + " |\n" + "|---" * (len(columns) + 1) + "|")
     if not given.times:
         reference = take_sample(splits["reference"], SEED, JUDGED)
         print(f"| truth | {quality(reference, null)} |", flush=True)
     for layers, cells in zip(given.layers, given.candidates, strict=True):
         model = load_model(run.model(), candidates=cells, layer_candidates=layers)
-        row = times(model, cond) if given.times else quality(reference, drawn(model, null))
+        if given.times:
+            row = times(model, cond)
+        else:
+            made = drawn(model, null)
+            row = quality(reference, made)
+            if given.network:
+                row += f" | {by_network(splits['reference'], made, given.network)}"
         print(f"| {layers}, {cells} | {row} |", flush=True)
     if given.times and given.geant4:
         settings = ShowerSimulation.parse({"detector": "par04-w-si", "energy": 10, "events": given.geant4})
