@@ -157,7 +157,8 @@ class EventModel(GenerativeModel):
     training_only: ClassVar[tuple[str, ...]] = ()
     """Beginnings of names of arrays that only training reads, so that weights on disk may lack them."""
     refitted: ClassVar[tuple[str, ...]] = ()
-    """Beginnings of names of arrays that a training from another model's weights fits anew, given events enough."""
+    """Beginnings of names of arrays whose closed-form fits a training from another model's weights makes anew, given
+    events enough; networks go on from the weights."""
     schema: Schema
     options: Any
 

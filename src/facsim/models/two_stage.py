@@ -78,7 +78,10 @@ class TwoStageShower(EventModel):
 
     weights = "none"
     training_only = ("copula.",)
-    refitted = ("copula.", "layer_method.prior.", "pattern_method.prior.")
+    refitted = (
+        *("conditioning.", "layers.", "pattern.", "copula.", "selections."),
+        *("layer_method.prior.", "pattern_method.prior."),
+    )
     Options: ClassVar[type[BaseModel]] = TwoStageOptions
 
     options: TwoStageOptions
