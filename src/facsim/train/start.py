@@ -10,7 +10,7 @@ from facsim.models.checkpoint import load_model, read_weights
 from facsim.models.shipped import shipped_folder, shipped_names
 
 ENOUGH = 500
-"""Events from which closed-form fits are better than those of another detector (benchmarks/RESULTS.md)."""
+"""Events from which closed-form fits are made anew: with 500 that is much better (benchmarks/RESULTS.md)."""
 
 
 def start_folder(source: str) -> Path:
