@@ -10,8 +10,8 @@ when the samples cannot be told apart. What the protocol fixes, and why, is in d
   neither it nor its group.
 * Two ensembles of `BoostSettings()` trees; AUC over pairs within a fold; its error is DeLong's over groups, times 1.5
   for the overlap of training sets: without it, repeated truth-against-truth tests scatter more than their errors say.
-* Negative weights (sWeights): trees are trained with conditional expectations of the weights (`signed_weights`), the AUC
-  of held-out events has the exact ones, and its error is DeLong's with weights.
+* Negative weights (sWeights): trees are trained with conditional expectations of the weights (`signed_weights`), the
+  AUC of held-out events has the exact ones, and its error is DeLong's with weights.
 """
 
 from __future__ import annotations
