@@ -64,7 +64,7 @@ def _rejection(samples: Samples) -> Curve:
         cuts = np.quantile(kaons.dll("k"), 1 - POINTS)
         efficiency, _ = efficiencies(kaons.dll("k"), cuts, kaons.weight)
         wrong, error = efficiencies(pions.dll("k"), cuts, pions.weight)
-        series[role] = (efficiency, np.where(wrong > 0, wrong, np.nan), error)
+        series[role] = (efficiency, np.where(wrong > error, wrong, np.nan), error)
     return Curve(
         "rejection/k-pi",
         r"Pions taken for kaons against kaons kept, by DLL$_{K\pi}$",
