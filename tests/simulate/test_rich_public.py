@@ -1,4 +1,4 @@
-"""The RICH truth beside a public sample: 250 000 tracks of the notebooks of pidgan, whose mixture of species is not said.
+"""The RICH truth beside a public sample: 250 000 tracks of pidgan's notebooks, whose mixture of species is not said.
 
 Its momentum and number of tracks are taken as log-normal, eta as normal, with its quartiles.
 """

@@ -31,6 +31,8 @@ from facsim.physics.rich_observables import (
 
 FEWEST = 100.0
 """Effective tracks, (sum w)^2 / sum w^2, that a bin needs in either sample."""
+NEGLIGIBLE = 1e-3
+"""Difference of AUCs that joins their errors, which vanish where kaons and pions are told apart perfectly."""
 FEWEST_IN_CELL = 50.0
 """The same of the cells of the classifier test, which sees fewer tracks."""
 CONTROL_SCALE = 1.15
@@ -89,12 +91,14 @@ class RichPhysics(TaskPhysics):
         x, y = of_events(a), of_events(b)
         cells = [cell_numbers(s.momentum, s.eta, s.n_tracks) for s in (x, y)]
         found = [(*result.region(*inside), number, inside) for number, inside in _cells(cells, (x, y))]
-        found = [one for one in found if np.isfinite(one[0]) and one[1] > 0]
+        found = [one for one in found if np.isfinite(one[0])]
         if not found:
             return {}
         auc, error, number, inside = max(found, key=lambda one: one[0])
         note = f"largest of {len(found)} cells, at {cell_name(number)}."
-        pulls = np.array([(value - 0.5) / sigma for value, sigma, *_ in found])
+        pulls = np.array(
+            [(value - 0.5) / max(sigma, _error_of_chance(x[in_x], y[in_y])) for value, sigma, _, (in_x, in_y) in found]
+        )
         square = f"mean of ((AUC - 0.5) / error)^2 over {len(found)} cells; at most about 1 for truth."
         return {
             "auc_cells27": Measured(auc, error, (int(inside[0].sum()), int(inside[1].sum())), note=note),
@@ -116,6 +120,11 @@ def _cells(
         inside = [numbers == number for numbers in cells]
         if min(s[part].effective for s, part in zip(samples, inside, strict=True)) >= FEWEST_IN_CELL:
             yield number, inside
+
+
+def _error_of_chance(x: PidTracks, y: PidTracks) -> float:
+    """Error of the AUC of two samples of one distribution; DeLong's vanishes for samples that are disjoint."""
+    return float(np.sqrt((1 / x.effective + 1 / y.effective) / 12))
 
 
 def _efficiency_error(x: PidTracks, y: PidTracks, selection: Selection) -> Measured | None:
@@ -167,8 +176,8 @@ def _separation(x: PidTracks, y: PidTracks) -> dict[str, Measured]:
     off = abs(aucs[1].value - aucs[0].value)
     found = {"separation_error/k-pi": Measured(off, float(np.hypot(aucs[0].error, aucs[1].error)), (n, m), note=note)}
     (of_x, error_x), (of_y, error_y) = (binned_aucs(sample, FEWEST) for sample in (x, y))
-    differences, errors = np.abs(of_y - of_x), np.hypot(error_x, error_y)
-    usable = np.isfinite(differences) & (errors > 0)
+    differences, errors = np.abs(of_y - of_x), np.hypot(np.hypot(error_x, error_y), NEGLIGIBLE)
+    usable = np.isfinite(differences)
     bins = int(usable.sum())
     if bins:
         worst = int(np.where(usable, differences, -1.0).argmax())
