@@ -19,13 +19,15 @@ def four_momentum(pt: FloatArray, eta: FloatArray, phi: FloatArray, mass: float 
 
 def invariant_mass(p: FloatArray) -> FloatArray:
     """Mass (N,) of four-momenta (N, 4), MeV."""
-    return np.sqrt(np.maximum(p[:, 0] ** 2 - (p[:, 1:] ** 2).sum(axis=1), 0.0))
+    mass: FloatArray = np.sqrt(np.maximum(p[:, 0] ** 2 - (p[:, 1:] ** 2).sum(axis=1), 0.0))
+    return mass
 
 
 def break_up(mass: FloatArray, first: float | FloatArray, second: float | FloatArray) -> FloatArray:
     """Momentum of either daughter in the rest frame of a mother of `mass`, MeV; 0 where the decay cannot be."""
     total, difference = np.square(first + second), np.square(first - second)
-    return np.sqrt(np.maximum((mass**2 - total) * (mass**2 - difference), 0.0)) / (2 * mass)
+    momentum: FloatArray = np.sqrt(np.maximum((mass**2 - total) * (mass**2 - difference), 0.0)) / (2 * mass)
+    return momentum
 
 
 def boosted(p: FloatArray, mother: FloatArray) -> FloatArray:
@@ -75,9 +77,11 @@ def pair_masses(
 
 def pseudorapidity(p: FloatArray) -> FloatArray:
     """Of four-momenta (N, 4): (N,)."""
-    return np.arcsinh(p[:, 3] / np.hypot(p[:, 1], p[:, 2]))
+    eta: FloatArray = np.arcsinh(p[:, 3] / np.hypot(p[:, 1], p[:, 2]))
+    return eta
 
 
 def momentum_of(p: FloatArray) -> FloatArray:
     """Size of the momentum, MeV, (N,)."""
-    return np.sqrt((p[:, 1:] ** 2).sum(axis=1))
+    momentum: FloatArray = np.sqrt((p[:, 1:] ** 2).sum(axis=1))
+    return momentum

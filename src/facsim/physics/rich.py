@@ -80,7 +80,8 @@ def threshold(species: str, radiator: Radiator) -> float:
 def expected_photons(angle: FloatArray, radiator: Radiator) -> FloatArray:
     """Detected photons of a ring of that angle (mrad), from Frank and Tamm: proportional to sin^2 of the angle."""
     saturated = np.sqrt(1 - 1 / (1 + radiator.n_minus_1) ** 2)
-    return radiator.photons * (np.sin(1e-3 * angle) / saturated) ** 2
+    photons: FloatArray = radiator.photons * (np.sin(1e-3 * angle) / saturated) ** 2
+    return photons
 
 
 def direction_error(momentum: FloatArray, radiator: Radiator) -> FloatArray:

@@ -96,14 +96,16 @@ def sweights(densities: FloatArray, yields: tuple[float, float]) -> FloatArray:
 
 
 def _gaussian(x: FloatArray, mean: float, sigma: float) -> FloatArray:
-    return np.exp(-0.5 * ((x - mean) / sigma) ** 2) / (np.sqrt(2 * np.pi) * sigma)
+    density: FloatArray = np.exp(-0.5 * ((x - mean) / sigma) ** 2) / (np.sqrt(2 * np.pi) * sigma)
+    return density
 
 
 def _exponential(x: FloatArray, slope: float, width: float) -> FloatArray:
     """exp(-slope x) on 0 to `width`, of integral one."""
     if abs(slope * width) < 1e-6:
         return np.full_like(x, 1 / width)
-    return slope * np.exp(-slope * x) / -np.expm1(-slope * width)
+    density: FloatArray = slope * np.exp(-slope * x) / -np.expm1(-slope * width)
+    return density
 
 
 def _slope(mean: float, width: float) -> float:

@@ -35,8 +35,8 @@ class RichSimulation(VectorisedSimulation):
         kinematics: `calibration` (D0, J/psi, Lambda decays), or B0 -> K*0 mu mu (`b-zero`) and B+ -> K*+ mu mu
             (`b-plus`).
         occupancy: what is known of the event: its number of tracks, or of SPD hits.
-        background: share of tracks that are none of the wanted kind. With it events have sWeights from a fit of the mass
-            of the candidates, and the target (N, 2) holds the truth, 1 for signal, and the mass (MeV).
+        background: share of tracks that are none of the wanted kind. With it events have sWeights from a fit of the
+            mass of the candidates, and the target (N, 2) holds the truth, 1 for signal, and the mass (MeV).
     """
 
     simulator: ClassVar[str] = "ring likelihoods"

@@ -94,4 +94,5 @@ def _decay_length(species: IntArray, momentum: FloatArray, rng: np.random.Genera
     mean = np.full(len(SPECIES), np.inf)
     for name, length in DECAY.items():
         mean[SPECIES.index(name)] = length
-    return rng.exponential(1.0, len(species)) * mean[species] * 1e-3 * momentum
+    path: FloatArray = rng.exponential(1.0, len(species)) * mean[species] * 1e-3 * momentum
+    return path
