@@ -22,7 +22,7 @@ Application = Callable[..., Physics]
 """`(truth, sampler, settings, seed, advance)`: the task's truth simulation, the surrogate, the options of the section
 `apply` as a mapping, the run's seed, and a function of (fraction done, note)."""
 
-PHYSICS: dict[str, str] = {}
+PHYSICS: dict[str, str] = {"tpc": "facsim.evaluate.tpc_physics:TPCPhysics"}
 APPLICATIONS: dict[str, str] = {}
 
 
