@@ -23,7 +23,7 @@ Application = Callable[..., Physics]
 `apply` as a mapping, the run's seed, and a function of (fraction done, note)."""
 
 PHYSICS: dict[str, str] = {"tpc": "facsim.evaluate.tpc_physics:TPCPhysics"}
-APPLICATIONS: dict[str, str] = {}
+APPLICATIONS: dict[str, str] = {"tpc": "facsim.evaluate.tpc_application:apply_tpc"}
 
 
 def find_physics(task: str) -> TaskPhysics | None:

@@ -15,7 +15,7 @@ from facsim.physics import tpc
 from facsim.physics.helix import GEV_PER_TESLA_CM, arc_of_chord, x_at_row
 from facsim.physics.tpc_reco.clusters import Clusters
 from facsim.physics.tpc_reco.finder import FoundTracks
-from facsim.physics.tpc_reco.points import HEIGHTS, PointErrors
+from facsim.physics.tpc_reco.points import HEIGHTS, LARGEST_PULL, PointErrors
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -25,7 +25,6 @@ PARAMETERS = ("d0", "phi0", "kappa", "z0", "tan_lambda")
 STEPS = np.array([1e-3, 1e-6, 1e-8, 1e-3, 1e-6])
 """Of the numerical derivatives by the parameters."""
 ROUNDS, ITERATIONS = 3, 2
-LARGEST_PULL = 4.5
 FEWEST_POINTS = 8
 KAPPA_FLOOR = 1e-9
 

@@ -18,6 +18,8 @@ HEIGHTS = tpc.row_height(np.arange(tpc.ROWS))
 FEWEST_RESIDUALS, FEWEST_IN_BIN, BINS = 200, 20, 6
 MEDIAN_OF_GAUSSIAN = 0.67449
 """Median of the absolute values of a standard Gaussian."""
+LARGEST_PULL = 4.5
+"""Of clusters that a fit keeps."""
 SLOT = 1024.0
 """Distance of pad rows in the search key, far more than any row's width in cm."""
 
@@ -53,7 +55,10 @@ def variance_terms(
 def calibrated_errors(
     residuals: FloatArray, drift: FloatArray, slopes: tuple[FloatArray, FloatArray], row: IntArray
 ) -> PointErrors:
-    """Errors fitted to known residuals (2, N) (cm, along pads and drift) of clusters, to the widths of their cores.
+    """Errors fitted to known residuals (2, N) (cm, along pads and drift) of clusters.
+
+    How they depend on drift and angle is that of the residuals' cores; their scale is such that the pulls below
+    `LARGEST_PULL`, those that a fit keeps, have the variance 1.
 
     Raises:
         FacsimError: fewer than `FEWEST_RESIDUALS` finite residuals.
@@ -82,8 +87,11 @@ def _variance_fit(residual: FloatArray, terms: FloatArray) -> tuple[float, float
         found = np.zeros(3)
         found[active] = np.linalg.lstsq(mean[:, active] * weight[:, None], variance * weight, rcond=None)[0]
         if (found >= 0).all():
-            return float(found[0]), float(found[1]), float(found[2])
+            break
         active &= found >= 0
+    squares = residual**2 / np.maximum(terms @ found, 1e-12)
+    found *= squares[squares < LARGEST_PULL**2].mean()
+    return float(found[0]), float(found[1]), float(found[2])
 
 
 class ClusterIndex:
