@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from facsim.core.errors import FacsimError
 from facsim.core.rng import generator
-from facsim.evaluate.physics import Physics
+from facsim.evaluate.physics import ROLES, Physics
 from facsim.evaluate.tasks import Advance, Sampler
 from facsim.evaluate.tpc_curves import curves, images
 from facsim.evaluate.tpc_performance import Performance, numbers
@@ -27,7 +28,7 @@ from facsim.physics import tpc
 from facsim.physics.helix import row_crossings
 from facsim.physics.tpc_plane import Responder
 from facsim.physics.tpc_reco.finder import FinderSettings
-from facsim.physics.tpc_window import CROSSING, DIP, DRIFT, PAD, PT, ROW
+from facsim.physics.tpc_window import CONDITIONS, CROSSING, DIP, DRIFT, PAD, PADS, PT, ROW, TIMES
 from facsim.simulate.tpc import TPCSimulation
 from facsim.simulate.tpc_events import TrackGun, TrackSource
 from facsim.simulate.truth import TruthSimulation
@@ -36,7 +37,7 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 RATES = ("efficiency", "efficiency_soft", "fake_rate", "clone_rate")
-RATIOS = ("residual_width", "resolution", "pull_width", "dedx", "separation")
+RATIOS = ("residual_width", "resolution", "pull_width", "dedx")
 """Families of numbers that are compared by their ratio less 1; all others by their difference."""
 
 
@@ -90,6 +91,7 @@ def apply_tpc(
     tell = advance or (lambda fraction, note: None)
     tracks = options.tracks.draw(options.events, seed)
     whole = Truth.of(tracks, row_crossings(tracks, options.turns), tpc.MASSES[truth.digitiser.species])
+    shares = {name: float(off.mean()) for name, off in _outside(truth, whole.cond).items()} if len(whole.cond) else {}
     outside = outside_domain(truth, whole.cond)
     if options.outside == "drop":
         whole = Truth(whole.tracks, whole.crossings[~outside], whole.cond[~outside])
@@ -102,20 +104,30 @@ def apply_tpc(
     responders: dict[str, Responder] = {"reference": truth.respond, "null": truth.respond, "generated": surrogate}
     samples = {}
     for k, (role, responder) in enumerate(responders.items()):
-        tell(k / 3, f"events of {role}")
-        made = reconstruct(whole, responder, seed, role, reading, lambda part, k=k: tell((k + 0.95 * part) / 3, ""))  # type: ignore[misc]
+        tell(k / len(ROLES), f"events of {role}")
+        made = reconstruct(whole, responder, seed, role, reading, partial(_tell_part, tell, k))
         samples[role] = Performance(whole, made)
     weights = replica_weights(len(tracks), options.replicas, generator(seed, "tpc", "replicas"))
     return Physics(
-        scores(samples, weights, seed), curves(samples, weights), images(samples), _notes(samples, options, outside)
+        scores(samples, weights, seed),
+        curves(samples, weights),
+        images(samples),
+        _notes(samples, options, shares, float(np.mean(outside))),
     )
+
+
+def _tell_part(tell: Advance, role: int, part: float) -> None:
+    tell((role + 0.95 * part) / len(ROLES), "")
 
 
 def outside_domain(truth: TPCSimulation, cond: FloatArray) -> BoolArray:
     """Conditions (K, 6) at angles, drift lengths or pT that the truth's events do not have, (K,)."""
+    return np.asarray(np.any(list(_outside(truth, cond).values()), axis=0))
+
+
+def _outside(truth: TPCSimulation, cond: FloatArray) -> dict[str, BoolArray]:
     ranges = {CROSSING: truth.crossing_angle, DIP: truth.dip_angle, DRIFT: truth.drift_length, PT: truth.pt}
-    off = [(cond[:, k] < low) | (cond[:, k] > high) for k, (low, high) in ranges.items()]
-    return np.asarray(np.any(off, axis=0))
+    return {CONDITIONS[k].name: (cond[:, k] < low) | (cond[:, k] > high) for k, (low, high) in ranges.items()}
 
 
 def as_trained(truth: TPCSimulation, cond: FloatArray) -> FloatArray:
@@ -140,13 +152,13 @@ def as_responder(truth: TPCSimulation, sampler: Sampler, *, outside_to_truth: bo
 
     def respond(cond: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
         outside = outside_domain(truth, cond) if outside_to_truth else np.zeros(len(cond), dtype=bool)
-        out = np.zeros((len(cond), 128), dtype=np.float64)
+        out = np.zeros((len(cond), PADS * TIMES), dtype=np.float64)
         for some, answer in (
             (~outside, lambda c: sampler(as_trained(truth, c), rng)),
             (outside, lambda c: truth.respond(c, rng)),
         ):
             if some.any():
-                out[some] = np.asarray(answer(cond[some]), dtype=np.float64).reshape(np.count_nonzero(some), 128)
+                out[some] = np.asarray(answer(cond[some]), dtype=np.float64).reshape(-1, PADS * TIMES)
         return out
 
     return respond
@@ -201,17 +213,20 @@ def _options(settings: Mapping[str, Any]) -> TPCApplication:
         raise FacsimError(f"'{where}': {first['msg']}.") from None
 
 
-def _notes(samples: Mapping[str, Performance], options: TPCApplication, outside: BoolArray) -> list[str]:
+def _notes(
+    samples: Mapping[str, Performance], options: TPCApplication, shares: Mapping[str, float], outside: float
+) -> list[str]:
     truth = samples["reference"].truth
     answer = {
         "surrogate": "the surrogate extrapolates there",
         "truth": "truth answers there",
         "drop": "they are left out",
     }
+    listed = ", ".join(f"{name} {100 * share:.1f} %" for name, share in shares.items())
     errors = {role: sample.sample.found / max(len(sample.truth.cond), 1) for role, sample in samples.items()}
     return [
         f"{options.events} events of {len(truth.tracks)} tracks in all, {len(truth.cond)} crossings of pad rows.",
-        f"{100 * np.mean(outside):.1f} % of the crossings lie outside the ranges that truth was simulated in: "
+        f"{100 * outside:.1f} % of the crossings lie outside the ranges that truth was simulated in ({listed}): "
         f"{answer[options.outside]}.",
         "Clusters per crossing: " + ", ".join(f"{role} {value:.3f}" for role, value in errors.items()) + ".",
     ]

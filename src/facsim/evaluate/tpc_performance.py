@@ -27,8 +27,8 @@ SOFT = 0.5
 """pT below which tracks are soft, GeV."""
 FASTEST = 3.0
 """beta gamma above which the energy loss hardly depends on it."""
-SLICE = (0.6, 0.9)
-"""Momenta at which species are told apart, GeV."""
+SLICES = {"kaon": (0.4, 0.6), "proton": (0.7, 1.0)}
+"""Momenta at which pions are told from other species, GeV."""
 FEWEST = 10
 CLIP = 0.2
 MOST_CLUSTERS = 20_000
@@ -176,8 +176,8 @@ def _energy_loss(p: Performance, w: FloatArray) -> dict[str, FloatArray]:
     found = {"dedx/mean": middle}
     if np.count_nonzero(fast) >= FEWEST:
         found["dedx/resolution"] = core_width(_levelled(value[fast], (momentum / mass)[fast]), weights)
-    inside = (momentum >= SLICE[0]) & (momentum < SLICE[1])
-    for species in ("kaon", "proton"):
+    for species, (low, high) in SLICES.items():
+        inside = (momentum >= low) & (momentum < high)
         pair = [inside & (np.abs(mass - tpc.MASSES[name]) < 1e-3) for name in ("pion", species)]
         if min(np.count_nonzero(some) for some in pair) >= FEWEST:
             found[f"separation/pion_{species}"] = separation(value, pair, w, track)
