@@ -179,7 +179,7 @@ def _dedx(samples: Mapping[str, Performance], weights: FloatArray) -> list[Curve
         if not light.any():
             continue
         if edges is None:
-            edges = np.linspace(0, 2.0 * float(np.median(value[light])), 51)
+            edges = np.linspace(0.6, 1.8, 49) * float(np.median(value[light]))
         w = weights[:, track[light]]
         shape[role] = histogram(value[light], edges)
         mean[role] = in_bins(momentum[light], value[light], w, P_EDGES, median)
