@@ -112,7 +112,7 @@ def test_asymmetries_are_the_published_ones() -> None:
 
 def test_depths_of_the_axis() -> None:
     assert axis_depth(regular_image(PUBLIC_NAME, (-303, 303, 30), (-303, 303, 30))) == pytest.approx(505)
-    assert axis_depth(regular_image("own", (-303, 303, 30), (-303, 303, 30))) == 130
+    assert axis_depth(regular_image("own", (-303, 303, 30), (-303, 303, 30))) == 150
 
 
 def test_sparsity_response_and_counts() -> None:

@@ -111,7 +111,7 @@ def _load(path: Path) -> dict[str, Array]:
     if not path.is_file():
         raise FacsimError(f"'{path}' does not exist or is not a file.")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
             missing = [name for name in (ENERGY, MOMENTUM, POINT) if name not in archive]
             if missing:
                 raise FacsimError(f"'{path}' lacks the arrays {missing}; it has {sorted(archive)}.")

@@ -33,8 +33,8 @@ PUBLISHED_DEPTH = 25.0
 """Depth of the plane of the axis in the published metric, in widths of a cell of the 30 x 30 image."""
 PUBLIC_NAME = "calogan-case11"
 """Name of the geometry of the public files, whose points of impact are not on the calorimeter's face."""
-MEAN_DEPTH = 130.0
-"""Mean depth of a shower of tens of GeV in lead and scintillator of X0 = 16 mm behind the face, mm."""
+MEAN_DEPTH = 150.0
+"""Mean depth of a photon's shower of 10 to 20 GeV in lead and scintillator of X0 = 16 mm behind the face, mm."""
 ALPHAS = np.logspace(-5, 0, 50)
 LEAST = 1e-12
 MOMENTUM, POINT = ("px", "py", "pz"), ("x", "y")
@@ -76,7 +76,7 @@ def image_of(schema: Schema) -> ImageGeometry:
 
 
 def axis_depth(geometry: ImageGeometry) -> float:
-    """Depth at which a shower's axis is taken, in the unit of the edges: 25 cells for the public files, else 130 mm."""
+    """Depth at which a shower's axis is taken, in the unit of the edges: 25 cells for the public files, else 150 mm."""
     if geometry.name == PUBLIC_NAME:
         return PUBLISHED_DEPTH * (geometry.column_edges[1] - geometry.column_edges[0])
     return MEAN_DEPTH

@@ -65,7 +65,7 @@ class ECALSimulation(VectorisedSimulation):
     constant: Annotated[float, Field(ge=0, lt=1)] = 0.008
     spots: Annotated[float, Field(gt=0, le=1)] = 1.0
     effects: ECALEffects = ECALEffects()
-    sampling_fraction: Annotated[float, Field(gt=0, le=1)] = 0.2
+    sampling_fraction: Annotated[float, Field(gt=0, le=1)] = 0.172
 
     @field_validator("particle", mode="before")
     @classmethod
