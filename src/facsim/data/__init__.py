@@ -14,6 +14,7 @@ from facsim.data import calogan, hgcal, lemurs, showerdata
 from facsim.data.calochallenge import CaloChallengeReader
 from facsim.data.calogan import CaloGANReader
 from facsim.data.cloud_cells import CloudsInCells
+from facsim.data.ecal_npz import ECALReader, is_ecal_npz
 from facsim.data.geometry import GeometryLike, load_geometry
 from facsim.data.hgcal import HGCalReader
 from facsim.data.jetnet import PARTICLES, JetNetReader
@@ -38,7 +39,10 @@ FORMATS: dict[str, tuple[frozenset[str], Opener]] = {
 }
 """Formats by name: data sets, any of which at the top of a file tells it, and what opens it. The first that fits is
 taken; a file that lacks the others is refused by its reader, which says what is missing."""
-OTHER_FORMATS: dict[str, tuple[Callable[[Path], bool], Opener]] = {"MPD TPC": (is_mpd, MPDReader)}
+OTHER_FORMATS: dict[str, tuple[Callable[[Path], bool], Opener]] = {
+    "ECAL images": (is_ecal_npz, ECALReader),
+    "MPD TPC": (is_mpd, MPDReader),
+}
 """Formats that are no HDF5, by name: what recognises a file, and what opens it."""
 
 
