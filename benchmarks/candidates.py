@@ -22,7 +22,7 @@ import torch
 import yaml
 from numpy.typing import NDArray
 
-from facsim.config import RunConfig
+from facsim.config import run_config
 from facsim.core.events import EventSource, make_events
 from facsim.core.rng import generator
 from facsim.core.sources import MemorySource
@@ -99,7 +99,7 @@ def main() -> None:
     parser.add_argument("--network", type=int, default=0)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    run = Run(given.run, RunConfig.model_validate(yaml.safe_load((given.run / "config.yaml").read_text())))
+    run = Run(given.run, run_config(yaml.safe_load((given.run / "config.yaml").read_text())))
     splits = open_splits(run)
     null = MemorySource(splits["null"].read(0, JUDGED))
     cond = null.read(0, len(null)).cond

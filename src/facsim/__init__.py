@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from facsim.api import (
+        apply,
         compare,
         demo,
         evaluate,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "FacsimError",
+    "apply",
     "compare",
     "demo",
     "evaluate",

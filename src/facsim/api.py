@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "RunOptions",
     "RunResult",
+    "apply",
     "compare",
     "demo",
     "evaluate",
@@ -156,6 +157,14 @@ def sample(
 def evaluate(config: ConfigLike = None, **options: Unpack[RunOptions]) -> RunResult:
     """Judge all samples against truth: `scores/`, `hists/`."""
     return _work("evaluate", config, options)
+
+
+def apply(config: ConfigLike = None, **options: Unpack[RunOptions]) -> RunResult:
+    """Put the surrogate in its place and compare with truth there: `application.json`.
+
+    TPC: whole events reconstructed; RICH: other decays than it was trained on; ECAL: pairs of photons.
+    """
+    return _work("apply", config, options)
 
 
 def export(config: ConfigLike = None, **options: Unpack[RunOptions]) -> RunResult | Graph:

@@ -52,10 +52,11 @@ Give = Callable[[dict[str, Any], Callable[[dict[str, Any]], None]], None]
 
 VERBS = {
     "run": ("All stages, each only where it is needed.", "config.yaml --out runs/a --set simulate.events=2000"),
-    "simulate": ("Geant4 showers: truth.h5.", "config.yaml --out runs/a"),
+    "simulate": ("Truth events: truth.h5.", "config.yaml --out runs/a"),
     "prepare": ("Check and divide the truth: data.json.", "--out runs/a"),
     "train": ("Train the surrogate: models/surrogate/.", "--out runs/a --set train.steps=2000"),
     "evaluate": ("Judge the samples against truth: scores/.", "--out runs/a --set evaluate.energy_bins=8"),
+    "apply": ("The surrogate in its place (whole events, other decays): application.json.", "--out runs/tpc"),
     "export": ("Export, check and time: model.onnx, card.json.", "--out runs/a; facsim export par04 --out par04.onnx"),
     "report": ("The page that shows it all: report/index.html.", "--out runs/a"),
 }

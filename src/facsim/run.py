@@ -76,6 +76,10 @@ class Run:
         return self.dir / "check.json"
 
     @property
+    def application(self) -> Path:
+        return self.dir / "application.json"
+
+    @property
     def timing(self) -> Path:
         return self.dir / "scores" / "timing.json"
 

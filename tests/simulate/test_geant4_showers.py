@@ -19,7 +19,7 @@ import pytest
 from facsim.core.errors import FacsimError
 from facsim.core.showerfile import ENERGIES, SHOWERS, read_extra, read_rows, read_schema
 from facsim.core.store import open_hdf5
-from facsim.simulate import find_simulator
+from facsim.simulate import find_simulation
 from facsim.simulate.g4data import find_data
 from facsim.simulate.g4data_folders import DIRECTORIES
 from facsim.simulate.geant4 import geant4_available
@@ -311,10 +311,10 @@ def test_last_words_are_one_line_of_geant4() -> None:
     assert last_words("") == ""
 
 
-def test_the_table_of_simulators_finds_geant4() -> None:
-    assert find_simulator("geant4") is simulate_showers
-    with pytest.raises(FacsimError, match="unknown simulator 'geant5'"):
-        find_simulator("geant5")
+def test_the_table_of_simulations_finds_geant4() -> None:
+    assert find_simulation("calorimeter") is ShowerSimulation
+    with pytest.raises(FacsimError, match="unknown task 'calorimetre'"):
+        find_simulation("calorimetre")
 
 
 def test_a_worker_ends_when_its_master_is_gone(tmp_path: Path) -> None:

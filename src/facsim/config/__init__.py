@@ -2,7 +2,7 @@
 
 from facsim.config.load import check_names, load_config, load_sweep, save_config
 from facsim.config.recipes import RECIPES, recipe
-from facsim.config.sections import DataConfig, ModelConfig, RunConfig
+from facsim.config.sections import DataConfig, ModelConfig, RunConfig, run_config
 
 __all__ = [
     "RECIPES",
@@ -13,5 +13,6 @@ __all__ = [
     "load_config",
     "load_sweep",
     "recipe",
+    "run_config",
     "save_config",
 ]

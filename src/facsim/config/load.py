@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from facsim.config.complaints import nearest, sentence
-from facsim.config.sections import RunConfig
+from facsim.config.sections import RunConfig, class_of, run_config
 from facsim.config.sweep import Sweep
 from facsim.core import plugins
 from facsim.core.errors import FacsimError
@@ -185,9 +185,9 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 def _validated(tree: Mapping[str, Any], where: str) -> RunConfig:
     try:
-        return RunConfig.model_validate(tree)
+        return run_config(tree)
     except ValidationError as error:
-        raise FacsimError(sentence(error, RunConfig, (), where)) from None
+        raise FacsimError(sentence(error, class_of(tree), (), where)) from None
 
 
 def check_names(config: RunConfig, where: str = "the configuration") -> None:

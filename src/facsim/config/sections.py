@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from functools import cache
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    create_model,
+    field_validator,
+    model_validator,
+)
 
 from facsim.core.errors import FacsimError
-from facsim.simulate.showers import ShowerSimulation
+from facsim.simulate import SIMULATIONS, find_simulation
+from facsim.simulate.truth import TruthSimulation
 from facsim.train.settings import TrainSettings
 
+CALORIMETER = "calorimeter"
 Share = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -124,14 +136,17 @@ class ExportConfig(Section):
 class RunConfig(Section):
     """Everything that determines a run. Either `simulate` or `data` says where truth comes from.
 
+    `task` says what the events are, and so what `simulate` may hold: `run_config` makes one from a mapping. `apply`
+    holds the options of the task's application (`null` leaves it out).
+
     `plugins` are Python files that define models or baselines of one's own (see `core.plugins`); relative paths start
     at the configuration file. Without a model (`model: null`) a run holds truth and baselines alone.
     """
 
-    task: Literal["calorimeter"] = "calorimeter"
+    task: str = CALORIMETER
     seed: int = Field(1, ge=0)
     plugins: list[str] = []
-    simulate: ShowerSimulation | None = None
+    simulate: SerializeAsAny[TruthSimulation] | None = None
     data: DataConfig | None = None
     prepare: PrepareConfig = PrepareConfig()
     model: ModelConfig | None = ModelConfig()
@@ -139,6 +154,7 @@ class RunConfig(Section):
     baselines: list[Named] = []
     sample: SampleConfig = SampleConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
+    apply: dict[str, Any] | None = {}
     timing: TimingConfig = TimingConfig()
     report: ReportConfig = ReportConfig()
     export: ExportConfig | None = ExportConfig()
@@ -154,6 +170,13 @@ class RunConfig(Section):
             raise FacsimError("this run has no surrogate: its configuration says 'model: null'.")
         return self.model
 
+    @field_validator("task")
+    @classmethod
+    def _known_task(cls, task: str) -> str:
+        if task not in SIMULATIONS:
+            raise ValueError(f"there is no task '{task}': expected one of {sorted(SIMULATIONS)}")
+        return task
+
     @field_validator("baselines")
     @classmethod
     def _distinct_baselines(cls, baselines: list[Named]) -> list[Named]:
@@ -165,5 +188,30 @@ class RunConfig(Section):
     @model_validator(mode="after")
     def _one_truth(self) -> RunConfig:
         if (self.simulate is None) == (self.data is None):
-            raise ValueError("give either 'simulate' (a Geant4 simulation) or 'data' (your own files), and not both")
+            raise ValueError("give either 'simulate' (a truth simulation) or 'data' (your own files), and not both")
         return self
+
+
+@cache
+def config_class(task: str) -> type[RunConfig]:
+    """`RunConfig` whose section `simulate` is that of `task`."""
+    simulation = find_simulation(task)
+    made: type[RunConfig] = create_model(
+        "RunConfig", __base__=RunConfig, __module__=__name__, simulate=(simulation | None, None)
+    )
+    return made
+
+
+def class_of(tree: Mapping[str, Any]) -> type[RunConfig]:
+    """The class that checks the configuration `tree`, by its task; of an unknown task the one that refuses it."""
+    task = tree.get("task", CALORIMETER)
+    return config_class(task if task in SIMULATIONS else CALORIMETER)
+
+
+def run_config(tree: Mapping[str, Any]) -> RunConfig:
+    """A configuration from a mapping.
+
+    Raises:
+        ValidationError: it is none.
+    """
+    return class_of(tree).model_validate(tree)

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from facsim.core.errors import FacsimError
 from facsim.core.geometry import CylinderGeometry, FloatArray, Geometry, IntArray
+from facsim.core.image import ImageGeometry
 
 MICROMETRE = 1e-3
 
@@ -156,9 +157,12 @@ def cell_layer(number: int, x: ArrayLike, y: ArrayLike) -> CellLayer:
 
 
 def geometry_from_dict(data: Mapping[str, Any]) -> Geometry:
-    """The geometry that `to_dict` of any of them described; those of free cells have the key `r_edges_mm`.
+    """The geometry that `to_dict` of any of them described; those of free cells have the key `r_edges_mm`, images the
+    key `row_edges`.
 
     Raises:
         FacsimError: a key is missing, or numbers that make no geometry.
     """
+    if "row_edges" in data:
+        return ImageGeometry.from_dict(data)
     return CellGeometry.from_dict(data) if "r_edges_mm" in data else CylinderGeometry.from_dict(data)

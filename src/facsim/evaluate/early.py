@@ -13,6 +13,7 @@ from facsim.core.errors import FacsimError
 from facsim.core.events import Events
 from facsim.core.sources import MemorySource
 from facsim.evaluate import families
+from facsim.evaluate.physics import TaskPhysics
 from facsim.evaluate.sample import take_sample
 from facsim.metrics.protocols import STRICT
 from facsim.physics.calo import Observations
@@ -27,12 +28,15 @@ class EarlySample:
     observations: Observations | None = None
 
     @classmethod
-    def of(cls, events: Events) -> EarlySample:
-        """High-level features of showers on a cylinder; columns and conditions of tables.
+    def of(cls, events: Events, physics: TaskPhysics | None = None) -> EarlySample:
+        """Quantities of a task's `physics` and conditions; high-level features of showers on a cylinder; columns and
+        conditions of tables.
 
         Raises:
             FacsimError: other events.
         """
+        if physics is not None:
+            return cls(np.hstack([physics.observe(events), physics.conditions(events.cond)]))
         if events.schema.representation == "table":
             return cls(np.concatenate([events.x, events.cond], axis=1).astype(np.float64))
         if events.schema.geometry is None or events.schema.representation != "grid":
@@ -76,15 +80,17 @@ class EarlyScore:
 
     Args:
         name: in `EARLY_SCORES`. truth: the validation events. seed: of the metric's random choices.
+        physics: of their task, where it has one.
 
     Raises:
         FacsimError: an unknown name, events without features, or too few for FPD.
     """
 
-    def __init__(self, name: str, truth: Events, seed: int) -> None:
+    def __init__(self, name: str, truth: Events, seed: int, physics: TaskPhysics | None = None) -> None:
         if name not in EARLY_SCORES:
             raise FacsimError(f"there is no score '{name}' for early stopping: expected one of {sorted(EARLY_SCORES)}.")
-        self.name, self.seed, self.truth = name, seed, EarlySample.of(truth)
+        self.name, self.seed, self.physics = name, seed, physics
+        self.truth = EarlySample.of(truth, physics)
         n, d = self.truth.features.shape
         if name == "fpd" and n < 2 * d:
             raise FacsimError(
@@ -93,4 +99,4 @@ class EarlyScore:
             )
 
     def __call__(self, generated: Events) -> float:
-        return EARLY_SCORES[self.name](self.truth, EarlySample.of(generated), self.seed)
+        return EARLY_SCORES[self.name](self.truth, EarlySample.of(generated, self.physics), self.seed)

@@ -71,6 +71,8 @@ class Scorecard:
     notes: list[str] = field(default_factory=list)
     weights: dict[str, Any] = field(default_factory=dict)
     leaderboard: dict[str, Any] = field(default_factory=dict)
+    binned: dict[str, Any] = field(default_factory=dict)
+    """Condition, unit and edges of the regions where these are not bins of incident energy."""
 
     def score(self, name: str, region: str = "all", protocol: str | None = None) -> Score:
         """The first score of that name, region and, if given, protocol.
@@ -100,6 +102,7 @@ class Scorecard:
             "notes": self.notes,
             "weights": self.weights,
             **({"leaderboard": self.leaderboard} if self.leaderboard else {}),
+            **({"binned": self.binned} if self.binned else {}),
         }
 
 

@@ -8,12 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from facsim.core.errors import FacsimError
-from facsim.core.geometry import CylinderGeometry
 from facsim.core.schema import Schema
 from facsim.models.cell_transform import CellTransform
 from facsim.models.feature_transforms import TRANSFORMS
 from facsim.models.nets.padding import GridPadding
-from facsim.models.space import Space, cloud, cylinder, table
+from facsim.models.space import Space, cloud, grid, table
 
 
 class EventTransform(nn.Module, ABC):
@@ -104,11 +103,11 @@ def build_transform(schema: Schema, features: str) -> EventTransform:
     geometry = schema.geometry
     if geometry is None:
         raise FacsimError("the model 'single-stage' needs to know the cells of a grid: give data.geometry.")
-    space = Space("grid", (geometry.n_cells, channels))
-    if isinstance(geometry, CylinderGeometry):
-        space = cylinder(geometry, channels)
+    space = grid(geometry, channels)
     layer, ring = torch.as_tensor(geometry.layer_index), torch.as_tensor(geometry.ring_index)
     groups = torch.unique(layer * (int(ring.max()) + 1) + ring, return_inverse=True)[1]
+    if space.image is not None:  # no two cells of an image are alike
+        groups = torch.arange(geometry.n_cells)
     return OfCells(space, groups, geometry.threshold)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from facsim.core.geometry import CylinderGeometry
+from facsim.core.geometry import CylinderGeometry, Geometry
+from facsim.core.image import ImageGeometry
 from facsim.core.schema import Representation
 
 
@@ -17,11 +18,13 @@ class Space:
         shape: of one event: (F,) for a table, (V, C) for a grid, (P, F) for a cloud. The last axis is the channels.
         layers: sectors and rings (A, R) of each layer of a cylinder, in order; the cells of a layer are numbered with
             the ring running fastest. Empty for other grids, tables and clouds.
+        image: rows and columns of a grid that is one plane, numbered row by row; None for others.
     """
 
     representation: Representation
     shape: tuple[int, ...]
     layers: tuple[tuple[int, int], ...] = ()
+    image: tuple[int, int] | None = None
 
     @property
     def channels(self) -> int:
@@ -62,3 +65,11 @@ def cylinder(geometry: CylinderGeometry, channels: int = 1) -> Space:
     """Events on the cells of `geometry`, regular or ragged."""
     layers = tuple((layer.n_alpha, layer.n_r) for layer in geometry.layers)
     return Space("grid", (geometry.n_cells, channels), layers)
+
+
+def grid(geometry: Geometry, channels: int = 1) -> Space:
+    """Events on the cells of any geometry."""
+    if isinstance(geometry, CylinderGeometry):
+        return cylinder(geometry, channels)
+    image = geometry.image if isinstance(geometry, ImageGeometry) else None
+    return Space("grid", (geometry.n_cells, channels), image=image)

@@ -7,25 +7,31 @@ from typing import Any
 from facsim.core.events import EventSource
 from facsim.core.store import read_json, write_json
 from facsim.data import open_events
+from facsim.evaluate.physics_judge import PhysicsJudge
 from facsim.evaluate.scorecard import Judge, ScorecardOptions
 from facsim.evaluate.shower_clouds import CloudJudge
+from facsim.evaluate.tasks import find_physics
 from facsim.pipeline.truth import open_splits
 from facsim.run import SURROGATE, Run
 from facsim.simulate.baselines import find_baseline
 
 HEADLINE = "auc_high"
+AnyJudge = Judge | CloudJudge | PhysicsJudge
 
 
-def judge_of(run: Run) -> Judge | CloudJudge:
+def judge_of(run: Run) -> AnyJudge:
     """Truth of `run`, ready to judge samples of it."""
     splits, settings = open_splits(run), run.config.evaluate
+    options = ScorecardOptions(settings.energy_bins, settings.classifier_events, settings.memorisation_events)
+    physics = find_physics(run.config.task)
+    if physics is not None:
+        return PhysicsJudge(physics, splits["reference"], splits["null"], seed=run.config.seed, options=options)
     if splits["reference"].schema.representation == "cloud":
         return CloudJudge(splits["reference"], splits["null"], seed=run.config.seed)
-    options = ScorecardOptions(settings.energy_bins, settings.classifier_events, settings.memorisation_events)
     return Judge(splits["reference"], splits["null"], splits["train"], seed=run.config.seed, options=options)
 
 
-def evaluate(run: Run, judge: Judge | CloudJudge | None = None) -> None:
+def evaluate(run: Run, judge: AnyJudge | None = None) -> None:
     """Write `scores/<name>.json` and `hists/<name>.json` of every sample, and `scores/steps/<n>.json`.
 
     Args:
@@ -48,7 +54,7 @@ def evaluate(run: Run, judge: Judge | CloudJudge | None = None) -> None:
         run.reporter.say(f"  {name:<12} AUC {row['value']:.3f} ± {row['error']:.3f}  ({null})")
 
 
-def _judge_sample(run: Run, judge: Judge | CloudJudge, name: str) -> None:
+def _judge_sample(run: Run, judge: AnyJudge, name: str) -> None:
     resamples = name != SURROGATE and find_baseline(name).resamples_truth
     kind = "surrogate" if name == SURROGATE else "baseline"
     card, histograms = judge.judge(name, open_events(run.samples(name)), kind=kind, resamples_truth=resamples)
@@ -59,7 +65,7 @@ def _judge_sample(run: Run, judge: Judge | CloudJudge, name: str) -> None:
     write_json(run.hists(name), histograms)
 
 
-def _auc(judge: Judge | CloudJudge, generated: EventSource, steps: int) -> dict[str, Any]:
+def _auc(judge: AnyJudge, generated: EventSource, steps: int) -> dict[str, Any]:
     """The headline score alone, by the same test as in a scorecard."""
     found = judge.headline(generated)
     return {"steps": steps, HEADLINE: found.auc, "auc_error": found.error, "protocol": found.protocol}

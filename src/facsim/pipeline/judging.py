@@ -10,17 +10,16 @@ from facsim.pipeline.stage import Stage
 from facsim.run import Run
 
 if TYPE_CHECKING:
-    from facsim.evaluate.scorecard import Judge
-    from facsim.evaluate.shower_clouds import CloudJudge
+    from facsim.pipeline.evaluate import AnyJudge
 
-JudgeOf = Callable[[Run], "Judge | CloudJudge"]
+JudgeOf = Callable[[Run], "AnyJudge"]
 
 
 def one_judge() -> JudgeOf:
     """A function that gives the judge of the first run it is asked for to all: truth and judging are the same."""
-    made: list[Judge | CloudJudge] = []
+    made: list[AnyJudge] = []
 
-    def judge(run: Run) -> Judge | CloudJudge:
+    def judge(run: Run) -> AnyJudge:
         from facsim.pipeline.evaluate import judge_of  # noqa: PLC0415  heavy
 
         if not made:

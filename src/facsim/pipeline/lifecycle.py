@@ -11,6 +11,7 @@ from typing import Any
 from facsim.config import RunConfig
 from facsim.core.errors import FacsimError
 from facsim.core.plugins import identity
+from facsim.evaluate.tasks import APPLICATIONS
 from facsim.pipeline.stage import Stage
 from facsim.pipeline.truth import truth_files, truth_run
 from facsim.run import Run
@@ -77,6 +78,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage("sample", _work("sample"), _section("model", "sample", "baselines"), _sample_files, ("prepare", "train")),
     Stage("evaluate", _work("evaluate"), _section("evaluate", "baselines"), _score_files, ("prepare", "sample")),
+    Stage("apply", _work("apply"), _section("model", "apply"), lambda run: [run.application], ("train",)),
     Stage(
         "export",
         _work("export"),
@@ -96,7 +98,7 @@ STAGES: tuple[Stage, ...] = (
         _work("report"),
         _section("report"),
         lambda run: [run.report],
-        ("evaluate", "export", "timing"),
+        ("evaluate", "apply", "export", "timing"),
         partial=True,
     ),
 )
@@ -106,6 +108,10 @@ def stages_of(config: RunConfig) -> dict[str, Stage]:
     """The stages of a run in order: without `simulate` on one's own data, without what 'null' leaves out."""
     absent = set() if config.simulate is not None else {"simulate"}
     absent |= {"train", "export"} if config.model is None else {"export"} if config.export is None else set()
+    # an application needs the task's own truth simulation, of this run or of the one whose truth it uses
+    own_data = config.data is not None and config.data.run is None
+    if config.task not in APPLICATIONS or config.apply is None or config.model is None or own_data:
+        absent.add("apply")
     kept = {stage.name: stage for stage in STAGES if stage.name not in absent}
     return {name: replace(stage, needs=tuple(n for n in stage.needs if n in kept)) for name, stage in kept.items()}
 
@@ -121,5 +127,7 @@ def find_stages(config: RunConfig, verb: str) -> list[Stage]:
     if names[0] not in table:
         key = "model" if config.model is None else verb
         why = "it is on your own data" if verb == "simulate" else f"its configuration says '{key}: null'"
+        if verb == "apply" and config.task not in APPLICATIONS:
+            why = f"the task '{config.task}' has no application"
         raise FacsimError(f"this run has nothing to {verb}: {why}.")
     return [table[name] for name in names]

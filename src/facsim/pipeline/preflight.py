@@ -9,7 +9,6 @@ from facsim.config.sections import PrepareConfig
 from facsim.core.errors import FacsimError, MissingExtraError
 from facsim.core.schema import Schema
 from facsim.simulate.baselines import find_baseline
-from facsim.simulate.geant4 import geant4_available
 
 FEWEST_JUDGED = 50
 ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
@@ -24,7 +23,7 @@ def check_plan(config: RunConfig) -> None:
     if config.simulate is not None:
         check_judged(config, split_sizes(config.simulate.events, config.prepare)["validation"])
         # what the file to come will say of its detector
-        check_baselines(config, config.simulate.shower_schema({"settings": config.simulate.model_dump(mode="json")}))
+        check_baselines(config, config.simulate.event_schema({"settings": config.simulate.model_dump(mode="json")}))
 
 
 def check_training(config: RunConfig) -> None:
@@ -107,8 +106,9 @@ def check_extras(config: RunConfig, simulates: bool) -> None:
     Raises:
         MissingExtraError: an optional part that the run needs is not installed.
     """
-    if simulates and config.simulate is not None and not geant4_available():
-        raise MissingExtraError("geant4", "calzone")
+    missing = config.simulate.missing() if simulates and config.simulate is not None else None
+    if missing is not None:
+        raise missing
     for sink in config.train.sinks:
         if find_spec(sink) is None:
             raise MissingExtraError(sink, sink)

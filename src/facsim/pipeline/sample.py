@@ -1,4 +1,4 @@
-"""sample: showers of the surrogate and of every baseline at the conditions of the truth sample B."""
+"""sample: events of the surrogate and of every baseline at the conditions of the truth sample B."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from facsim.core.events import Events, EventSource, make_events
+from facsim.core.image import ImageGeometry
 from facsim.core.rng import generator, integer_seed
 from facsim.core.schema import Schema
 from facsim.core.showerfile import write_showers
@@ -26,20 +27,24 @@ Sampler = TorchSampler | Baseline
 
 @dataclass(frozen=True)
 class Target:
-    """What to sample and where to: conditions (N, K), the schema of the showers, showers at a time, seed."""
+    """What to sample and where to: conditions (N, K), schema of the events, events at a time, seed, and the weights
+    (N,) of the truth events that the conditions are of: a weight says what an event's condition counts."""
 
     cond: NDArray[Any]
     schema: Schema
     batch_size: int
     seed: int
+    weight: NDArray[Any] | None = None
 
 
 def sample(run: Run) -> None:
     """Write `samples/<name>.h5` of surrogate and baselines, and `samples/steps/<n>.h5` for the curve."""
     splits = open_splits(run)
-    cond, schema = read_labels(splits["null"]).cond, splits["null"].schema
-    write = write_showers if schema.representation == "grid" else write_store
-    target = Target(cond, schema, run.config.sample.batch_size, run.config.seed)
+    labels, schema = read_labels(splits["null"]), splits["null"].schema
+    # images have no incident energy and no place in the challenge's files
+    showers = schema.representation == "grid" and not isinstance(schema.geometry, ImageGeometry)
+    write = write_showers if showers else write_store
+    target = Target(labels.cond, schema, run.config.sample.batch_size, run.config.seed, labels.weight)
     for name, path, sampler in _all_samplers(run, splits["train"]):
         with run.reporter.progress(name) as advance:
             write(path, _batches(name, sampler, target, advance))
@@ -67,17 +72,19 @@ def _all_samplers(run: Run, train: EventSource) -> Iterator[tuple[str, Path, Sam
 
 
 def _batches(name: str, sampler: Sampler, target: Target, advance: Advance) -> Iterator[Events]:
-    """Showers at the conditions of `target`, a batch at a time; the generator's name is in the provenance."""
+    """Events at the conditions of `target`, a batch at a time; the generator's name is in the provenance."""
     schema = replace(target.schema, provenance={"generator": name, "seed": target.seed})
     rng = generator(target.seed, "sample", name)
     for first in range(0, len(target.cond), target.batch_size):
-        cond = target.cond[first : first + target.batch_size]
+        rows = slice(first, first + target.batch_size)
+        cond, weight = target.cond[rows], None if target.weight is None else target.weight[rows]
         if isinstance(sampler, Baseline):
-            showers = sampler.sample(cond, rng)
-            yield make_events(schema, showers.x, cond, first, showers.group_id)
+            made = sampler.sample(cond, rng)
+            events = make_events(schema, made.x, cond, first, made.group_id)
         else:
-            yield generated_events(schema, sampler.sample(cond, rng), cond, first)
-        advance((first + len(cond)) / len(target.cond), f"{first + len(cond)} showers")
+            events = generated_events(schema, sampler.sample(cond, rng), cond, first)
+        yield replace(events, weight=weight)
+        advance((first + len(cond)) / len(target.cond), f"{first + len(cond)} events")
 
 
 def generated_events(schema: Schema, x: NDArray[Any], cond: NDArray[Any], first: int) -> Events:

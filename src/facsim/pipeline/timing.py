@@ -22,8 +22,6 @@ from facsim.models.checkpoint import count_parameters, load_model
 from facsim.pipeline.sample import fit_baseline
 from facsim.pipeline.truth import open_splits
 from facsim.run import SURROGATE, Advance, Run
-from facsim.simulate.geant4 import geant4_available
-from facsim.simulate.showers import time_geant4
 
 STEPS_FORMAT = "facsim-steps-1"
 CURVE_BATCHES = (1, 100)
@@ -39,9 +37,9 @@ def timing(run: Run) -> None:
         fitted = fit_baseline(run, baseline.name, splits["train"])
         samplers.append(TimedSampler(baseline.name, "numpy", baseline=fitted, plugins=tuple(run.config.plugins)))
     with run.reporter.progress("timing") as advance:
-        advance(0.0, "Geant4")
+        advance(0.0, "truth")
         events = _spread(cond, settings.geant4_events)
-        geant4 = _geant4_ms(run, events)
+        geant4 = _truth_ms(run, events)
         found = time_samplers(
             samplers,
             cond,
@@ -110,20 +108,20 @@ def _spread(cond: NDArray[Any], n: int) -> NDArray[Any]:
     return chosen
 
 
-def _geant4_ms(run: Run, cond: NDArray[Any]) -> float | None:
-    """Mean processor time of Geant4 per shower, ms; None where the run does not simulate or Geant4 is missing."""
+def _truth_ms(run: Run, cond: NDArray[Any]) -> float | None:
+    """Mean processor time of the truth simulator per event, ms; None where it is not there."""
     settings = run.config.simulate
-    if settings is None or not geant4_available():
-        return None
-    return float(np.mean(time_geant4(settings, cond, integer_seed(run.config.seed, "timing"))))
+    found = None if settings is None else settings.time(cond, integer_seed(run.config.seed, "timing"))
+    return None if found is None else float(np.mean(found))
 
 
 def _summarise(run: Run, found: dict[str, Any]) -> None:
-    truth = found["geant4"]
+    truth, simulation = found["geant4"], run.config.simulate
+    name = "truth" if simulation is None else simulation.simulator
     for row in found["rows"]:
         if row["name"] == SURROGATE and row["threads"] == 1:
             where = "" if row["device"] == "cpu" else f", {row['device']}"
-            gain = f", {truth['ms_per_shower'] / row['ms_per_shower']:.0f} x Geant4" if truth else ""
+            gain = f", {truth['ms_per_shower'] / row['ms_per_shower']:.0f} x {name}" if truth else ""
             run.reporter.say(
-                f"  {row['engine']}{where}, batch {row['batch']}: {row['ms_per_shower']:.3g} ms a shower{gain}"
+                f"  {row['engine']}{where}, batch {row['batch']}: {row['ms_per_shower']:.3g} ms each{gain}"
             )

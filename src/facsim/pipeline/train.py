@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from facsim.config import RunConfig
+from facsim.config import RunConfig, run_config
 from facsim.core.events import EventSource, make_events
 from facsim.core.plugins import identity
 from facsim.core.rng import generator, integer_seed
@@ -62,7 +62,7 @@ def follow() -> None:
     """Train whatever the first process trains, until it is done."""
     group = Processes.join()
     while (told := group.tell(None)) is not None:
-        run = Run(Path(told["dir"]), RunConfig.model_validate(told["config"]))
+        run = Run(Path(told["dir"]), run_config(told["config"]))
         _trainer(run, open_splits(run), group).run()
 
 
@@ -87,10 +87,11 @@ def _judge(config: RunConfig, validation: EventSource) -> Judge | None:
     if stopping is None:
         return None
     from facsim.evaluate.early import EarlyScore  # noqa: PLC0415  heavy
+    from facsim.evaluate.tasks import find_physics  # noqa: PLC0415
 
     check_judged(config, len(validation))
     truth = validation.read(0, min(stopping.events, len(validation)))
-    score = EarlyScore(stopping.score, truth, config.seed)
+    score = EarlyScore(stopping.score, truth, config.seed, find_physics(config.task))
     device = str(choose_device(config.train.device))
 
     def judge(model: EventModel) -> float:

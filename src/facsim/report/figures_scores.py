@@ -18,7 +18,7 @@ SIZE = (4.3, 3.6)
 
 
 def energy_bins_figure(samples: Sequence[Sample], looks: Mapping[str, Look], name: str = "auc_high") -> Figure | None:
-    """A score against incident energy, with truth against truth as a grey band; None without bins."""
+    """A score against the condition that is binned, with truth against truth as a grey band; None without bins."""
     columns, lines = legend_shape([sample.label for sample in samples], 4.85, 5, handle=2.0)
     more = LINE * max(0, lines - 2)
     height = 3.6 + more
@@ -27,7 +27,8 @@ def energy_bins_figure(samples: Sequence[Sample], looks: Mapping[str, Look], nam
     drawn = False
     shift = np.linspace(-0.16, 0.16, max(len(samples), 2))
     for sample, offset in zip(samples, shift, strict=False):
-        edges = np.asarray((sample.scorecard or {}).get("energy_bins_MeV") or [], dtype=np.float64) / 1e3
+        bins = sample.bins
+        edges = np.asarray(bins.edges, dtype=np.float64)
         for k, (low, high) in enumerate(pairwise(edges)):
             row = sample.score(name, f"E{k + 1}")
             if row is None or row.get("value") is None:
@@ -48,7 +49,7 @@ def energy_bins_figure(samples: Sequence[Sample], looks: Mapping[str, Look], nam
     axes.set_xticks(edges, [f"{edge:.3g}" for edge in edges])
     axes.set_xlim(edges[0] * 0.94, edges[-1] * 1.06)
     axes.set_ylabel("AUC, high-level observables" if name == "auc_high" else name)
-    axes.set_xlabel("incident energy [GeV]")
+    axes.set_xlabel(bins.label)
     axes.set_ylim(*_auc_limits(axes))
     axes.grid(axis="y", color=GRID, lw=0.5)
     figure.legend(loc="upper left", bbox_to_anchor=(0.09, 1.0), ncols=columns, handletextpad=0.2)

@@ -15,7 +15,8 @@ from facsim import __version__
 from facsim.core.store import atomic_path
 from facsim.report import headline
 from facsim.report.blocks import Note, Section, Tile
-from facsim.report.rundata import RunData, load_run
+from facsim.report.rundata import CALORIMETER, RunData, load_run
+from facsim.report.sections_physics import application_section, physics_section
 from facsim.report.sections_run import provenance_section, training_section
 from facsim.report.sections_scores import scores_section
 from facsim.report.sections_showers import observables_section, profiles_section, showers_section
@@ -24,6 +25,8 @@ from facsim.report.style import DARK_TWIN, css_variable, facsim_style
 
 SECTIONS: dict[str, Callable[[RunData], Section | None]] = {
     "showers": showers_section,
+    "physics": physics_section,
+    "application": application_section,
     "observables": observables_section,
     "profiles": profiles_section,
     "scores": scores_section,
@@ -66,7 +69,7 @@ def render_page(run: RunData, title: str | None = None) -> str:
     with facsim_style():
         for name, build in SECTIONS.items():
             section = build(run)
-            if section is None and name in _MISSING:
+            if section is None and name in _MISSING and not (name == "showers" and run.task != CALORIMETER):
                 section = Section(name, name.capitalize(), "", [Note(_MISSING[name], "aside")])
             if section is not None:
                 sections.append(section)

@@ -13,8 +13,11 @@ import yaml
 from facsim.core.errors import FacsimError
 from facsim.core.store import read_json
 from facsim.report.style import Look, looks
+from facsim.report.text import energy
 
 Json = dict[str, Any]
+CALORIMETER = "calorimeter"
+NOUNS = {"calorimeter": "showers", "ecal": "showers", "rich": "tracks", "tpc": "responses"}
 NOT_SAMPLES = ("timing", "steps")
 _LABELS = {
     "gflash": "GFlash",
@@ -26,6 +29,26 @@ _LABELS = {
 }
 _BASELINES = ("gflash", "gflash-tuned", "library", "bootstrap", "nearest")
 RESAMPLERS = ("library", "bootstrap", "nearest")
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Bins of a condition: its name in words, its unit, and edges; bin k is the region `E<k + 1>` of scores."""
+
+    condition: str
+    unit: str
+    edges: list[float]
+
+    @property
+    def label(self) -> str:
+        """For an axis."""
+        return f"{self.condition} [{self.unit}]" if self.unit else self.condition
+
+    def words(self, k: int) -> str:
+        """`1 to 2.7 GeV` for bin `k`."""
+        if self.condition == "incident energy":
+            return f"{energy(1e3 * self.edges[k])} to {energy(1e3 * self.edges[k + 1])}"
+        return f"{self.condition} {self.edges[k]:.3g} to {self.edges[k + 1]:.3g} {self.unit}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -49,6 +72,15 @@ class Sample:
         """All rows of the scorecard."""
         return list((self.scorecard or {}).get("scores", []))
 
+    @property
+    def bins(self) -> Bins:
+        """The bins in which scores are given, without edges when there are none."""
+        card = self.scorecard or {}
+        binned = card.get("binned")
+        if binned:
+            return Bins(str(binned["condition"]).replace("_", " "), str(binned["unit"]), list(binned["edges"]))
+        return Bins("incident energy", "GeV", [edge / 1e3 for edge in card.get("energy_bins_MeV") or []])
+
     def score(self, name: str, region: str = "all") -> Json | None:
         """The first score called `name` in `region`, or None."""
         rows = (row for row in self.scores if row.get("name") == name and row.get("region", "all") == region)
@@ -68,6 +100,7 @@ class RunData:
     steps: Json = field(default_factory=dict)
     card: Json = field(default_factory=dict)
     check: Json = field(default_factory=dict)
+    application: Json = field(default_factory=dict)
     training: dict[str, list[Json]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
@@ -87,9 +120,22 @@ class RunData:
         return [sample for sample in self.samples if sample.kind != "baseline"]
 
     @property
+    def task(self) -> str:
+        """What the events are."""
+        return str(self.config.get("task", CALORIMETER))
+
+    @property
+    def noun(self) -> str:
+        """What events are called, in the plural."""
+        return NOUNS.get(self.task, "events")
+
+    @property
     def truth_name(self) -> str:
         """What the truth is called: Geant4 when its provenance says so, else truth."""
-        simulated = self.config.get("simulate") is not None
+        stated = ((self.data.get("schema") or {}).get("provenance") or {}).get("simulator")
+        if stated and stated != "geant4":
+            return str(stated)
+        simulated = self.config.get("simulate") is not None and self.task == CALORIMETER
         return "Geant4" if simulated or "geant4" in json.dumps(self.data).lower() else "truth"
 
     @property
@@ -133,6 +179,7 @@ def load_run(run_dir: Path) -> RunData:
         steps=_read(run_dir / "scores" / "steps.json", problems),
         card=_read(run_dir / "card.json", problems),
         check=_read(run_dir / "check.json", problems),
+        application=_read(run_dir / "application.json", problems),
         training=training,
         problems=problems,
     )

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from facsim.evaluate.comparison import best_of
 from facsim.report.blocks import Cell, Table
-from facsim.report.rundata import Json, RunData, Sample
-from facsim.report.text import DASH, MINUS, SIGMA, count, energy, listing, plus_minus, score_label, significant
+from facsim.report.rundata import Bins, Json, RunData, Sample
+from facsim.report.text import DASH, MINUS, SIGMA, count, listing, plus_minus, score_label, significant
 
 FAMILIES = (
     ("Classifier two-sample tests: 0.5 cannot be told from truth, 1 always can", ("auc",)),
@@ -115,19 +115,18 @@ def _line(run: RunData, label: Cell, found: Mapping[str, Json]) -> list[Cell]:
 def regions_table(run: RunData) -> Table | None:
     """Scores in bins of incident energy; None when there are none."""
     samples = run.with_scores
-    edges: list[float] = next((e for s in samples if (e := (s.scorecard or {}).get("energy_bins_MeV"))), [])
+    bins = next((s.bins for s in samples if s.bins.edges), Bins("", "", []))
     parts = []
-    per_bin = [score_rows(samples, f"E{k + 1}") for k in range(max(len(edges) - 1, 0))]
+    per_bin = [score_rows(samples, f"E{k + 1}") for k in range(max(len(bins.edges) - 1, 0))]
     for key in dict.fromkeys(key for rows in per_bin for key in rows):
         lines = []
         for k, rows in enumerate(per_bin):
             found = rows.get(key, {})
-            span = f"{energy(edges[k])} to {energy(edges[k + 1])}"
-            lines.append(_line(run, Cell(span), found))
+            lines.append(_line(run, Cell(bins.words(k)), found))
         parts.append((full_label(key), lines))
     if not parts:
         return None
-    return Table(_columns(run, "incident energy"), parts, "Scores in bins of incident energy", folded=True)
+    return Table(_columns(run, bins.condition), parts, f"Scores in bins of {bins.condition}", folded=True)
 
 
 def full_label(key: Key) -> str:

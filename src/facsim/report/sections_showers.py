@@ -211,9 +211,9 @@ def _observable(run: RunData, item: Observable) -> Picture:
 
 def _bin_words(run: RunData, region: str) -> str:
     """`1 to 2.7 GeV` for the bin `E1`."""
-    edges: list[float] = next((e for s in run.with_scores if (e := (s.scorecard or {}).get("energy_bins_MeV"))), [])
+    bins = next((s.bins for s in run.with_scores if s.bins.edges), None)
     place = int(region[1:]) - 1 if region[1:].isdigit() else -1
-    return f"{energy(edges[place])} to {energy(edges[place + 1])}" if 0 <= place < len(edges) - 1 else region
+    return bins.words(place) if bins is not None and 0 <= place < len(bins.edges) - 1 else region
 
 
 def _entries(item: Observable, labels: dict[str, str]) -> str:

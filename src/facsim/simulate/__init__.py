@@ -1,7 +1,7 @@
-"""Where truth and its cheap substitutes come from: Geant4 in worker processes, parametrisations, libraries.
+"""Where truth and its cheap substitutes come from: Geant4 in worker processes, digitisers, parametrisations, libraries.
 
-`SIMULATORS` names the truth simulators; what each entry names is imported on first use, so that importing this
-package costs nothing.
+`SIMULATIONS` names the truth simulation of each task; what an entry names is imported on first use, so that importing
+this package costs nothing.
 """
 
 from __future__ import annotations
@@ -11,18 +11,19 @@ from typing import Any
 
 from facsim.core.errors import FacsimError
 
-SIMULATORS: dict[str, str] = {
-    "geant4": "facsim.simulate.showers:simulate_showers",
+SIMULATIONS: dict[str, str] = {
+    "calorimeter": "facsim.simulate.showers:ShowerSimulation",
 }
+"""Task to the class of its settings (`truth.TruthSimulation`), the section `simulate` of a configuration."""
 
 
-def find_simulator(name: str) -> Any:
-    """The function of the simulator `name`.
+def find_simulation(task: str) -> Any:
+    """The class of the settings of the truth simulation of `task`.
 
     Raises:
-        FacsimError: there is no such simulator.
+        FacsimError: there is no such task.
     """
-    if name not in SIMULATORS:
-        raise FacsimError(f"unknown simulator '{name}': expected one of {sorted(SIMULATORS)}.")
-    module, attribute = SIMULATORS[name].split(":")
+    if task not in SIMULATIONS:
+        raise FacsimError(f"unknown task '{task}': expected one of {sorted(SIMULATIONS)}.")
+    module, attribute = SIMULATIONS[task].split(":")
     return getattr(import_module(module), attribute)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -29,23 +27,11 @@ from facsim.simulate.gun import COLUMNS
 from facsim.simulate.showers_chunks import claim, cut_chunks, is_complete, merge, spent
 from facsim.simulate.showers_progress import Meter, Progress
 from facsim.simulate.showers_settings import ShowerSimulation
+from facsim.simulate.truth import SimulationReport, available_processors
 
 __all__ = ["Progress", "ShowerSimulation", "SimulationReport", "simulate_showers", "time_geant4"]
 
 FORMAT = "facsim-geant4-1"
-
-
-@dataclass(frozen=True)
-class SimulationReport:
-    """What a simulation did: `reused` events were found on disk, `cpu_seconds` is Geant4's time for all events."""
-
-    path: Path
-    events: int
-    reused: int
-    workers: int
-    cpu_seconds: float
-    wall_seconds: float
-    provenance: dict[str, Any]
 
 
 def simulate_showers(
@@ -116,11 +102,6 @@ def time_geant4(settings: ShowerSimulation, cond: NDArray[Any], seed: int = 0) -
         Pool(_setup(settings), data.environment(), 1).run([task], lambda message: None)
         with open_hdf5(path) as handle:
             return np.asarray(read_extra(handle, "cpu_ms", 0, len(cond)), dtype=np.float64)
-
-
-def available_processors() -> int:
-    """Processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _data(settings: ShowerSimulation) -> Geant4Data:

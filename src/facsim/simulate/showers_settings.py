@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
+from numpy.typing import NDArray
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from facsim.core.errors import MissingExtraError
 from facsim.core.geometry import FloatArray
 from facsim.core.schema import Schema, calorimeter_schema
 from facsim.simulate.detector import Detector
@@ -22,11 +24,11 @@ from facsim.simulate.gun import (
     condition_columns,
     draw_table,
 )
-from facsim.simulate.readout import Section
+from facsim.simulate.truth import SimulationReport, Tell, TruthSimulation
 
 
-class ShowerSimulation(Section):
-    """What to simulate.
+class ShowerSimulation(TruthSimulation):
+    """Showers in a detector, by Geant4.
 
     Args:
         detector: name of a preset, a YAML file, or the detector itself.
@@ -39,14 +41,14 @@ class ShowerSimulation(Section):
         chunk: events per chunk at most; an interruption loses at most one chunk per worker.
     """
 
+    simulator: ClassVar[str] = "Geant4"
+    noun: ClassVar[str] = "showers"
+
     detector: Detector
     particle: Annotated[tuple[Particle, ...], Field(min_length=1)] = ("e-",)
     energy: Energy
     angle: Angle = Angle()
     position: Position = Position()
-    events: Annotated[int, Field(ge=1)]
-    workers: Annotated[int, Field(ge=1)] | None = None
-    chunk: Annotated[int, Field(ge=1)] = 100
 
     @field_validator("detector", mode="before")
     @classmethod
@@ -99,3 +101,21 @@ class ShowerSimulation(Section):
     def table(self, seed: int) -> FloatArray:
         """The gun's rows (energy MeV, theta, phi, x, y, pdg) of all events, shape (events, 6)."""
         return draw_table(self.particle, self.energy, self.angle, self.position, self.events, seed)
+
+    def event_schema(self, provenance: dict[str, Any] | None = None) -> Schema:
+        return self.shower_schema(provenance)
+
+    def simulate(self, out: Path, seed: int, tell: Tell | None = None) -> SimulationReport:
+        from facsim.simulate.showers import simulate_showers  # noqa: PLC0415  it needs these settings
+
+        return simulate_showers(self, out, seed, tell)
+
+    def time(self, cond: NDArray[Any], seed: int) -> FloatArray | None:
+        from facsim.simulate.showers import time_geant4  # noqa: PLC0415
+
+        return time_geant4(self, cond, seed) if self.missing() is None else None
+
+    def missing(self) -> MissingExtraError | None:
+        from facsim.simulate.geant4 import geant4_available  # noqa: PLC0415  looks for packages
+
+        return None if geant4_available() else MissingExtraError("geant4", "calzone")

@@ -1,0 +1,42 @@
+"""Tables of what is particular to a task: its physics, and the application that puts a surrogate to its place.
+
+What an entry names is imported on first use. Tasks without physics here are calorimeter showers, which have a scorecard
+of their own (`scorecard.Judge`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facsim.evaluate.physics import Physics, TaskPhysics
+
+Sampler = Callable[[NDArray[Any], np.random.Generator], NDArray[Any]]
+"""Events `x` at conditions (N, K)."""
+Advance = Callable[[float, str], None]
+Application = Callable[..., Physics]
+"""`(truth, sampler, settings, seed, advance)`: the task's truth simulation, the surrogate, the options of the section
+`apply` as a mapping, the run's seed, and a function of (fraction done, note)."""
+
+PHYSICS: dict[str, str] = {}
+APPLICATIONS: dict[str, str] = {}
+
+
+def find_physics(task: str) -> TaskPhysics | None:
+    """The physics of `task`, None where it has none here."""
+    return _load(PHYSICS[task])() if task in PHYSICS else None
+
+
+def find_application(task: str) -> Application | None:
+    """The application of `task`, None where it has none."""
+    found: Application | None = _load(APPLICATIONS[task]) if task in APPLICATIONS else None
+    return found
+
+
+def _load(name: str) -> Any:
+    module, attribute = name.split(":")
+    return getattr(import_module(module), attribute)

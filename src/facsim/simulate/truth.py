@@ -1,0 +1,215 @@
+"""What every truth simulation is: the settings of a run's section `simulate`, and how they become events.
+
+One subclass for each task. Those that draw many events at once with NumPy are `VectorisedSimulation`s; they describe
+one batch, and chunks, seeds, workers, interruptions and timing are common.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from facsim.core.errors import FacsimError, MissingExtraError
+from facsim.core.events import Events, chunks, make_events
+from facsim.core.geometry import FloatArray
+from facsim.core.rng import generator
+from facsim.core.schema import Schema
+from facsim.core.store import StoreReader, write_store
+from facsim.simulate.showers_chunks import Chunk, claim
+from facsim.simulate.showers_progress import Progress
+
+FORMAT = "facsim-truth-1"
+MERGE_ROWS = 1000
+Tell = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class SimulationReport:
+    """What a simulation did: `reused` events were found on disk, `cpu_seconds` is the simulator's time for all."""
+
+    path: Path
+    events: int
+    reused: int
+    workers: int
+    cpu_seconds: float
+    wall_seconds: float
+    provenance: dict[str, Any]
+
+
+class Drawn(NamedTuple):
+    """Simulated events: `x` as in `Events`, `cond` (N, K), and `weight` (N,) and `target` (N, ...) where there are."""
+
+    x: NDArray[Any]
+    cond: NDArray[Any]
+    weight: NDArray[Any] | None = None
+    target: NDArray[Any] | None = None
+
+
+class TruthSimulation(BaseModel, ABC):
+    """Settings of a truth simulator.
+
+    Args:
+        events: number of events.
+        workers: processes or threads; None takes one per processor. The events do not depend on it.
+        chunk: events per chunk at most; an interruption loses at most one chunk per worker.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    simulator: ClassVar[str]
+    """What the truth is called in words and figures."""
+    noun: ClassVar[str] = "events"
+    """What its events are called, in the plural."""
+
+    events: Annotated[int, Field(ge=1)]
+    workers: Annotated[int, Field(ge=1)] | None = None
+    chunk: Annotated[int, Field(ge=1)] = 100
+
+    @abstractmethod
+    def event_schema(self, provenance: dict[str, Any] | None = None) -> Schema:
+        """Schema of the events."""
+
+    @abstractmethod
+    def simulate(self, out: Path, seed: int, tell: Tell | None = None) -> SimulationReport:
+        """Simulate into the file `out`, resuming what an earlier, interrupted call left.
+
+        Raises:
+            FacsimError: parts of other settings lie there, the simulator failed, or the disk is full.
+            MissingExtraError: the simulator is not installed.
+        """
+
+    @abstractmethod
+    def time(self, cond: NDArray[Any], seed: int) -> FloatArray | None:
+        """Processor time at the conditions (N, K), ms of each event; None where the simulator is not installed."""
+
+    def missing(self) -> MissingExtraError | None:
+        """What has to be installed before this can run."""
+        return None
+
+
+class VectorisedSimulation(TruthSimulation):
+    """A truth simulator that draws a batch of events at once with NumPy."""
+
+    chunk: Annotated[int, Field(ge=1)] = 2000
+
+    @abstractmethod
+    def schema_of(self) -> Schema:
+        """Schema of the events, without provenance."""
+
+    @abstractmethod
+    def generate(self, n: int, rng: np.random.Generator) -> Drawn:
+        """`n` events at conditions drawn as the settings say."""
+
+    @abstractmethod
+    def respond(self, cond: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
+        """Events `x` at the conditions (N, K), columns as in the schema.
+
+        Raises:
+            FacsimError: conditions that cannot be.
+        """
+
+    def event_schema(self, provenance: dict[str, Any] | None = None) -> Schema:
+        return replace(self.schema_of(), provenance=provenance or {})
+
+    def simulate(self, out: Path, seed: int, tell: Tell | None = None) -> SimulationReport:
+        begin, identity = time.monotonic(), self._identity(seed)
+        found = _finished(out, identity)
+        if found is not None:
+            return SimulationReport(out, self.events, self.events, 0, found["cpu_seconds"], 0.0, found)
+        folder = out.with_name(out.name + ".parts")
+        claim(folder, identity)
+        parts = [
+            Chunk(first, min(first + self.chunk, self.events), folder / f"part-{first:08d}.h5")
+            for first in range(0, self.events, self.chunk)
+        ]
+        missing = [part for part in parts if not _is_complete(part)]
+        workers = min(self.workers or available_processors(), max(len(missing), 1))
+        cpu = self._work(missing, workers, seed, tell)
+        provenance = {"simulator": self.simulator, "cpu_seconds": round(cpu, 3), **identity}
+        write_store(out, _merged(parts, self.event_schema(provenance)))
+        shutil.rmtree(folder, ignore_errors=True)
+        reused = self.events - sum(part.stop - part.first for part in missing)
+        return SimulationReport(out, self.events, reused, workers, cpu, time.monotonic() - begin, provenance)
+
+    def time(self, cond: NDArray[Any], seed: int) -> FloatArray:
+        self.respond(cond[:1], generator(seed, "warm-up"))
+        begin = time.thread_time()
+        self.respond(cond, generator(seed, "timing"))
+        return np.full(len(cond), 1000 * (time.thread_time() - begin) / len(cond))
+
+    def _work(self, missing: list[Chunk], workers: int, seed: int, tell: Tell | None) -> float:
+        """Simulate the missing chunks on threads; NumPy computes outside of Python's lock. Returns CPU seconds."""
+        begin, cpu, done = time.monotonic(), 0.0, self.events - sum(part.stop - part.first for part in missing)
+        here = done
+        with ThreadPoolExecutor(workers) as pool:
+            waiting = {pool.submit(self._chunk, part, seed): part for part in missing}
+            try:
+                for future in as_completed(waiting):
+                    cpu += future.result()
+                    done += waiting[future].stop - waiting[future].first
+                    if tell is not None:
+                        rate = (done - here) / max(time.monotonic() - begin, 1e-9)
+                        tell(Progress(done, self.events, rate, (self.events - done) / rate, cpu, workers))
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        return cpu
+
+    def _chunk(self, part: Chunk, seed: int) -> float:
+        begin = time.thread_time()
+        drawn = self.generate(part.stop - part.first, generator(seed, "truth", part.first))
+        x = drawn.x.astype(np.float32, copy=False)
+        events = make_events(self.schema_of(), x, drawn.cond, part.first, weight=drawn.weight, target=drawn.target)
+        spent = time.thread_time() - begin
+        write_store(part.path, [events])
+        return spent
+
+    def _identity(self, seed: int) -> dict[str, Any]:
+        """All that determines the events, and its fingerprint."""
+        settings = self.model_dump(mode="json", exclude={"workers"})
+        determining = {"format": FORMAT, "settings": settings, "seed": seed}
+        text = json.dumps({"simulator": self.simulator, **determining}, sort_keys=True)
+        return {"fingerprint": hashlib.sha256(text.encode()).hexdigest(), **determining}
+
+
+def _finished(out: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
+    """The provenance of a file that already holds exactly these events."""
+    if not out.is_file():
+        return None
+    try:
+        provenance = dict(StoreReader(out).schema.provenance)
+    except FacsimError:
+        return None
+    return provenance if provenance.get("fingerprint") == identity["fingerprint"] else None
+
+
+def _is_complete(part: Chunk) -> bool:
+    if not part.path.is_file():
+        return False
+    try:
+        return len(StoreReader(part.path)) == part.stop - part.first
+    except FacsimError:
+        return False
+
+
+def _merged(parts: list[Chunk], schema: Schema) -> Iterator[Events]:
+    for part in parts:
+        for batch in chunks(StoreReader(part.path), MERGE_ROWS):
+            yield replace(batch, schema=schema)
+
+
+def available_processors() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
