@@ -23,7 +23,7 @@ Application = Callable[..., Physics]
 `apply` as a mapping, the run's seed, and a function of (fraction done, note)."""
 
 PHYSICS: dict[str, str] = {}
-APPLICATIONS: dict[str, str] = {}
+APPLICATIONS: dict[str, str] = {"ecal": "facsim.evaluate.ecal_application:ecal_application"}
 
 
 def find_physics(task: str) -> TaskPhysics | None:
