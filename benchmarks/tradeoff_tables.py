@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 Json = dict[str, Any]
 AUCS = {"auc": ("auc_high", "all"), "worst": ("auc_high", "worst"), "cells": ("auc_cells", "all")}
 """Columns of quality: name and region of the score."""
-COLOURS = {"truth": "black", "baseline": "#7a7a7a", "model": "#0072b2"}
+COLOURS = {"truth": "black"}
 
 
 def fastest(row: Json, batch: int) -> Json | None:
@@ -56,18 +56,42 @@ def _count(n: int | None) -> str:
 
 
 def picture(rows: Sequence[Json], batches: Sequence[int]) -> Figure:
-    """AUC against time per event at the smallest and at the largest batch."""
+    """AUC against time per event at the smallest and at the largest batch; sampler steps of one model are joined."""
     figure = Figure(figsize=(11, 4.6), layout="constrained")
-    for axes, batch in zip(figure.subplots(1, 2, sharey=True), (batches[0], batches[-1]), strict=True):
-        for row in rows:
-            at, auc = fastest(row, batch), row["scores"]["auc"]
-            if at is None or auc is None or auc["value"] is None:
-                continue
-            axes.errorbar(at["ms_per_shower"], auc["value"], auc["error"], fmt="o", ms=5, color=COLOURS[row["kind"]])
-            axes.annotate(
-                row["label"], (at["ms_per_shower"], auc["value"]), (4, 3), textcoords="offset points", fontsize=7
-            )
-        axes.axhline(0.5, color="0.8", lw=0.8)
-        axes.set(xscale="log", xlabel=f"ms per event, batch {batch}, one thread", ylim=(0.45, 1.02))
-    figure.axes[0].set_ylabel("AUC of a classifier against truth (0.5: no difference)")
+    families: dict[str, list[Json]] = {}
+    for row in rows:
+        families.setdefault(row["label"].partition(", ")[0], []).append(row)
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, batch in zip(panels, (batches[0], batches[-1]), strict=True):
+        for k, (name, members) in enumerate(families.items()):
+            _family(axes, name, [row for row in members if _place(row, batch)], batch, k)
+        axes.axhline(0.5, color="0.8", lw=0.8, zorder=0)
+        axes.set(xscale="log", xlabel=f"ms per event, batch {batch}, one thread")
+    panels[0].set_ylabel("AUC of a classifier against truth (0.5: no difference)")
+    handles = {
+        label: handle for axes in panels for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(handles.values(), handles.keys(), loc="outside right upper", frameon=False)
     return figure
+
+
+def _place(row: Json, batch: int) -> tuple[float, float, float] | None:
+    at, auc = fastest(row, batch), row["scores"]["auc"]
+    if at is None or auc is None or auc["value"] is None:
+        return None
+    return at["ms_per_shower"], auc["value"], auc["error"] or 0.0
+
+
+def _family(axes: Any, name: str, rows: Sequence[Json], batch: int, number: int) -> None:
+    if not rows:
+        return
+    places = sorted((*(_place(row, batch) or (0.0, 0.0, 0.0)), row["label"].partition(", ")[2]) for row in rows)
+    x, y, error, steps = zip(*places, strict=True)
+    kind = rows[0]["kind"]
+    colour = COLOURS.get(kind) or f"C{number % 10}"
+    marker = {"truth": "*", "baseline": "s"}.get(kind, "o")
+    axes.errorbar(
+        x, y, error, color=colour, fmt=marker, ls=":", ms=6, mfc="none" if kind == "baseline" else colour, label=name
+    )
+    for one_x, one_y, note in zip(x, y, steps, strict=True):
+        axes.annotate(note.partition(" ")[0], (one_x, one_y), (4, 4), textcoords="offset points", fontsize=7)
