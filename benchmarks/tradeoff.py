@@ -4,7 +4,8 @@ OMP_NUM_THREADS=1 python benchmarks/tradeoff.py SOURCE --out DIR [--seconds 120 
 
 SOURCE is a run directory, whose truth and splits are taken, or a configuration or recipe (tpc, rich, ecal, ...), whose
 truth is simulated into DIR/truth. Rows are the truth simulator itself, the configuration's baselines and `nearest`, the
-configuration's own model, and methods of `single-stage` (`ROWS`), one of them at several sampler steps. All trainings
+configuration's own model, and methods of `single-stage` (`ROWS`), one of them at several sampler steps, one also with
+weights of 8 bits. All trainings
 get the same budget: processor time on one thread (`--seconds`, turned into steps by a short measurement) or optimiser
 steps of all phases together (`--steps`). The judge is that of a run's scorecard: AUC on high-level quantities, over all
 conditions and in the worst bin, and on cells. Times are of one thread, after a warm-up. With `--sizes`, rows are
@@ -35,6 +36,7 @@ from facsim.core.rng import generator, integer_seed
 from facsim.core.sources import MemorySource, SubsetSource, read_labels
 from facsim.core.store import atomic_path, read_json, write_json
 from facsim.evaluate.timing import TimedSampler, TimingPlan, hardware, time_sampler
+from facsim.evaluate.timing_worker import make_sample
 from facsim.export.onnx import export_onnx
 from facsim.models.checkpoint import count_parameters, load_model
 from facsim.models.methods import METHODS
@@ -88,6 +90,7 @@ class Bench:
     out: Path
     budget: Json
     network: Json | None = None
+    int8: tuple[str, ...] = ()
     cond: np.ndarray = field(repr=False, default_factory=lambda: np.zeros((0, 0)))
 
     def kept(self, name: str, settings: Json) -> Json | None:
@@ -181,15 +184,10 @@ def baseline_row(bench: Bench, name: str) -> Json | None:
     begin = time.process_time()
     fitted = kind.fit(bench.splits["train"], integer_seed(bench.config.seed, "baseline", name), **options)
     seconds = time.process_time() - begin
-    rng, schema = generator(bench.config.seed, "sample", name), bench.splits["null"].schema
-
-    def events() -> Iterator[Any]:
-        for first in range(0, len(bench.cond), AT_ONCE):
-            cond = bench.cond[first : first + AT_ONCE]
-            made = fitted.sample(cond, rng)
-            yield make_events(schema, made.x, cond, first, made.group_id, mask=made.mask)
-
-    scores = judged(bench, name, events(), "baseline", kind.resamples_truth)
+    made = fitted.sample(bench.cond, generator(bench.config.seed, "sample", name))
+    labels, schema = read_labels(bench.splits["null"]), bench.splits["null"].schema
+    events = make_events(schema, made.x, labels.cond, 0, made.group_id, mask=made.mask, weight=labels.weight)
+    scores = judged(bench, name, iter([events]), "baseline", kind.resamples_truth)
     times = timed(bench, [TimedSampler(name, "numpy", baseline=fitted)])
     size = fitted.memory_bytes / 1e6
     row = {"kind": "baseline", "label": name, "scores": scores, "times": times, "training_s": seconds, "MB": size}
@@ -256,8 +254,12 @@ def model_rows(bench: Bench, name: str, row: Row | None, size: int | None = None
     except FacsimError as error:
         bench.run.reporter.say(f"  {label} failed: {error}", "red")
         return []
-    wanted = [steps[-1] if size else one for one in (steps[-1:] if size else steps)]
-    return [_sampled(bench, label, training, one, size) for one in wanted]
+    rows = [_sampled(bench, label, training, one, size) for one in (steps[-1:] if size else steps)]
+    return (
+        [*rows, _quantised(bench, label, training)]
+        if name in bench.int8 and not size and rows[-1].get("onnx_MB")
+        else rows
+    )
 
 
 def _sampled(bench: Bench, label: str, training: Json, steps: int | None, size: int | None) -> Json:
@@ -269,19 +271,42 @@ def _sampled(bench: Bench, label: str, training: Json, steps: int | None, size: 
     folder = Path(training["folder"])
     model = load_model(folder, **({} if steps is None else {"steps": steps}))
     parameters = count_parameters(model)
-    sampler, rng = TorchSampler(model), generator(bench.config.seed, "sample", name)
-    schema = bench.splits["null"].schema
-
-    def events() -> Iterator[Any]:
-        for first in range(0, len(bench.cond), AT_ONCE):
-            cond = bench.cond[first : first + AT_ONCE]
-            yield generated_events(schema, sampler.sample(cond, rng), cond, first)
-
-    row: Json = {"kind": "model", "label": name, "scores": judged(bench, name, events(), "surrogate")}
+    events = _events(bench, TorchSampler(model).sample, name)
+    row: Json = {"kind": "model", "label": name, "scores": judged(bench, name, events, "surrogate")}
     row |= {"training_s": training["cpu_s"], "training_steps": training["steps"], "parameters": parameters}
     row |= {"training_events": training["facts"]["events"], "MB": (folder / "weights.safetensors").stat().st_size / 1e6}
     if size is None:
         row |= _timed_model(bench, model, folder, steps, bench.out / "graphs" / f"{name.replace(', ', '-')}.onnx")
+    return bench.keep(name, settings, row)
+
+
+def _events(bench: Bench, sample: Any, name: str) -> Iterator[Any]:
+    """Events of a model at the conditions of the truth sample B."""
+    rng, null = generator(bench.config.seed, "sample", name), bench.splits["null"]
+    weight = read_labels(null).weight
+    for first in range(0, len(bench.cond), AT_ONCE):
+        rows = slice(first, first + AT_ONCE)
+        made = generated_events(null.schema, sample(bench.cond[rows], rng), bench.cond[rows], first)
+        yield made if weight is None else dataclasses.replace(made, weight=weight[rows])
+
+
+def _quantised(bench: Bench, label: str, training: Json) -> Json:
+    """The graph of a model with weights of 8 bits: ONNX Runtime's dynamic quantisation of its matrix products."""
+    name, settings = f"{label}, int8", {"training": training["facts"], "int8": True}
+    if (kept := bench.kept(name, settings)) is not None:
+        return kept
+    from onnxruntime.quantization import QuantType, quantize_dynamic  # noqa: PLC0415 - optional
+
+    bench.run.reporter.say(f"  {name}")
+    graph = bench.out / "graphs" / f"{label}-int8.onnx"
+    quantize_dynamic(bench.out / "graphs" / f"{label}.onnx", graph, weight_type=QuantType.QInt8)
+    noise = {key: spec.distribution for key, spec in load_model(Path(training["folder"])).noise_spec(1).items()}
+    sampler = TimedSampler("model", "onnxruntime", graph, noise=noise)
+    events = _events(bench, make_sample(sampler, 1), name)
+    size = graph.stat().st_size / 1e6
+    row: Json = {"kind": "model", "label": name, "scores": judged(bench, name, events, "surrogate")}
+    row |= {"training_s": training["cpu_s"], "training_steps": training["steps"], "MB": size, "onnx_MB": size}
+    row |= {"training_events": training["facts"]["events"], "times": timed(bench, [sampler])}
     return bench.keep(name, settings, row)
 
 
@@ -341,6 +366,9 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", type=int, default=[])
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 100, 10_000])
     parser.add_argument("--network", help="network of all methods, as YAML: '{name: residual-mlp, width: 128}'")
+    parser.add_argument(
+        "--int8", nargs="*", default=["flow"], help="rows whose graph is measured with 8-bit weights too"
+    )
     parser.add_argument("--set", nargs="+", default=[], dest="overrides")
     parser.add_argument("--smoke", action="store_true")
     given = parser.parse_args()
@@ -357,6 +385,7 @@ def main() -> None:
             given.out,
             {"steps": given.steps} if given.steps else {"seconds": given.seconds or 120.0},
             None if given.network is None else yaml.safe_load(given.network),
+            tuple(given.int8),
             np.asarray(read_labels(splits["null"]).cond),
         )
         write_results(bench, *measured(bench, given.rows, given.sizes))

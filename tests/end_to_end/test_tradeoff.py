@@ -59,24 +59,22 @@ def test_the_figure_joins_the_steps_of_one_model(tables: ModuleType) -> None:
 @pytest.mark.slow
 def test_methods_baselines_and_sizes_are_measured_and_kept(tmp_path: Path) -> None:
     config = tmp_path / "small.yaml"
-    config.write_text(
-        f"data: {{files: ['{SAMPLE}']}}\nprepare: {{validation: 20, test: 100}}\nevaluate: {{memorisation_events: 50}}\n",
-        encoding="utf-8",
-    )
+    truth = f"data: {{files: ['{SAMPLE}']}}\nprepare: {{validation: 20, test: 100}}\n"
+    config.write_text(truth + "evaluate: {memorisation_events: 50}\n", encoding="utf-8")
     out = tmp_path / "out"
     command = [sys.executable, str(BENCHMARKS / "tradeoff.py"), str(config), "--out", str(out), "--steps", "4"]
-    command += ["--rows", "distilled", "--sizes", "50", "--batches", "1", "3"]
+    command += ["--rows", "vae", "--sizes", "50", "--batches", "1", "3", "--int8", "vae"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
 
     def called() -> dict[str, Any]:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-        assert "| distilled |" in done.stdout
+        assert "| vae, int8 |" in done.stdout
         return dict(json.loads((out / "tradeoff.json").read_text(encoding="utf-8")))
 
     found = called()
     labels = [one["label"] for one in found["rows"]]
-    assert labels == ["nearest", "distilled"]
+    assert labels == ["nearest", "vae", "vae, int8"]
     assert [one["training_events"] for one in found["sizes"]] == [50]
     for one in found["rows"]:
         assert {time["batch"] for time in one["times"]} == {1, 3}
