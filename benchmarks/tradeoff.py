@@ -16,20 +16,24 @@ settings; DIR/tradeoff.json, .md and .png hold them all.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
+import io
+import logging
+import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import yaml
+from tradeoff_bench import Bench, prepared
 from tradeoff_tables import AUCS, picture, sizes_table, table
 
-from facsim.config import RECIPES, RunConfig, load_config, recipe
 from facsim.core.errors import FacsimError, MissingExtraError
 from facsim.core.events import EventSource, concatenate, make_events
 from facsim.core.rng import generator, integer_seed
@@ -38,18 +42,15 @@ from facsim.core.store import atomic_path, read_json, write_json
 from facsim.evaluate.timing import TimedSampler, TimingPlan, hardware, time_sampler
 from facsim.evaluate.timing_worker import make_sample
 from facsim.export.onnx import export_onnx
-from facsim.models.checkpoint import count_parameters, load_model
+from facsim.models.checkpoint import build_model, count_parameters, load_model
 from facsim.models.methods import METHODS
 from facsim.models.sampling import TorchSampler
-from facsim.pipeline.evaluate import AnyJudge, judge_of
-from facsim.pipeline.lifecycle import stages_of
+from facsim.pipeline.evaluate import judge_of
 from facsim.pipeline.sample import generated_events
-from facsim.pipeline.stage import run_stage
-from facsim.pipeline.terminal import Terminal
 from facsim.pipeline.truth import open_splits
-from facsim.run import Run, saved_config
 from facsim.simulate.baselines import find_baseline
 from facsim.train.loop import Trainer
+from facsim.train.settings import TrainSettings
 
 Json = dict[str, Any]
 PROBE = 20
@@ -76,55 +77,6 @@ ROWS: dict[str, Row] = {
     "distilled": Row({"name": "distilled"}),
 }
 OWN = "recipe"
-
-
-@dataclass(frozen=True)
-class Bench:
-    """What is measured on: the run that holds the truth, its splits and judge, and the settings."""
-
-    run: Run
-    config: RunConfig
-    splits: Mapping[str, EventSource]
-    judge: AnyJudge
-    plan: TimingPlan
-    out: Path
-    budget: Json
-    network: Json | None = None
-    int8: tuple[str, ...] = ()
-    cond: np.ndarray = field(repr=False, default_factory=lambda: np.zeros((0, 0)))
-
-    def kept(self, name: str, settings: Json) -> Json | None:
-        """The row of an earlier call with the same settings."""
-        path = self.out / "rows" / f"{name}.json"
-        found = read_json(path) if path.is_file() else None
-        return found if found and found["settings"] == self.marked(settings) else None
-
-    def keep(self, name: str, settings: Json, row: Json) -> Json:
-        """Store a row."""
-        whole = {"name": name, **row, "settings": self.marked(settings)}
-        write_json(self.out / "rows" / f"{name}.json", whole)
-        return whole
-
-    def marked(self, settings: Json) -> Json:
-        plan = dataclasses.asdict(self.plan)
-        return {**settings, "truth": str(self.run.dir.absolute()), "plan": {**plan, "batches": list(plan["batches"]),
-                "threads": list(plan["threads"])}, "seed": self.config.seed}  # fmt: skip
-
-
-def prepared(source: str, out: Path, overrides: Sequence[str], smoke: bool) -> tuple[Run, RunConfig]:
-    """The run that holds the truth, simulated and divided if need be, and the configuration of models and baselines."""
-    reporter = Terminal()
-    if Path(source).is_dir():
-        config = load_config(saved_config(Path(source)), overrides)
-        return Run(Path(source), load_config(saved_config(Path(source))), reporter), config
-    config = load_config(recipe(source) if source in RECIPES else source, overrides, smoke)
-    run = Run(out / "truth", config.model_copy(update={"model": None, "export": None}), reporter)
-    with run.lock():
-        run.save(["benchmarks/tradeoff.py", source])
-        for name in ("simulate", "prepare"):
-            if name in stages_of(run.config):
-                run_stage(stages_of(run.config)[name], run)
-    return run, config
 
 
 def judged(bench: Bench, name: str, events: Iterator[Any], kind: str, resamples: bool = False) -> Json:
@@ -197,23 +149,22 @@ def baseline_row(bench: Bench, name: str) -> Json | None:
 def trained(bench: Bench, name: str, model: str, options: Json, lr: float | None, source: EventSource) -> Json:
     """Train into DIR/models/NAME unless that is there: folder, steps and seconds of the training."""
     folder = bench.out / "models" / name
-    facts = {"model": model, "options": options, "lr": lr, "events": len(source), "budget": bench.budget}
+    base = bench.config.train.model_dump(mode="json", exclude={"sinks", "checkpoint_seconds", "steps"})
+    base |= {"early_stopping": None, "start": None, "device": "cpu", "threads": 1, "lr": lr or base["lr"]}
+    facts = {"model": model, "options": options, "train": base, "events": len(source), "budget": bench.budget}
+    facts |= bench.identity
     done = folder / "done.json"
     if done.is_file() and read_json(done)["facts"] == facts:
         return dict(read_json(done))
-    base = bench.config.train.model_dump() | {"early_stopping": None, "start": None, "device": "cpu", "threads": 1}
-    base["lr"] = lr or base["lr"]
     seed = integer_seed(bench.config.seed, "train")
 
-    def trainer(where: Path, steps: int | None) -> Trainer:
-        probe = Trainer(
-            model, options, source, None, where, seed, bench.config.train.model_validate({**base, "steps": 1})
-        )
-        phases = probe.model.phases
-        share = {phase: (steps or PROBE * len(phases)) // len(phases) for phase in phases}
-        settings = bench.config.train.model_validate({**base, "steps": share})
+    phases = build_model(model, source.schema, options).phases
+
+    def trainer(where: Path, steps: int) -> Trainer:
+        settings = TrainSettings.model_validate({**base, "steps": dict.fromkeys(phases, max(1, steps // len(phases)))})
         return Trainer(model, options, source, None, where, seed, settings)
 
+    shutil.rmtree(folder, ignore_errors=True)  # what other settings or an interruption left
     steps = bench.budget.get("steps") or _steps(trainer, bench.budget["seconds"])
     begin, cpu = time.perf_counter(), time.process_time()
     trainer(folder, steps).run()
@@ -299,7 +250,10 @@ def _quantised(bench: Bench, label: str, training: Json) -> Json:
 
     bench.run.reporter.say(f"  {name}")
     graph = bench.out / "graphs" / f"{label}-int8.onnx"
-    quantize_dynamic(bench.out / "graphs" / f"{label}.onnx", graph, weight_type=QuantType.QInt8)
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        logging.disable(logging.WARNING)  # it tells of every tensor whose shape it does not know
+        quantize_dynamic(bench.out / "graphs" / f"{label}.onnx", graph, weight_type=QuantType.QInt8)
+        logging.disable(logging.NOTSET)
     noise = {key: spec.distribution for key, spec in load_model(Path(training["folder"])).noise_spec(1).items()}
     sampler = TimedSampler("model", "onnxruntime", graph, noise=noise)
     events = _events(bench, make_sample(sampler, 1), name)
