@@ -28,7 +28,7 @@ PHYSICS: dict[str, str] = {
     "tpc": "facsim.evaluate.tpc_physics:TPCPhysics",
 }
 APPLICATIONS: dict[str, str] = {
-    "ecal": "facsim.evaluate.ecal_application:apply_ecal",
+    "ecal": "facsim.evaluate.ecal_application:ecal_application",
     "tpc": "facsim.evaluate.tpc_application:apply_tpc",
 }
 

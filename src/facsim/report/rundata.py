@@ -24,10 +24,11 @@ _LABELS = {
     "gflash-tuned": "tuned GFlash",
     "library": "shower library",
     "bootstrap": "bootstrap",
+    "nearest": "nearest events",
     "surrogate": "surrogate",
 }
-_BASELINES = ("gflash", "gflash-tuned", "library", "bootstrap")
-RESAMPLERS = ("library", "bootstrap")
+_BASELINES = ("gflash", "gflash-tuned", "library", "bootstrap", "nearest")
+RESAMPLERS = ("library", "bootstrap", "nearest")
 
 
 @dataclass(frozen=True)
