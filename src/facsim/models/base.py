@@ -7,7 +7,7 @@ the events it describes (`Space`). An `EventModel` is what a run trains: physica
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -21,6 +21,7 @@ from facsim.models.choices import Choice
 from facsim.models.space import Space
 
 Distribution = Literal["normal", "uniform"]
+_DRAW: dict[Distribution, Callable[..., Tensor]] = {"normal": torch.randn, "uniform": torch.rand}
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,10 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.x)
+
+
+Hint = Callable[[Tensor, Batch], Tensor]
+"""Events (N, ...) like those of a batch, at its conditions, to numbers (N, D)."""
 
 
 class GenerativeModel(nn.Module, ABC):
@@ -130,6 +135,9 @@ class Method(GenerativeModel):
     representations: ClassVar[tuple[Representation, ...]] = ("table", "grid", "cloud")
     exports: bool = True
     """Whether the sampler can be one ONNX graph; options may decide."""
+    steered: str | None = None
+    """The turn in which samples are differentiable functions of what it trains, where it is not the last of the last
+    phase; empty where there is none."""
 
     def __init__(self, space: Space, n_cond: int, options: MethodOptions) -> None:
         super().__init__()
@@ -143,6 +151,22 @@ class Method(GenerativeModel):
     @abstractmethod
     def sample(self, cond: Tensor, noise: Mapping[str, Tensor], mask: Tensor | None = None) -> Tensor:
         """Events (N, *space.shape) at the conditions (N, K), real where `mask` (N, P) is, as functions of `noise`."""
+
+    def watch(self, hint: Hint, n: int) -> bool:
+        """Show `hint`, `n` further numbers of an event, to what judges events in training; False where nothing does.
+
+        Called before training, once.
+        """
+        return False
+
+    def draw(self, batch: Batch, generator: torch.Generator | None) -> Tensor:
+        """Events at the conditions and with the mask of `batch`, differentiable; points outside of it are zero."""
+        noise = {
+            name: _DRAW[spec.distribution](spec.shape, generator=generator, device=batch.cond.device)
+            for name, spec in self.noise_spec(len(batch)).items()
+        }
+        x = self.sample(batch.cond, noise, batch.mask)
+        return x if batch.mask is None else x * batch.mask[..., None]
 
 
 class EventModel(GenerativeModel):
@@ -222,8 +246,7 @@ def sampling_mode(model: nn.Module) -> Iterator[None]:
 
 def draw_noise(specs: Mapping[str, NoiseSpec], generator: torch.Generator) -> dict[str, Tensor]:
     """Draw the arrays of `specs` from `generator`, on its device."""
-    draw = {"normal": torch.randn, "uniform": torch.rand}
     return {
-        name: draw[spec.distribution](spec.shape, generator=generator, device=generator.device)
+        name: _DRAW[spec.distribution](spec.shape, generator=generator, device=generator.device)
         for name, spec in specs.items()
     }

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from facsim.core.errors import FacsimError
 from facsim.core.schema import Schema
-from facsim.models.cell_transform import CellTransform
+from facsim.models.cell_transform import LEAST_KINKED, CellTransform, KinkedCells
 from facsim.models.feature_transforms import TRANSFORMS
 from facsim.models.nets.padding import GridPadding
 from facsim.models.space import Space, cloud, grid, table
+
+Cells = Literal["spread", "kinked"]
 
 
 class EventTransform(nn.Module, ABC):
@@ -65,11 +69,14 @@ class OfCells(EventTransform):
 
     Args:
         space: of the grid. groups: number of the ring of each cell (V,). threshold: of cells.
+        kind: `spread` spreads zeros below the threshold (`CellTransform`), `kinked` keeps them (`KinkedCells`).
     """
 
-    def __init__(self, space: Space, groups: Tensor, threshold: float) -> None:
-        super().__init__(space)
-        self.cells = CellTransform(groups, space.channels, threshold)
+    def __init__(self, space: Space, groups: Tensor, threshold: float, kind: Cells = "spread") -> None:
+        super().__init__(replace(space, least=LEAST_KINKED) if kind == "kinked" else space)
+        self.cells: CellTransform | KinkedCells = CellTransform(groups, space.channels, threshold)
+        if kind == "kinked":
+            self.cells = KinkedCells(space.channels, threshold)
         self.padding = GridPadding(space) if space.layers else None
 
     def fit(self, x: Tensor, mask: Tensor | None, generator: torch.Generator | None) -> None:
@@ -87,8 +94,11 @@ class OfCells(EventTransform):
         return self.padding.to_cells(self.padding.turned(self.padding.to_map(x[..., 0]), generator))[..., None]
 
 
-def build_transform(schema: Schema, features: str) -> EventTransform:
-    """The transform of events of `schema`; `features` is a name in `TRANSFORMS`, for tables and points.
+def build_transform(schema: Schema, features: str, cells: Cells = "spread") -> EventTransform:
+    """The transform of events of `schema`.
+
+    Args:
+        features: a name in `TRANSFORMS`, for tables and points. cells: kind of `OfCells`, for grids.
 
     Raises:
         FacsimError: grids without geometry, or clouds of unknown size.
@@ -108,7 +118,7 @@ def build_transform(schema: Schema, features: str) -> EventTransform:
     groups = torch.unique(layer * (int(ring.max()) + 1) + ring, return_inverse=True)[1]
     if space.image is not None:  # no two cells of an image are alike
         groups = torch.arange(geometry.n_cells)
-    return OfCells(space, groups, geometry.threshold)
+    return OfCells(space, groups, geometry.threshold, cells)
 
 
 def _uniform(like: Tensor, generator: torch.Generator | None) -> Tensor:

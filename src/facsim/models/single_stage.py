@@ -14,10 +14,11 @@ from facsim.core.errors import FacsimError
 from facsim.core.schema import Schema
 from facsim.models.base import Batch, EventModel, NoiseSpec
 from facsim.models.choices import Choice
-from facsim.models.event_transforms import EventTransform, build_transform
+from facsim.models.event_transforms import Cells, EventTransform, build_transform
 from facsim.models.methods import build_method, checked_method, method_phases, with_steps
 from facsim.models.multiplicity import Multiplicity
 from facsim.models.nets.conditioning import Conditioning
+from facsim.models.steering import REGRESSOR, Steer, Steering
 
 ENERGIES = ("MeV", "GeV")
 COUNTS = ("num_particles", "num_points")
@@ -30,7 +31,10 @@ class SingleStageOptions(BaseModel):
     Args:
         method: generative method, by name and options (`methods.METHODS`).
         transform: how features of tables and points become latents; cells have a transform of their own.
+        cells: what becomes of cells below threshold: `spread` below it, or exact zeros that a `kinked` map sets apart.
+        fractions: names of conditions that are coordinates in units of cells, whose fractional part is a feature too.
         points: largest number of points of a cloud, in place of what the file says.
+        steer: a metric that training attends to (`steering`).
         steps: sampler steps, in place of what `method` says.
     """
 
@@ -38,7 +42,10 @@ class SingleStageOptions(BaseModel):
 
     method: Choice = METHOD
     transform: Literal["quantile", "standard"] = "quantile"
+    cells: Cells = "spread"
+    fractions: tuple[str, ...] = ()
     points: int | None = Field(None, ge=1)
+    steer: Steer | None = None
     steps: int | None = Field(None, ge=0, le=1000)
 
     _known = field_validator("method")(checked_method)
@@ -61,6 +68,7 @@ class SingleStage(EventModel):
     """
 
     Options: ClassVar[type[BaseModel]] = SingleStageOptions
+    training_only: ClassVar[tuple[str, ...]] = ("steering.",)
     options: SingleStageOptions
 
     def __init__(self, schema: Schema, options: SingleStageOptions) -> None:
@@ -68,9 +76,11 @@ class SingleStage(EventModel):
             schema = replace(schema, points=options.points)
         super().__init__(schema, options)
         self.phases = self.phases_of(options)
-        self.transform: EventTransform = build_transform(schema, options.transform)
+        self.transform: EventTransform = build_transform(schema, options.transform, options.cells)
         names = [feature.name for feature in schema.conditions]
-        self.conditioning = Conditioning(len(names), bool(names) and schema.conditions[0].unit in ENERGIES)
+        fractions = tuple(schema.condition_index(name) for name in options.fractions)
+        energy = bool(names) and schema.conditions[0].unit in ENERGIES
+        self.conditioning = Conditioning(len(names), energy, fractions)
         self.method = build_method(options.chosen, self.transform.space, self.conditioning.n_features)
         self.weights = self.method.weights
         self.count_column = next((names.index(name) for name in COUNTS if name in names), None)
@@ -78,20 +88,26 @@ class SingleStage(EventModel):
         if schema.representation == "cloud" and self.count_column is None:
             self.count = Multiplicity(self.conditioning.n_features, self.transform.space.shape[0])
         self.first_turn = self.method.turns(self.phases[0])[0]
+        self.steering: Steering | None = None
+        if options.steer is not None:
+            self.steering = Steering(options.steer, schema, self.method, self.transform)
 
     @classmethod
     def phases_of(cls, options: SingleStageOptions) -> tuple[str, ...]:
         return method_phases(options.chosen)
 
     def turns(self, phase: str) -> tuple[str, ...]:
-        return self.method.turns(phase)
+        own = self.method.turns(phase)
+        return own if self.steering is None else self.steering.turns(phase, own)
 
     def parameters_of(self, turn: str) -> list[nn.Parameter]:
+        if turn == REGRESSOR and self.steering is not None:
+            return self.steering.trained
         own = self.method.parameters_of(turn)
         return own if self.count is None or turn != self.first_turn else [*own, *self.count.parameters()]
 
     def optimiser_of(self, turn: str) -> dict[str, Any]:
-        return self.method.optimiser_of(turn)
+        return {} if turn == REGRESSOR else self.method.optimiser_of(turn)
 
     def averaged(self, phase: str) -> list[nn.Parameter]:
         own = self.method.averaged(phase)
@@ -122,8 +138,13 @@ class SingleStage(EventModel):
         return torch.arange(self.transform.space.shape[0], device=cond.device) < count
 
     def losses(self, batch: Batch, turn: str, generator: torch.Generator | None = None) -> dict[str, Tensor]:
-        latents = self._latents(self._padded(batch), generator, symmetric=self.schema.is_axial)
+        physical = self._padded(batch)
+        latents = self._latents(physical, generator, symmetric=self.schema.is_axial)
+        if self.steering is not None and turn == REGRESSOR:
+            return self.steering.regression(physical, latents, generator)
         losses = self.method.losses(latents, turn, generator)
+        if self.steering is not None and turn == self.steering.turn:
+            losses = losses | self.steering.losses(physical, latents, generator)
         if self.count is not None and turn == self.first_turn:
             assert latents.mask is not None
             losses = losses | {"multiplicity": self.count.loss(latents.cond, latents.mask.sum(1), batch.weight)}
@@ -139,6 +160,8 @@ class SingleStage(EventModel):
             if self.count is not None:
                 assert batch.mask is not None
                 self.count.fit(batch.mask.sum(1))
+            if self.steering is not None:
+                self.steering.fit(batch)
         self.method.begin_phase(phase, self._latents(batch, generator, symmetric=False), generator)
 
     @torch.no_grad()

@@ -45,6 +45,7 @@ class VectorQuantised(Method):
 
     phases = ("autoencoder", "prior")
     representations = ("grid",)
+    steered = ""
     Options: ClassVar[type[MethodOptions]] = VQOptions
 
     def __init__(self, space: Space, n_cond: int, options: VQOptions) -> None:

@@ -11,22 +11,25 @@ SMALLEST = 1e-6
 
 
 class Conditioning(nn.Module):
-    """Features of conditions: (N, K) -> (N, K + 2), or a constant (N, 1) where there are none.
+    """Features of conditions: (N, K) -> (N, K + 2 + fractions), or a constant (N, 1) where there are none.
 
     The first column, or its logarithm where it is an energy, enters as the first three Hermite polynomials of its
-    normalised value; other columns are standardised, and columns that do not vary in training give zero.
+    normalised value; other columns are standardised, and columns that do not vary in training give zero. The
+    fraction of a coordinate in units of cells says where in its cell a track is, so some enter once more, modulo 1.
 
     Args:
         n_conditions: K.
         energy: whether the first column is an energy, which is positive.
+        fractions: columns whose fractional part is a feature as well.
     """
 
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, n_conditions: int, energy: bool = True) -> None:
+    def __init__(self, n_conditions: int, energy: bool = True, fractions: tuple[int, ...] = ()) -> None:
         super().__init__()
-        self.n_features = n_conditions + 2 if n_conditions else 1
+        self.n_features = n_conditions + 2 + len(fractions) if n_conditions else 1
+        self.fractions = list(fractions)
         self.energy = energy
         self.register_buffer("mean", torch.zeros(n_conditions))
         self.register_buffer("scale", torch.ones(n_conditions))
@@ -59,4 +62,8 @@ class Conditioning(nn.Module):
             return cond.new_zeros(cond.shape[0], 1)
         columns = (self._columns(cond) - self.mean) * self.scale
         x = columns[:, :1]
-        return torch.cat([x, x * x - 1, x**3 - 3 * x, columns[:, 1:]], -1)
+        features = [x, x * x - 1, x**3 - 3 * x, columns[:, 1:]]
+        if self.fractions:
+            chosen = cond[:, self.fractions]
+            features.append((chosen - chosen.floor() - 0.5) * 12**0.5)  # of unit variance where uniform
+        return torch.cat(features, -1)
