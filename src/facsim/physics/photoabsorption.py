@@ -1,9 +1,9 @@
 """Photoabsorption of argon and methane, and of their mixture in a TPC.
 
-Cross-sections in Mb per atom or molecule at photon energies in eV, interpolated between the points in the logarithms of
-both. Argon below its L edge: Marr and West, At. Data Nucl. Data Tables 18 (1976) 497; above: Chantler, J. Phys. Chem.
-Ref. Data 24 (1995) 71. Methane: Samson et al., J. Chem. Phys. 90 (1989) 6925, and carbon of Chantler. Each is scaled to
-the sum rule of Thomas, Reiche and Kuhn (argon by 1.02, methane by 0.87).
+Rounded cross-sections in Mb per atom or molecule at few photon energies in eV, interpolated in the logarithms of both,
+after these sources. Argon below its L edge: Marr and West, At. Data Nucl. Data Tables 18 (1976) 497; above: Chantler,
+J. Phys. Chem. Ref. Data 24 (1995) 71. Methane: Samson et al., J. Chem. Phys. 90 (1989) 6925, and carbon of Chantler.
+Each is scaled to the sum rule of Thomas, Reiche and Kuhn (argon by 1.02, methane by 0.87).
 """
 
 from __future__ import annotations

@@ -46,7 +46,9 @@ class DigitiserSettings(BaseModel):
         species: of the particle.
         step: length of the steps (cm) in each of which the energy is spread evenly, as Geant steps are in MPD.
         intervals, highest: of the table of energies of a collision, see `physics.ionisation.TransferTable`. The
-            defaults are as in MPD's simulation; `highest` (eV) null gives the physical tail, 1 / E^2.
+            MPD's simulation reads a table of this kind; its size and end are not published, and the defaults, like that
+            of `step`, are set by the tail of MPD's public responses. `highest` (eV) null, best with many intervals,
+            gives the physical tail, 1 / E^2.
         scale: ADC of one electron of mean gain in a peak.
         threshold: smaller amplitudes are 0, ADC.
         extension: time buckets read out before and after those that electrons reach.
