@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from facsim.models.base import Batch, Method, MethodOptions, NoiseSpec, signed_mean
+from facsim.models.base import Batch, Method, MethodOptions, NoiseSpec, weighted_mean
 from facsim.models.gan_losses import GAN_LOSSES, cramer_score, energy_score, penalised_gradient
 from facsim.models.nets import build_network
 from facsim.models.nets.readers import EventReader, with_numbers
@@ -42,8 +42,8 @@ class GAN(Method):
     (arXiv 1807.00734), Wasserstein with gradient penalty (arXiv 1704.00028), Cramer (arXiv 1705.10743), and the energy
     distance of the events themselves, which needs no critic. Spectral normalisation is that of arXiv 1802.05957, the R1
     penalty that of arXiv 1801.04406. Generated and real events are paired by condition. Losses that are linear in the
-    real events (Wasserstein, Cramer, energy) take signed weights, the others positive ones. `Batch.importance` plays no
-    role.
+    real events (Wasserstein, Cramer, energy) take signed weights; in the others the score of an event of negative weight
+    grows without end, so that they take positive ones. `Batch.importance` plays no role.
     """
 
     phases = ("adversarial",)
@@ -88,21 +88,21 @@ class GAN(Method):
             fake = self._draw(batch, generator)
             other = self._draw(batch, generator) if self.options.loss in ("cramer", "energy") else None
         if turn == "generator":
-            return {"generator": signed_mean(self._generator_loss(batch, fake, other), batch.weight)}
+            return {"generator": weighted_mean(self._generator_loss(batch, fake, other), batch.weight)}
         score = self._scorer(batch, other)
         critic, _ = GAN_LOSSES["wasserstein" if other is not None else self.options.loss]
         real = score(batch.x)
-        losses = {"critic": signed_mean(critic(real, score(fake)), batch.weight)}
+        losses = {"critic": weighted_mean(critic(real, score(fake)), batch.weight)}
         size = None if batch.weight is None else batch.weight.abs()
         if self.options.loss in DRIFT:
-            losses["drift"] = DRIFT[self.options.loss] * signed_mean(real**2, size)
+            losses["drift"] = DRIFT[self.options.loss] * weighted_mean(real**2, size)
         if self.options.loss in PENALISED:
             between = torch.rand((len(fake), *[1] * (fake.dim() - 1)), generator=generator, device=fake.device)
             slope = penalised_gradient(score, torch.lerp(fake, batch.x, between))
-            losses["penalty"] = self.options.gradient_penalty * signed_mean((slope - 1) ** 2, size)
+            losses["penalty"] = self.options.gradient_penalty * weighted_mean((slope - 1) ** 2, size)
         elif self.options.r1:
             slope = penalised_gradient(score, batch.x)
-            losses["r1"] = 0.5 * self.options.r1 * signed_mean(slope**2, size)
+            losses["r1"] = 0.5 * self.options.r1 * weighted_mean(slope**2, size)
         return losses
 
     def _draw(self, batch: Batch, generator: torch.Generator | None) -> Tensor:
