@@ -19,6 +19,7 @@ from facsim.data.hgcal import HGCalReader
 from facsim.data.jetnet import PARTICLES, JetNetReader
 from facsim.data.lemurs import LEMURSReader
 from facsim.data.showerdata import ShowerCloudReader
+from facsim.data.text_columns import SUFFIXES
 
 __all__ = ["FORMATS", "open_events"]
 
@@ -47,11 +48,12 @@ def open_events(
     """Open a file of events, or several as one, without loading it.
 
     Args:
-        path: HDF5 in one of the layouts of `FORMATS`, facsim's own store, or with `mapping` any HDF5 or ROOT file; a
-            sequence is read as one source.
+        path: HDF5 in one of the layouts of `FORMATS`, facsim's own store, or with `mapping` any HDF5, ROOT, CSV or TSV
+            file; a sequence is read as one source.
         geometry: the read-out, when the file does not say it: a built-in name (`ds2-electrons`), the path of a
             binning XML or geometry JSON, or a geometry. Point clouds of showers are put into its cells.
-        mapping: YAML file that says where the file keeps what, see `facsim.data.mapping`.
+        mapping: YAML file that says where the file keeps what, see `facsim.data.mapping`, or the name of one that ships
+            (`lhcb-rich`).
 
     Returns:
         A source that reads by range.
@@ -68,6 +70,8 @@ def open_events(
         return open_mapped(path, Path(mapping), geometry)
     if path.suffix.lower() == ".root":
         raise FacsimError(f"'{path}' is a ROOT file: say which branches hold the events with a mapping file.")
+    if path.suffix.lower() in SUFFIXES:
+        raise FacsimError(f"'{path}' is a text file: say which columns hold the events with a mapping file.")
     with open_hdf5(path) as handle:
         native, keys = handle.attrs.get("format") == FORMAT, sorted(handle)
     if native:

@@ -22,7 +22,7 @@ Application = Callable[..., Physics]
 """`(truth, sampler, settings, seed, advance)`: the task's truth simulation, the surrogate, the options of the section
 `apply` as a mapping, the run's seed, and a function of (fraction done, note)."""
 
-PHYSICS: dict[str, str] = {}
+PHYSICS: dict[str, str] = {"rich": "facsim.evaluate.rich_physics:RichPhysics"}
 APPLICATIONS: dict[str, str] = {}
 
 

@@ -13,6 +13,7 @@ from facsim.core.errors import FacsimError
 
 SIMULATIONS: dict[str, str] = {
     "calorimeter": "facsim.simulate.showers:ShowerSimulation",
+    "rich": "facsim.simulate.rich:RichSimulation",
 }
 """Task to the class of its settings (`truth.TruthSimulation`), the section `simulate` of a configuration."""
 
