@@ -129,7 +129,12 @@ class Autoregressive(Method):
     def _read(self, k: int, x: Tensor) -> Tensor:
         """What later networks see of number k: (N, READ)."""
         low, high = self.intervals[k].T
+        used = int((low < high).sum())
+        low, high = low[:used], high[:used]
         inside = ((x[:, None] >= low) & (x[:, None] <= high)).to(x)
+        if not used:
+            w = (x - self.mean[k]) / self.std[k]
+            return torch.stack([w.clamp(-LARGEST, LARGEST), torch.zeros_like(w)], 1)
         centre = (inside * 0.5 * (low.clamp(-NEAR, NEAR) + high.clamp(-NEAR, NEAR))).sum(1)
         here = inside.amax(1)
         w = (torch.where(here > 0, centre, x) - self.mean[k]) / self.std[k]

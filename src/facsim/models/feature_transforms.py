@@ -187,24 +187,38 @@ class QuantileNormalisation(FeatureTransform):
         above = torch.where(share > 0, 1 - start - dither * share, above)
         return logit_to_normal(below.clamp(min=1e-12).log() - above.clamp(min=1e-12).log())
 
+    def _values(self, s: Tensor) -> Tensor:
+        """Values that are no atoms, at log-odds `s` of their distribution functions."""
+        w = torch.stack([self._map(i).decode(s[..., i])[0] for i in range(self.n)], -1)
+        value = self.centre + w * self.scale
+        # what no feature has costs nothing, in an exported graph neither
+        if bool(self.logarithmic.any()):
+            value = torch.where(self.logarithmic, value.clamp(LOWEST, HIGHEST).exp(), value)
+        if bool(self.whole.any()):
+            value = torch.where(self.whole, value.round(), value)
+        if bool(self.positive.any()):
+            value = torch.where(self.positive, value.clamp(min=0), value)
+        return value
+
     def decode(self, z: Tensor) -> Tensor:
         y = normal_to_logit(z).clamp(LOWEST, HIGHEST)
         below, above = torch.sigmoid(y), torch.sigmoid(-y)
-        u, end = below[..., None], self.start + self.share
+        used = int((self.share > 0).sum(-1).max())
+        if not used:
+            return self._values(y)
+        atom, start, share = self.atom[:, :used], self.start[:, :used], self.share[:, :used]
+        u, end = below[..., None], start + share
         # nothing lies above an atom that ends at 1, which u reaches by rounding
-        passed, ahead = u >= torch.where(end > 1 - _ROUNDING, 2.0, end), u < self.start
-        smooth = (1 - self.share.sum(-1)).clamp(min=1e-12)
-        below = (below - (passed * self.share).sum(-1)).clamp(min=1e-12) / smooth
-        above = (above - (ahead * self.share).sum(-1)).clamp(min=1e-12) / smooth
+        passed, ahead = u >= torch.where(end > 1 - _ROUNDING, 2.0, end), u < start
+        smooth = (1 - share.sum(-1)).clamp(min=1e-12)
+        below = (below - (passed * share).sum(-1)).clamp(min=1e-12) / smooth
+        above = (above - (ahead * share).sum(-1)).clamp(min=1e-12) / smooth
         s = below.log() - above.log()
-        w = torch.stack([self._map(i).decode(s[..., i])[0] for i in range(self.n)], -1)
-        value = self.centre + w * self.scale
-        value = torch.where(self.logarithmic, value.clamp(LOWEST, HIGHEST).exp(), value)
-        value = torch.where(self.whole, value.round(), value)
-        value = torch.where(self.positive, value.clamp(min=0), value)
-        here = ((u >= self.start - _ROUNDING) & ~passed).to(z) * (self.share > 0).to(z)
-        here = here * (here.cumsum(-1) == 1).to(z)
-        return torch.where(here.sum(-1) > 0, (here * self.atom).sum(-1), value)
+        value = self._values(s)
+        here = ((u >= start - _ROUNDING) & ~passed).to(z) * (share > 0).to(z)
+        if used > 1:
+            here = here * (here.cumsum(-1) == 1).to(z)
+        return torch.where(here.sum(-1) > 0, (here * atom).sum(-1), value)
 
 
 def _counts(place: Tensor, weight: Tensor) -> Tensor:

@@ -60,11 +60,23 @@ class Ties(nn.Module):
 
     def decode(self, d: Tensor) -> Tensor:
         """Inverse of `encode`; where a difference is zero the two are equal to the last digit."""
-        x = d
-        for _ in range(self.n - 1):  # from parents to children: no tree is deeper
+        x, clamped = d, bool((self.tied & self.positive).any())
+        for _ in range(self._depth()):
             child = x.index_select(-1, self.parent) + d
-            x = torch.where(self.tied, torch.where(self.positive, child.clamp(min=0), child), x)
+            if clamped:
+                child = torch.where(self.positive, child.clamp(min=0), child)
+            x = torch.where(self.tied, child, x)
         return x
+
+    def _depth(self) -> int:
+        """Steps from the root of a tree to its farthest child."""
+        parents, depth = self.parent.tolist(), 0
+        for column in range(self.n):
+            at, steps = column, 0
+            while parents[at] != at:
+                at, steps = parents[at], steps + 1
+            depth = max(depth, steps)
+        return depth
 
 
 def _share(chosen: Tensor, weight: Tensor | None) -> float:

@@ -11,12 +11,12 @@ NARROW = 1e-9
 class PiecewiseLinearDensity(nn.Module):
     """Densities p(u) on (0, 1), linear between `knots`, of one kind for each of many events.
 
-    A knot that stands twice is a place where the density may jump. Of all densities a share `floor` is uniform, so that
-    log p is at least log(floor) whatever a network says. The distribution function is quadratic between knots (Mueller
+    A knot that stands twice is a place where the density may jump. Of all densities a share of at least `floor` is uniform,
+    so that log p is at least log(floor) whatever a network says. The distribution function is quadratic between knots (Mueller
     et al., arXiv 1808.03856), so that samples need one square root.
 
     Args:
-        bins: intervals between knots. floor: share that is uniform.
+        bins: intervals between knots, 1 at least. floor: least share that is uniform.
     """
 
     knots: Tensor
@@ -33,7 +33,8 @@ class PiecewiseLinearDensity(nn.Module):
 
     @torch.no_grad()
     def place(self, knots: Tensor, flat: Tensor) -> None:
-        """Set knots (bins + 1,) from 0 to 1 in order, and the bins (bins,) within which the density is constant."""
+        """Set knots (bins + 1,) from 0 to 1 in order, and the bins (bins,) of which the whole stands for one value: their
+        density is the mean over them, and samples may lie anywhere in them."""
         self.knots.copy_(knots)
         self.flat.copy_(flat)
         half = 0.5 * self.knots.diff()
@@ -42,29 +43,29 @@ class PiecewiseLinearDensity(nn.Module):
         self.below.copy_((ends + ends.roll(1, 0)).cumsum(1))
 
     def _heights(self, raw: Tensor) -> tuple[Tensor, Tensor]:
-        """Densities at the knots and areas up to the end of each bin, for outputs `raw` (..., bins + 1)."""
-        heights = torch.exp(raw - raw.amax(-1, keepdim=True))
-        areas = heights @ self.below
-        scale = (1 - self.floor) / areas[..., -1:]
-        return heights * scale + self.floor, areas * scale + self.floor * self.knots[1:]
+        """Densities at the knots and areas up to the end of each bin, for outputs `raw` (..., bins + 1), both times the
+        last area, which is 1 at most: so what is added is at least the share `floor`."""
+        heights = torch.exp(raw - raw.amax(-1, keepdim=True)) + self.floor / (1 - self.floor)
+        return heights, heights @ self.below
 
     def log_prob(self, raw: Tensor, u: Tensor) -> Tensor:
         """Logarithm of the density at `u` (...) of the events with the outputs `raw` (..., bins + 1)."""
-        heights, _ = self._heights(raw)
+        heights, areas = self._heights(raw)
         index = (torch.searchsorted(self.knots, u.contiguous(), right=True) - 1).clamp(0, self.bins - 1)
         left, right = (heights.gather(-1, (index + k)[..., None])[..., 0] for k in (0, 1))
         inside = (u - self.knots[index]) / (self.knots[index + 1] - self.knots[index]).clamp(min=NARROW)
         inside = torch.where(self.flat[index], 0.5, inside.clamp(0, 1))
-        return torch.lerp(left, right, inside).log()
+        return torch.lerp(left, right, inside).log() - areas[..., -1].log()
 
     def sample(self, raw: Tensor, uniform: Tensor) -> Tensor:
         """The u at which the distribution function is `uniform` (...)."""
         heights, areas = self._heights(raw)
         area = uniform[..., None] * areas[..., -1:]
-        index = (areas[..., :-1] <= area).long().sum(-1, keepdim=True)
+        # summed as floats: whole numbers of eight bytes take longer than all else
+        index = (areas[..., :-1] <= area).to(raw).sum(-1, keepdim=True).long()
         left, right = heights.gather(-1, index), heights.gather(-1, index + 1)
         start, end = self.knots[index], self.knots[index + 1]
-        before = (areas.gather(-1, (index - 1).clamp(min=0)) * (index > 0)) if self.bins > 1 else torch.zeros_like(area)
+        before = areas.gather(-1, (index - 1).clamp(min=0)) * (index > 0)
         rest = ((area - before) / (end - start).clamp(min=NARROW)).clamp(min=0)
         root = (left * left + 2 * (right - left) * rest).clamp(min=0).sqrt()
         inside = (2 * rest / (left + root)).clamp(max=1)
