@@ -34,12 +34,14 @@ from facsim.models.nets import DEFAULTS, NETWORKS, build_network
 from facsim.models.space import Space, cloud, cylinder, table
 
 SMALL: dict[str, dict[str, Any]] = {
+    "autoregressive": {"bins": 8},
     "diffusion": {"steps": 2},
     "flow": {"layers": 2},
     "flow-matching": {"steps": 2},
     "vq": {"codes": 1, "size": 8, "dim": 4, "width": 16, "depth": 1, "heads": 2},
 }
 VARIANTS: dict[str, dict[str, Any]] = {
+    "autoregressive:own": {"network": None, "width": 16, "depth": 1, "bins": 5, "activation": "silu"},
     "flow-matching:library": {
         "prior": "library",
         "library_events": 16,
@@ -301,7 +303,18 @@ def test_events_of_weight_zero_do_not_matter(case: Case) -> None:
     weight = torch.where(torch.arange(N) < 8, 1.0, 0.0)
     other = torch.where((weight > 0).reshape(-1, *[1] * len(model.space.shape)), batch.x, 3.0)
     _same(_losses(model, replace(batch, weight=weight)), _losses(model, replace(batch, weight=weight, x=other)))
-    _same(_losses(model, replace(batch, weight=torch.full((N,), 2.0))), _losses(model, batch), rel=1e-4)
+    _same(_losses(model, replace(batch, weight=torch.ones(N))), _losses(model, batch), rel=1e-4)
+
+
+@EACH
+def test_losses_are_finite_where_weights_sum_to_zero(case: Case) -> None:
+    """A batch of sWeights may sum to about nothing: losses do not divide by it."""
+    model, batch = _model(case), _batch(case[1])
+    if model.weights != "signed":
+        pytest.skip("takes no negative weights")
+    weight = torch.where(torch.arange(N) % 2 == 0, 1.0, -1.0)
+    for losses in _losses(model, replace(batch, weight=weight)):
+        assert np.isfinite(list(losses.values())).all()
 
 
 @_on("cloud")

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from facsim.core.errors import FacsimError
-from facsim.models.base import Batch, signed_mean
+from facsim.models.base import Batch, weighted_mean
 from facsim.models.choices import Choice
 from facsim.models.gan_losses import GAN_LOSSES, PatchScore, cramer_score, energy_score, penalised_gradient
 from facsim.models.methods import build_method
@@ -143,8 +143,8 @@ def test_energy_loss_is_smallest_at_the_truth() -> None:
 
 def test_signed_weights_cancel_events() -> None:
     values = torch.tensor([1.0, 5.0, 5.0])
-    assert float(signed_mean(values, torch.tensor([1.0, 1.0, -1.0]))) == pytest.approx(1 / 3)
-    assert float(signed_mean(values, None)) == pytest.approx(11 / 3)
+    assert float(weighted_mean(values, torch.tensor([1.0, 1.0, -1.0]))) == pytest.approx(1 / 3)
+    assert float(weighted_mean(values, None)) == pytest.approx(11 / 3)
 
 
 def test_losses_that_are_linear_in_truth_take_signed_weights() -> None:

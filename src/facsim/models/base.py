@@ -42,7 +42,7 @@ class Batch:
     Args:
         x: events as in `Events`: (N, F), (N, V, C) or (N, P, F).
         cond: conditions (N, K); methods on grids also take conditions of each layer, (N, L, K).
-        weight: of the events (N,), or None.
+        weight: of the events (N,), of mean one over all training events and possibly negative, or None.
         mask: real points of clouds (N, P), or None.
         importance: positive factors of the loss for each element of `x`, of mean one, or None. They may depend on the
             condition only, which leaves the optimum as it is and lowers the noise of gradients where data are noise.
@@ -66,9 +66,11 @@ class GenerativeModel(nn.Module, ABC):
     """Base of all generative methods.
 
     A method owns loss and sampler; a network knows neither; a transform owns units and ranges.
-    `phases` are trained in order; `weights` says which event weights the losses accept. A phase is a cycle of `turns`
-    (one, unless adversaries alternate): each optimiser step minimises the losses of one turn over its parameters, with
-    an optimiser of its own.
+    `phases` are trained in order; a phase is a cycle of `turns` (one, unless adversaries alternate): each optimiser step
+    minimises the losses of one turn over its parameters, with an optimiser of its own.
+
+    `weights` says which event weights the losses accept: `signed` ones where the loss is a sum over events, so that its
+    expectation is that of the weighted distribution, and nothing makes it fall without end (arXiv 1905.11719).
     """
 
     phases: tuple[str, ...] = ("flow",)
@@ -148,6 +150,13 @@ class Method(GenerativeModel):
         """The phases of a model with these `options`."""
         return cls.phases
 
+    def know(self, intervals: Tensor) -> None:
+        """Be told, before the first phase, of `intervals` (F, A, 2) of latents that stand for one value each.
+
+        They are of each channel, in order, with a low end above the high one where there are fewer than A. Densities
+        jump at their ends and mean nothing within; methods that cannot use that need not.
+        """
+
     @abstractmethod
     def sample(self, cond: Tensor, noise: Mapping[str, Tensor], mask: Tensor | None = None) -> Tensor:
         """Events (N, *space.shape) at the conditions (N, K), real where `mask` (N, P) is, as functions of `noise`."""
@@ -213,13 +222,12 @@ class EventModel(GenerativeModel):
 
 
 def weighted_mean(values: Tensor, weight: Tensor | None) -> Tensor:
-    """Mean over events of `values` (N,), weighted when there are weights."""
-    return values.mean() if weight is None else (values * weight).sum() / weight.sum()
+    """Mean over events of `values` (N,) times their weights.
 
-
-def signed_mean(values: Tensor, weight: Tensor | None) -> Tensor:
-    """Mean over events of `values` (N,) with weights that may be negative, over the sum of their sizes."""
-    return values.mean() if weight is None else (values * weight).sum() / weight.abs().sum()
+    Weights are of mean one over all training events. They are not divided by their sum in a batch: with negative ones
+    it comes near zero now and then, and the ratio is biased in any case.
+    """
+    return values.mean() if weight is None else (values * weight).mean()
 
 
 def event_loss(error: Tensor, batch: Batch) -> Tensor:

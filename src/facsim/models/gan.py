@@ -10,7 +10,7 @@ from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 
 from facsim.core.errors import FacsimError
-from facsim.models.base import Batch, Hint, Method, MethodOptions, NoiseSpec, signed_mean
+from facsim.models.base import Batch, Hint, Method, MethodOptions, NoiseSpec, weighted_mean
 from facsim.models.cell_transform import kinked
 from facsim.models.gan_losses import GAN_LOSSES, PatchScore, cramer_score, energy_score, penalised_gradient
 from facsim.models.nets import build_network, without_input
@@ -58,7 +58,8 @@ class GAN(Method):
     distance of the events themselves, which needs no critic (on images also that of their `patches`). Spectral
     normalisation is that of arXiv 1802.05957, the R1 penalty that of arXiv 1801.04406; `one_sided` is the penalty of
     arXiv 2012.04595. Generated and real events are paired by condition. Losses that are linear in the real events
-    (Wasserstein, Cramer, energy) take signed weights, the others positive ones. `Batch.importance` plays no role.
+    (Wasserstein, Cramer, energy) take signed weights; in the others the score of an event of negative weight grows
+    without end, so that they take positive ones. `Batch.importance` plays no role.
 
     Where cells are 0 or at least `Space.least`, what the generator gives passes `kinked` (arXiv 2012.04595), or, with
     `zeros: straight`, becomes 0 below `least` with the gradient as if it had not (arXiv 1308.3432). With
@@ -151,18 +152,18 @@ class GAN(Method):
         score = self._scorer(batch, other)
         critic, _ = GAN_LOSSES["wasserstein" if other is not None else self.options.loss]
         real = score(batch.x)
-        losses = {"critic": signed_mean(critic(real, score(fake)), batch.weight)}
+        losses = {"critic": weighted_mean(critic(real, score(fake)), batch.weight)}
         size = None if batch.weight is None else batch.weight.abs()
         if self.options.loss in DRIFT:
-            losses["drift"] = DRIFT[self.options.loss] * signed_mean(real**2, size)
+            losses["drift"] = DRIFT[self.options.loss] * weighted_mean(real**2, size)
         if self.options.loss in PENALISED:
             between = torch.rand((len(fake), *[1] * (fake.dim() - 1)), generator=generator, device=fake.device)
             slope = penalised_gradient(score, torch.lerp(fake, batch.x, between))
             excess = _excess(slope, self.options.one_sided)
-            losses["penalty"] = self.options.gradient_penalty * signed_mean(excess**2, size)
+            losses["penalty"] = self.options.gradient_penalty * weighted_mean(excess**2, size)
         elif self.options.r1:
             slope = penalised_gradient(score, batch.x)
-            losses["r1"] = 0.5 * self.options.r1 * signed_mean(slope**2, size)
+            losses["r1"] = 0.5 * self.options.r1 * weighted_mean(slope**2, size)
         return losses
 
     def _features(self, x: Tensor, batch: Batch) -> Tensor:
@@ -183,7 +184,7 @@ class GAN(Method):
         options, real = self.options, _real(batch.x, batch)
         if options.loss == "energy":
             assert other is not None
-            return {"generator": signed_mean(self._energy(real, fake, other), batch.weight)}
+            return {"generator": weighted_mean(self._energy(real, fake, other), batch.weight)}
         if options.loss == "cramer":
             assert other is not None
             values = energy_score(*(self._features(x, batch).flatten(1) for x in (real, fake, other)))
@@ -191,9 +192,9 @@ class GAN(Method):
             score = self._scorer(batch, None)
             of_real = score(batch.x) if options.loss == "relativistic" else fake
             values = GAN_LOSSES[options.loss][1](of_real, score(fake))
-        losses = {"generator": signed_mean(values, batch.weight)}
+        losses = {"generator": weighted_mean(values, batch.weight)}
         if options.energy > 0 and other is not None:
-            losses["energy"] = options.energy * signed_mean(self._energy(real, fake, other), batch.weight)
+            losses["energy"] = options.energy * weighted_mean(self._energy(real, fake, other), batch.weight)
         return losses
 
     def _energy(self, real: Tensor, fake: Tensor, other: Tensor) -> Tensor:

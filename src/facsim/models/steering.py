@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from facsim.core.errors import FacsimError
 from facsim.core.schema import Schema
-from facsim.models.base import Batch, Method, sampling_mode, signed_mean, weighted_mean
+from facsim.models.base import Batch, Method, sampling_mode, weighted_mean
 from facsim.models.event_transforms import EventTransform
 from facsim.models.gan_losses import energy_score
 from facsim.models.nets.readers import EventReader
@@ -101,7 +101,7 @@ class Steering(nn.Module):
         else:
             real, fake, other = (self._told(x, latents) for x in (latents.x, *drawn))
         score = energy_score(real, fake, other)
-        return {"steering": self.options.weight * signed_mean(score, latents.weight)}
+        return {"steering": self.options.weight * weighted_mean(score, latents.weight)}
 
     def regression(self, physical: Batch, latents: Batch, generator: torch.Generator | None) -> dict[str, Tensor]:
         """The regressor's squared errors on true and on generated events."""

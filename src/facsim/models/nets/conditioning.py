@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from facsim.core.errors import FacsimError
+from facsim.models.nets.weighted import moments
 
 SMALLEST = 1e-6
 
@@ -39,8 +40,8 @@ class Conditioning(nn.Module):
             return cond
         return torch.cat([cond[:, :1].clamp(min=SMALLEST).log(), cond[:, 1:]], -1)
 
-    def fit(self, cond: Tensor) -> None:
-        """Set the normalisation from training conditions (N, K); energies in the unit of the data.
+    def fit(self, cond: Tensor, weight: Tensor | None = None) -> None:
+        """Set the normalisation from training conditions (N, K), energies in the unit of the data, and weights (N,).
 
         Raises:
             FacsimError: an energy is negative.
@@ -53,8 +54,8 @@ class Conditioning(nn.Module):
                 "one first, or give it no unit."
             )
         columns = self._columns(cond)
-        std = columns.std(0)
-        self.mean.copy_(columns.mean(0))
+        mean, std = (columns.mean(0), columns.std(0)) if weight is None else moments(columns, weight)
+        self.mean.copy_(mean)
         self.scale.copy_(torch.where(std > 1e-6 * self.mean.abs() + 1e-9, 1 / std.clamp(min=1e-12), 0.0))
 
     def forward(self, cond: Tensor) -> Tensor:
