@@ -22,6 +22,7 @@ from facsim.models.nets.conditioning import Conditioning
 from facsim.models.steering import REGRESSOR, Steer, Steering
 
 ENERGIES = ("MeV", "GeV")
+MOMENTUM = ("px", "py", "pz")
 COUNTS = ("num_particles", "num_points")
 WEIGHTS = "weights"
 """The phase in which expected weights are learned."""
@@ -88,7 +89,9 @@ class SingleStage(EventModel):
         names = [feature.name for feature in schema.conditions]
         fractions = tuple(schema.condition_index(name) for name in options.fractions)
         energy = bool(names) and schema.conditions[0].unit in ENERGIES
-        self.conditioning = Conditioning(len(names), energy, fractions)
+        px, py, pz = (names.index(name) if name in names else -1 for name in MOMENTUM)
+        momentum = (px, py, pz) if min(px, py, pz) >= 0 else None
+        self.conditioning = Conditioning(len(names), energy, fractions, momentum)
         self.method = build_method(options.chosen, self.transform.space, self.conditioning.n_features)
         self.weights = self.method.weights
         self.register_buffer("weight_mean", torch.ones(()))

@@ -22,13 +22,23 @@ class Conditioning(nn.Module):
         n_conditions: K.
         energy: whether the first column is an energy, which is positive.
         fractions: columns whose fractional part is a feature as well.
+        momentum: columns of px, py and pz: they enter as the size of the momentum, which is the energy, and the slopes
+            px / pz and py / pz.
     """
 
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, n_conditions: int, energy: bool = True, fractions: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self,
+        n_conditions: int,
+        energy: bool = True,
+        fractions: tuple[int, ...] = (),
+        momentum: tuple[int, int, int] | None = None,
+    ) -> None:
         super().__init__()
+        self.momentum = None if momentum is None else list(momentum)
+        self.others = [k for k in range(n_conditions) if k not in (momentum or ())]
         self.n_features = n_conditions + 2 + len(fractions) if n_conditions else 1
         self.fractions = list(fractions)
         self.energy = energy
@@ -36,6 +46,10 @@ class Conditioning(nn.Module):
         self.register_buffer("scale", torch.ones(n_conditions))
 
     def _columns(self, cond: Tensor) -> Tensor:
+        if self.momentum is not None:
+            p = cond[:, self.momentum]
+            size = p.square().sum(-1, keepdim=True).sqrt()
+            cond = torch.cat([size, p[:, :2] / p[:, 2:], cond[:, self.others]], -1)
         if not self.energy:
             return cond
         return torch.cat([cond[:, :1].clamp(min=SMALLEST).log(), cond[:, 1:]], -1)
@@ -48,7 +62,9 @@ class Conditioning(nn.Module):
         """
         if cond.shape[1] == 0:
             return
-        if self.energy and bool((cond[:, 0] < 0).any()):
+        if self.momentum is not None and bool((cond[:, self.momentum[2]] <= 0).any()):
+            raise FacsimError("particles have to fly forwards: 'pz' is not positive in some events.")
+        if self.momentum is None and self.energy and bool((cond[:, 0] < 0).any()):
             raise FacsimError(
                 "the first condition, an energy that enters by its logarithm, is negative in some events: put another "
                 "one first, or give it no unit."
