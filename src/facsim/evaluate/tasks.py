@@ -23,7 +23,7 @@ Application = Callable[..., Physics]
 `apply` as a mapping, the run's seed, and a function of (fraction done, note)."""
 
 PHYSICS: dict[str, str] = {"rich": "facsim.evaluate.rich_physics:RichPhysics"}
-APPLICATIONS: dict[str, str] = {}
+APPLICATIONS: dict[str, str] = {"rich": "facsim.evaluate.rich_application:stability"}
 
 
 def find_physics(task: str) -> TaskPhysics | None:

@@ -42,8 +42,8 @@ class GAN(Method):
     (arXiv 1807.00734), Wasserstein with gradient penalty (arXiv 1704.00028), Cramer (arXiv 1705.10743), and the energy
     distance of the events themselves, which needs no critic. Spectral normalisation is that of arXiv 1802.05957, the R1
     penalty that of arXiv 1801.04406. Generated and real events are paired by condition. Losses that are linear in the
-    real events (Wasserstein, Cramer, energy) take signed weights; in the others the score of an event of negative weight
-    grows without end, so that they take positive ones. `Batch.importance` plays no role.
+    real events (Wasserstein, Cramer, energy) take signed weights; in the others the score of an event of negative
+    weight grows without end, so that they take positive ones. `Batch.importance` plays no role.
     """
 
     phases = ("adversarial",)
