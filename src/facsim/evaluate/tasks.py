@@ -29,6 +29,7 @@ PHYSICS: dict[str, str] = {
 }
 APPLICATIONS: dict[str, str] = {
     "ecal": "facsim.evaluate.ecal_application:ecal_application",
+    "rich": "facsim.evaluate.rich_application:stability",
     "tpc": "facsim.evaluate.tpc_application:apply_tpc",
 }
 

@@ -66,8 +66,8 @@ class GenerativeModel(nn.Module, ABC):
     """Base of all generative methods.
 
     A method owns loss and sampler; a network knows neither; a transform owns units and ranges.
-    `phases` are trained in order; a phase is a cycle of `turns` (one, unless adversaries alternate): each optimiser step
-    minimises the losses of one turn over its parameters, with an optimiser of its own.
+    `phases` are trained in order; a phase is a cycle of `turns` (one, unless adversaries alternate): each optimiser
+    step minimises the losses of one turn over its parameters, with an optimiser of its own.
 
     `weights` says which event weights the losses accept: `signed` ones where the loss is a sum over events, so that its
     expectation is that of the weighted distribution, and nothing makes it fall without end (arXiv 1905.11719).

@@ -57,10 +57,10 @@ class FlowMatching(ProbabilityFlow):
     middle times (arXiv 2403.03206). `coupling: optimal-transport` straightens the flow (`coupling.optimal_coupling`);
     events are then drawn by weight.
 
-    Signed weights: the loss is a sum over events, so its expectation is right, and its least value is where noisy states
-    have the velocity expected of them. On few events it has none, since an error where weights are negative pays: train
-    on many, or with what is expected of the weights (`SingleStage`, `event_weights`). Events cannot be drawn by negative
-    weights, so optimal transport and the library prior take positive ones.
+    Signed weights: the loss is a sum over events, so its expectation is right, and its least value is where noisy
+    states have the velocity expected of them. On few events it has none, since an error where weights are negative
+    pays: train on many, or with what is expected of the weights (`SingleStage`, `event_weights`). Events cannot be
+    drawn by negative weights, so optimal transport and the library prior take positive ones.
     """
 
     Options: ClassVar[type[MethodOptions]] = FlowMatchingOptions

@@ -6,14 +6,15 @@ import torch
 from torch import Tensor, nn
 
 NARROW = 1e-9
+ALL = 1 - 1e-4
 
 
 class PiecewiseLinearDensity(nn.Module):
     """Densities p(u) on (0, 1), linear between `knots`, of one kind for each of many events.
 
-    A knot that stands twice is a place where the density may jump. Of all densities a share of at least `floor` is uniform,
-    so that log p is at least log(floor) whatever a network says. The distribution function is quadratic between knots (Mueller
-    et al., arXiv 1808.03856), so that samples need one square root.
+    A knot that stands twice is a place where the density may jump. Of all densities a share of at least `floor` is
+    uniform, so that log p is at least log(floor) whatever a network says. The distribution function is quadratic
+    between knots (Mueller et al., arXiv 1808.03856), so that samples need one square root.
 
     Args:
         bins: intervals between knots, 1 at least. floor: least share that is uniform.
@@ -33,8 +34,8 @@ class PiecewiseLinearDensity(nn.Module):
 
     @torch.no_grad()
     def place(self, knots: Tensor, flat: Tensor) -> None:
-        """Set knots (bins + 1,) from 0 to 1 in order, and the bins (bins,) of which the whole stands for one value: their
-        density is the mean over them, and samples may lie anywhere in them."""
+        """Set knots (bins + 1,) from 0 to 1 in order, and the bins (bins,) of which the whole stands for one value:
+        their density is the mean over them, and samples may lie anywhere in them."""
         self.knots.copy_(knots)
         self.flat.copy_(flat)
         half = 0.5 * self.knots.diff()
@@ -77,10 +78,12 @@ def knots_with_intervals(bins: int, intervals: Tensor) -> tuple[Tensor, Tensor]:
     """Knots (bins + 1,) for densities that jump at both ends of `intervals` (A, 2) and are constant within, and which
     bins are such intervals (bins,).
 
-    The intervals lie apart in (0, 1), in order; as many as leave a quarter of the bins for the rest count, the longest
-    first. An interval takes three bins, one of its own and one of no width at either end.
+    The intervals lie apart in (0, 1), in order; as many as leave a bin for each region between them count, the longest
+    first. An interval takes three bins, one of its own and one of no width at either end. One that leaves nothing else
+    is all there is, and needs no bins.
     """
-    most = (bins - max(1, bins // 4)) // 3
+    intervals = intervals[intervals[:, 1] - intervals[:, 0] < ALL]
+    most = (bins - 1) // 4
     longest = (intervals[:, 1] - intervals[:, 0]).argsort(descending=True)[:most]
     chosen = intervals[longest.sort().values].double().cpu()
     free = torch.cat([chosen.new_zeros(1), chosen[:, 1]]), torch.cat([chosen[:, 0], chosen.new_ones(1)])
@@ -100,9 +103,12 @@ def knots_with_intervals(bins: int, intervals: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _shared(bins: int, sizes: Tensor) -> list[int]:
-    """`bins` shared out in proportion to the sizes of regions; those of some size get one at least, while there are."""
+    """`bins` shared out in proportion to the sizes of regions, of which those of some size get one at least."""
     counts = [0] * len(sizes)
     for _ in range(bins):
-        need = [float(size) / (count + (count > 0) * 0.5 + 1e-6) for size, count in zip(sizes, counts, strict=True)]
+        need = [
+            float(size) / (count + 0.5) if count else (float("inf") if size > 0 else 0.0)
+            for size, count in zip(sizes, counts, strict=True)
+        ]
         counts[max(range(len(counts)), key=need.__getitem__)] += 1
     return counts
