@@ -76,6 +76,12 @@ class Run:
         return self.dir / "check.json"
 
     @property
+    def c_files(self) -> list[Path]:
+        """Source and header of the C export, where the run has one."""
+        export = self.config.export
+        return [] if export is None or not export.c else [self.dir / f"{export.c_name}.{end}" for end in ("c", "h")]
+
+    @property
     def application(self) -> Path:
         return self.dir / "application.json"
 

@@ -127,10 +127,15 @@ class ReportConfig(Section):
 
 
 class ExportConfig(Section):
-    """The exported graph and the batch sizes at which it is compared with torch."""
+    """The exported graph and the batch sizes at which it is compared with torch.
+
+    With `c` the graph is translated to C too, `<c_name>.c` and `<c_name>.h`, whose names all begin with `c_name`.
+    """
 
     opset: int = Field(20, ge=18)
     batch_sizes: list[Annotated[int, Field(ge=1)]] = [1, 7, 64]
+    c: bool = False
+    c_name: str = Field("model", pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
 
 
 class RunConfig(Section):

@@ -83,7 +83,7 @@ STAGES: tuple[Stage, ...] = (
         "export",
         _work("export"),
         _section("model", "export"),
-        lambda run: [run.onnx, run.card, run.check],
+        lambda run: [run.onnx, run.card, run.check, *run.c_files],
         ("train", "evaluate"),
     ),
     Stage(
