@@ -13,7 +13,14 @@ from torch.nn.functional import softplus
 from facsim.core.errors import FacsimError
 from facsim.models.base import Batch, weighted_mean
 from facsim.models.choices import Choice
-from facsim.models.gan_losses import GAN_LOSSES, PatchScore, cramer_score, energy_score, penalised_gradient
+from facsim.models.gan_losses import (
+    GAN_LOSSES,
+    ComponentScore,
+    PatchScore,
+    cramer_score,
+    energy_score,
+    penalised_gradient,
+)
 from facsim.models.methods import build_method
 from facsim.models.nets.readers import EventReader, flat_condition, with_numbers
 from facsim.models.space import Space, cloud, table
@@ -91,6 +98,17 @@ def test_patch_scores_are_energy_scores_of_every_patch() -> None:
     expected = torch.stack([energy_score(*patch) for patch in small]).mean(0) / scaled[0]
     expected = expected + energy_score(*(x.reshape(4, -1) for x in images)) / scaled[1]
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_component_scores_are_the_mean_cramer_distance_along_the_axes_of_truth() -> None:
+    rng = torch.Generator().manual_seed(0)
+    width = torch.tensor([3.0, 1.0, 0.5])
+    truth = width * torch.randn(20_000, 3, generator=rng)
+    score = ComponentScore(3, 8)
+    score.fit(truth)
+    real, fake, other = (width * torch.randn(8, 3, generator=rng) for _ in range(3))
+    each = [(a - b).abs() / width for a, b in ((real, fake), (real, other), (fake, other))]
+    torch.testing.assert_close(score(real, fake, other), (each[0] + each[1] - each[2]).mean(1), rtol=0.05, atol=0.05)
 
 
 def test_patches_that_do_not_fit_are_refused() -> None:

@@ -16,10 +16,12 @@ from facsim.models.base import Batch, draw_noise
 from facsim.models.checkpoint import build_model
 from facsim.models.single_stage import SingleStage
 from facsim.models.steering_metrics import METRICS, find_metric, metric_values
+from facsim.physics.ecal_observables import steered
 
 IMAGE = regular_image("toy", (0.0, 4.0, 4), (0.0, 5.0, 5), threshold=0.5)
 IMAGES = Schema("grid", (Feature("energy", "MeV"),), (Feature("angle", "rad"),), IMAGE)
 TABLES = Schema("table", (Feature("a"), Feature("b"), Feature("c")), (Feature("angle", "rad"),))
+SHOWERS = Schema("grid", (Feature("energy", "MeV"),), tuple(Feature(n) for n in ("px", "py", "pz", "x", "y")), IMAGE)
 N = 24
 METHODS: dict[str, dict[str, Any]] = {
     "gan": {"critic": {"width": 8}},
@@ -129,12 +131,27 @@ def test_moments_are_those_of_numpy() -> None:
         )
 
 
+def test_metrics_of_showers_are_those_of_the_physics_and_have_gradients() -> None:
+    rng = torch.Generator().manual_seed(0)
+    cond = torch.rand(6, 5, generator=rng) + 0.1
+    x = torch.rand(6, 20, 1, generator=rng).requires_grad_(True)
+    both = [metric_values(METRICS[name], x, cond, SHOWERS) for name in ("ecal-asymmetry", "ecal-widths")]
+    np.testing.assert_allclose(
+        torch.cat(both, 1).detach().numpy(), steered(x.detach()[..., 0].numpy(), cond.numpy(), SHOWERS), rtol=1e-4
+    )
+    (slope,) = torch.autograd.grad(both[0].sum(), x)
+    assert bool(slope.any())
+    assert find_metric("ecal-widths", SHOWERS)[1] == ("longitudinal width", "transverse width")
+    with pytest.raises(FacsimError, match="'ecal-asymmetry' is not of such events"):
+        find_metric("ecal-asymmetry", IMAGES)
+
+
 @pytest.mark.parametrize("name", METRICS)
 def test_metrics_are_finite_of_empty_events_and_named(name: str) -> None:
-    for schema, shape in ((IMAGES, (3, 20, 1)), (TABLES, (3, 3))):
+    for schema, shape in ((IMAGES, (3, 20, 1)), (SHOWERS, (3, 20, 1)), (TABLES, (3, 3))):
         metric = METRICS[name]
         if names := metric.names(schema):
-            values = metric_values(metric, torch.zeros(shape), torch.zeros(3, 1), schema)
+            values = metric_values(metric, torch.zeros(shape), torch.ones(3, 5), schema)
             assert values.shape == (3, len(names))
             assert torch.isfinite(values).all()
 

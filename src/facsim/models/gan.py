@@ -12,7 +12,14 @@ from torch import Tensor, nn
 from facsim.core.errors import FacsimError
 from facsim.models.base import Batch, Hint, Method, MethodOptions, NoiseSpec, weighted_mean
 from facsim.models.cell_transform import kinked
-from facsim.models.gan_losses import GAN_LOSSES, PatchScore, cramer_score, energy_score, penalised_gradient
+from facsim.models.gan_losses import (
+    GAN_LOSSES,
+    ComponentScore,
+    PatchScore,
+    cramer_score,
+    energy_score,
+    penalised_gradient,
+)
 from facsim.models.nets import build_network, without_input
 from facsim.models.nets.readers import EventReader, with_numbers
 from facsim.models.space import Space
@@ -42,6 +49,7 @@ class GANOptions(MethodOptions):
     patches: tuple[tuple[PositiveInt, PositiveInt], ...] = Field(
         (), description="rows and columns of patches of images whose energy distances are added to the events' own"
     )
+    components: int = Field(0, ge=0, description="principal components of events whose energy distances are added")
 
     @model_validator(mode="after")
     def _some_noise(self) -> GANOptions:
@@ -55,11 +63,11 @@ class GAN(Method):
 
     Losses (`gan_losses`): non-saturating, least squares (arXiv 1611.04076), hinge (arXiv 1705.02894), relativistic
     (arXiv 1807.00734), Wasserstein with gradient penalty (arXiv 1704.00028), Cramer (arXiv 1705.10743), and the energy
-    distance of the events themselves, which needs no critic (on images also that of their `patches`). Spectral
-    normalisation is that of arXiv 1802.05957, the R1 penalty that of arXiv 1801.04406; `one_sided` is the penalty of
-    arXiv 2012.04595. Generated and real events are paired by condition. Losses that are linear in the real events
-    (Wasserstein, Cramer, energy) take signed weights; in the others the score of an event of negative weight grows
-    without end, so that they take positive ones. `Batch.importance` plays no role.
+    distance of the events themselves, which needs no critic (that of `patches` of images and of principal
+    `components` joins it). Spectral normalisation is that of arXiv 1802.05957, the R1 penalty that of arXiv 1801.04406;
+    `one_sided` is the penalty of arXiv 2012.04595. Generated and real events are paired by condition. Losses that are
+    linear in the real events (Wasserstein, Cramer, energy) take signed weights; in the others the score of an event of
+    negative weight grows without end, so that they take positive ones. `Batch.importance` plays no role.
 
     Where cells are 0 or at least `Space.least`, what the generator gives passes `kinked` (arXiv 2012.04595), or, with
     `zeros: straight`, becomes 0 below `least` with the gradient as if it had not (arXiv 1308.3432). With
@@ -79,6 +87,7 @@ class GAN(Method):
             if space.image is None:
                 raise FacsimError("the option 'patches' of the method 'gan' is for images: leave it out.")
             self.patches = PatchScore(space.image, options.patches)
+        self.components = ComponentScore(space.size, options.components) if options.components else None
         self.seed: nn.Linear | None = None
         n_in = channels
         if options.noise == "latent":
@@ -94,6 +103,11 @@ class GAN(Method):
         if options.loss != "energy":
             outputs, n = options.features if options.loss == "cramer" else 1, self.n_cond + hints
             self.critic = EventReader(self.space, n, outputs, options.spectral_norm, **options.critic)
+
+    def begin_phase(self, phase: str, batch: Batch, generator: torch.Generator) -> None:
+        """Take the principal components of the true events, where they are wanted."""
+        if self.components is not None:
+            self.components.fit(_real(batch.x, batch))
 
     def watch(self, hint: Hint, n: int) -> bool:
         if self.options.loss == "energy":
@@ -200,7 +214,9 @@ class GAN(Method):
     def _energy(self, real: Tensor, fake: Tensor, other: Tensor) -> Tensor:
         """Energy scores of whole events and of patches: (N,)."""
         score = energy_score(*(x.flatten(1) for x in (real, fake, other)))
-        return score if self.patches is None else score + self.patches(real, fake, other)
+        for part in (self.patches, self.components):
+            score = score if part is None else score + part(real, fake, other)
+        return score
 
 
 def _excess(slope: Tensor, one_sided: bool) -> Tensor:

@@ -10,6 +10,9 @@ from torch.nn.functional import relu, softplus
 
 from facsim.core.errors import FacsimError
 
+NARROWEST = 0.03
+"""Share of the largest standard deviation that a component's counts for at least: what hardly ever varies is rare, not
+narrow, and would outweigh the rest where a generator is wide."""
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 GAN_LOSSES: dict[str, tuple[Loss, Loss]] = {
@@ -74,6 +77,39 @@ class PatchScore(nn.Module):
     def _norms(self, difference: Tensor) -> Tensor:
         norms: Tensor = (difference.square().mean(-1) @ self.means + 1e-9).sqrt()
         return norms @ self.share
+
+
+class ComponentScore(nn.Module):
+    """Energy scores of the principal components of events, each over its standard deviation, mean over the components.
+
+    Distances of events are ruled by the directions in which they vary most; how smooth they are shows in the others.
+
+    Args:
+        numbers: of an event. components: how many, those of largest variance.
+    """
+
+    directions: Tensor
+
+    def __init__(self, numbers: int, components: int) -> None:
+        super().__init__()
+        self.register_buffer("directions", torch.zeros(numbers, min(components, numbers)))
+
+    @torch.no_grad()
+    def fit(self, x: Tensor) -> None:
+        """Take the components of true events (N, ...)."""
+        flat = x.flatten(1).double()
+        values, vectors = torch.linalg.eigh(torch.cov(flat.T, correction=0).reshape(flat.shape[1], -1))
+        kept = self.directions.shape[1]
+        values, vectors = values.flip(0)[:kept], vectors.flip(1)[:, :kept]
+        self.directions.copy_(vectors / values.clamp(min=NARROWEST**2 * values[0] + 1e-12).sqrt())
+
+    def forward(self, real: Tensor, fake: Tensor, other: Tensor) -> Tensor:
+        """Scores (N,), as `PatchScore`."""
+        a, b, c = (self._sizes(x - y) for x, y in ((real, fake), (real, other), (fake, other)))
+        return a + b - c
+
+    def _sizes(self, difference: Tensor) -> Tensor:
+        return (difference.flatten(1) @ self.directions).abs().mean(1)
 
 
 def _windows(n: int, size: int) -> Tensor:

@@ -14,6 +14,7 @@ from facsim.core.errors import FacsimError
 from facsim.core.image import ImageGeometry
 from facsim.core.schema import Schema
 from facsim.models.choices import known
+from facsim.physics import ecal_observables as ecal
 
 LEAST = 1e-6
 
@@ -71,6 +72,32 @@ def differences(x: Tensor, cond: Tensor, schema: Schema) -> Tensor:
     return torch.stack([x[:, i] - x[:, j] for i, j in pairs], 1)
 
 
+def ecal_asymmetry(x: Tensor, cond: Tensor, schema: Schema) -> Tensor:
+    """Longitudinal and transverse asymmetry of showers on an image (`physics.ecal_observables`), (N, 2)."""
+    found: Tensor = ecal.asymmetries(x[..., 0], _frame(cond, schema))
+    return found
+
+
+def ecal_widths(x: Tensor, cond: Tensor, schema: Schema) -> Tensor:
+    """Widths of showers along and across the slope, in the unit of the edges, (N, 2)."""
+    found: Tensor = ecal.widths(x[..., 0], _frame(cond, schema))
+    return found
+
+
+def _frame(cond: Tensor, schema: Schema) -> ecal.Frame:
+    return ecal.shower_frame(ecal.incidence(cond, schema), _image(schema))
+
+
+def _of_showers(*names: str) -> Callable[[Schema], tuple[str, ...]]:
+    wanted = {*ecal.MOMENTUM, *ecal.POINT}
+
+    def of(schema: Schema) -> tuple[str, ...]:
+        given = {feature.name for feature in schema.conditions}
+        return names if isinstance(schema.geometry, ImageGeometry) and wanted <= given else ()
+
+    return of
+
+
 def _image(schema: Schema) -> ImageGeometry:
     assert isinstance(schema.geometry, ImageGeometry)
     return schema.geometry
@@ -97,6 +124,8 @@ def _of_pairs(schema: Schema) -> tuple[str, ...]:
 METRICS: dict[str, Metric] = {
     "columns": Metric(columns, _of_columns),
     "differences": Metric(differences, _of_pairs),
+    "ecal-asymmetry": Metric(ecal_asymmetry, _of_showers("longitudinal asymmetry", "transverse asymmetry")),
+    "ecal-widths": Metric(ecal_widths, _of_showers("longitudinal width", "transverse width")),
     "lit": Metric(lit, _of_channels("lit cells"), differentiable=False),
     "moments": Metric(moments, _of_images("row", "column", "row variance", "column variance", "covariance")),
     "total": Metric(total, _of_channels("total")),
