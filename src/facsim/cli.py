@@ -56,7 +56,7 @@ VERBS = {
     "prepare": ("Check and divide the truth: data.json.", "--out runs/a"),
     "train": ("Train the surrogate: models/surrogate/.", "--out runs/a --set train.steps=2000"),
     "evaluate": ("Judge the samples against truth: scores/.", "--out runs/a --set evaluate.energy_bins=8"),
-    "apply": ("The surrogate in its place (whole events, other decays): application.json.", "--out runs/tpc"),
+    "apply": ("The surrogate in its place: application.json.", "--out runs/tpc"),
     "export": ("Export, check and time: model.onnx, card.json.", "--out runs/a; facsim export par04 --out par04.onnx"),
     "report": ("The page that shows it all: report/index.html.", "--out runs/a"),
 }

@@ -31,6 +31,8 @@ VALUES: dict[str, Callable[..., Any]] = {
     "separation": partial(m.separation, bins=BINS),
     "ks": m.ks,
     "chi2": partial(m.chi2, bins=BINS),
+    "roc_auc": m.roc_auc,
+    "efficiency": partial(m.efficiency, cut=0.5),
 }
 ALL = FEATURES | VALUES
 SIGNED = sorted(set(ALL) - {"sliced_w1", "w1", "prd_auc"})
@@ -92,7 +94,7 @@ def test_negative_weights_are_refused_where_they_mean_nothing(name: str) -> None
 @pytest.mark.parametrize("name", sorted(ALL))
 def test_the_seed_decides(name: str) -> None:
     x, y = samples(name)
-    if name in ("w1", "ks", "chi2", "precision", "recall", "density", "coverage"):
+    if name in ("w1", "ks", "chi2", "roc_auc", "efficiency", "precision", "recall", "density", "coverage"):
         assert ALL[name](x, y) == ALL[name](x, y)
     else:
         assert ALL[name](x, y, seed=4) == ALL[name](x, y, seed=4)
@@ -126,6 +128,8 @@ def test_one_sample_twice_is_refused_or_exactly_equal(name: str) -> None:
             ALL[name](x, x)
     elif name in ("w1", "sliced_w1", "ks", "chi2"):
         assert ALL[name](x, x).value == 0
+    elif name in ("roc_auc", "efficiency"):
+        assert ALL[name](x, x).value == pytest.approx({"roc_auc": 0.5, "efficiency": 0.0}[name])
     elif name in ("precision", "recall", "coverage", "prd_auc"):
         assert ALL[name](x, x).value == pytest.approx(1.0)
 

@@ -256,7 +256,7 @@ def test_exported_graph_has_physical_units(case: Case, tmp_path: Path) -> None:
 
 def test_weighted_events_are_taken_as_the_method_takes_them() -> None:
     model, batch = prepared(("single-stage", "cloud", "flow-matching"))
-    assert model.weights == "positive"
+    assert model.weights == "signed"
     weight = torch.cat([torch.full((16,), 2.0), torch.zeros(16)])
     rng = torch.Generator()
     whole = model.losses(Batch(batch.x, batch.cond, weight, batch.mask), "flow", rng.manual_seed(1))

@@ -28,6 +28,7 @@ SPACES = {
     "regular": cylinder(regular_cylinder("regular", "electron", 4, 4, 3, 1.0, 0.0)),
     "ragged": cylinder(RAGGED),
     "cells": Space("grid", (7, 1)),
+    "image": Space("grid", (15, 1), image=(3, 5)),
     "cloud": cloud(6, 3),
 }
 SMALL: dict[str, dict[str, Any]] = {
@@ -35,7 +36,10 @@ SMALL: dict[str, dict[str, Any]] = {
     "epic": {"width": 8, "depth": 2, "latent": 3},
     "induced-attention": {"width": 8, "depth": 1, "heads": 2, "inducing": 3},
     "attention": {"width": 8, "depth": 1, "heads": 2},
+    "mlp": {"widths": [8, 8]},
     "cylinder-conv": {"width": 4, "depth": 1, "levels": 2},
+    "image-conv": {"width": 4, "depth": 1, "levels": 2},
+    "superposition": {"width": 8, "depth": 1, "deposits": 2},
     "patch-transformer": {"width": 8, "depth": 1, "heads": 2},
     "layer-transformer": {"width": 8, "depth": 1, "heads": 2},
 }
@@ -55,7 +59,9 @@ def stirred(network: Network) -> Network:
     return network
 
 
-REFUSED = {("cylinder-conv", "cells"), ("layer-transformer", "cells"), ("patch-transformer", "cells")}
+CYLINDERS = ("cylinder-conv", "layer-transformer", "patch-transformer")
+REFUSED = {(name, kind) for name in CYLINDERS for kind in ("cells", "image")}
+REFUSED |= {("image-conv", kind) for kind in ("regular", "ragged", "cells")}
 """Grids that are not for networks of grids."""
 CASES = [
     (name, kind)

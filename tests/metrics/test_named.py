@@ -27,6 +27,7 @@ VALUES: dict[str, Callable[..., Any]] = {
     "separation": partial(m.separation, bins=BINS),
     "ks": m.ks,
     "chi2": partial(m.chi2, bins=BINS),
+    "efficiency": partial(m.efficiency, cut=0.5),
 }
 
 
@@ -53,6 +54,14 @@ def test_score_has_a_null_and_sees_a_difference(name: str) -> None:
     broken[3] = np.nan
     with pytest.raises(FacsimError, match="finite"):
         function(truth, broken)
+
+
+def test_the_auc_of_values_has_a_null_at_one_half() -> None:
+    truth, other, null = samples((2000,))
+    score = m.roc_auc(truth, other, null=null)
+    assert score.value > 0.5 + 4 * score.error
+    assert abs(score.null - 0.5) < 3 * score.null_error
+    assert score.better == "null"
 
 
 def test_neighbour_scores_are_best_at_truths_own() -> None:

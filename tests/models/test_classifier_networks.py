@@ -12,6 +12,7 @@ EVENTS = {
     "table": Inputs((5,), 2),
     "plain": Inputs((5,), 2),
     "grid": Inputs((6, 8, 3), 2),
+    "image": Inputs((5, 6, 2), 2),
     "layers": Inputs((9,), 2, (2, 4, 3)),
     "cloud": Inputs((7, 3), 2),
 }

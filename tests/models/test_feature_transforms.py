@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facsim.core.errors import FacsimError
-from facsim.models.cell_transform import CellTransform
+from facsim.models.cell_transform import LEAST_KINKED, CellTransform, KinkedCells, kinked
 from facsim.models.feature_transforms import TRANSFORMS, QuantileNormalisation
 
 N = 4000
@@ -75,6 +75,32 @@ def cells(seed: int) -> torch.Tensor:
     rng = torch.Generator().manual_seed(seed)
     u = torch.rand(200, 6, 2, generator=rng)
     return torch.where(u < 0.5, 0.0, 0.5 + (20 * u) ** 2)
+
+
+@given(st.integers(0, 1000))
+def test_kinked_cells_come_back_and_zeros_are_exact(seed: int) -> None:
+    x = cells(seed)
+    transform = KinkedCells(2, 0.5)
+    transform.fit(x, x)
+    z = transform.encode(x, x)
+    assert bool((z[x == 0] == 0).all())
+    assert float(z[x > 0].min()) >= LEAST_KINKED * (1 - 1e-6)
+    torch.testing.assert_close(transform.decode(z), x, rtol=1e-4, atol=0)
+    drawn = transform.decode(torch.randn(z.shape, generator=torch.Generator().manual_seed(seed)))
+    assert ((drawn == 0) | (drawn >= 0.5)).all()
+    found = KinkedCells(2, 0.0)
+    found.fit(x, x)
+    assert float(found.threshold[0]) == float(x[..., 0][x[..., 0] > 0].min())
+
+
+def test_the_kink_is_continuous_and_steep_where_it_should_be() -> None:
+    """arXiv 2012.04595: v + y - s above s, else v0 + ELU(y, a) (v - v0) / s with v0 = v / 10, s = 0.01."""
+    y, v = torch.tensor([-5.0, -0.1, 0.0, 0.005, 0.01, 0.5], dtype=torch.float64), LEAST_KINKED
+    v0, s = v / 10, 0.01
+    alpha = v0 * s / (v - v0)
+    below = v0 + torch.nn.functional.elu(y, alpha=alpha) * (v - v0) / s
+    torch.testing.assert_close(kinked(y, v), torch.where(y > s, v + y - s, below))
+    assert float(kinked(torch.tensor(-50.0), v)) == pytest.approx(0.0, abs=1e-6)
 
 
 @given(st.integers(0, 1000))

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from facsim.core.errors import FacsimError
-from facsim.models.base import Batch, signed_mean
+from facsim.models.base import Batch, weighted_mean
 from facsim.models.choices import Choice
-from facsim.models.gan_losses import GAN_LOSSES, cramer_score, energy_score, penalised_gradient
+from facsim.models.gan_losses import GAN_LOSSES, PatchScore, cramer_score, energy_score, penalised_gradient
 from facsim.models.methods import build_method
 from facsim.models.nets.readers import EventReader, flat_condition, with_numbers
 from facsim.models.space import Space, cloud, table
@@ -81,6 +81,54 @@ def test_energy_score_of_points_by_hand() -> None:
     assert float(cramer_score(fake, other)) == pytest.approx(math.sqrt(18) - 5)
 
 
+def test_patch_scores_are_energy_scores_of_every_patch() -> None:
+    rng = torch.Generator().manual_seed(0)
+    real, fake, other = torch.randn(3, 4, 6, 2, generator=rng)
+    found = PatchScore((2, 3), [(1, 2), (2, 3)])(real, fake, other)
+    images = [x.reshape(4, 2, 3, 2) for x in (real, fake, other)]
+    scaled = 4**0.5, 12**0.5  # numbers of a patch
+    small = [[x[:, r : r + 1, c : c + 2].reshape(4, -1) for x in images] for r in range(2) for c in range(2)]
+    expected = torch.stack([energy_score(*patch) for patch in small]).mean(0) / scaled[0]
+    expected = expected + energy_score(*(x.reshape(4, -1) for x in images)) / scaled[1]
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_patches_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(FacsimError, match="patches of 3 x 1 cells do not fit images of 2 x 3"):
+        PatchScore((2, 3), [(3, 1)])
+    with pytest.raises(FacsimError, match="'patches' of the method 'gan' is for images"):
+        _gan("energy", patches=[[1, 1]])
+    with pytest.raises(FacsimError, match="with 'noise: latent' the generator needs 'latent' numbers"):
+        _gan("energy", noise="latent", latent=0)
+
+
+def test_the_one_sided_penalty_leaves_slopes_below_one_alone() -> None:
+    batch = Batch(torch.randn(6, 2, generator=torch.Generator().manual_seed(1)), torch.zeros(6, 1))
+    both, one = (_gan("wasserstein", one_sided=flag) for flag in (False, True))
+    penalties = []
+    for gan in (both, one):
+        with torch.no_grad():
+            for parameter in gan.critic.parameters():
+                parameter.mul_(1e-3)
+        penalties.append(float(gan.losses(batch, "critic", torch.Generator().manual_seed(2))["penalty"].detach()))
+    assert penalties[0] == pytest.approx(1.0, abs=0.1)
+    assert penalties[1] == 0.0
+
+
+def test_a_generator_with_a_gap_gives_zeros_or_more_than_the_least() -> None:
+    space = Space("grid", (6, 1), image=(2, 3), least=0.3)
+    for zeros in ("kinked", "straight"):
+        gan = _gan("energy", space, zeros=zeros, network={"name": "mlp", "widths": [8]}, noise="latent")
+        raw = torch.linspace(-1.0, 1.0, 200).reshape(-1, 1, 1).requires_grad_(True)
+        x = gan._with_zeros(raw)
+        between = (x > 0.031) & (x < 0.299)
+        assert float(between.float().mean()) <= 0.02  # the steep piece is a hundredth wide
+        assert bool(((x == 0) | (x >= 0.3)).all()) == (zeros == "straight")
+        (slope,) = torch.autograd.grad(x.sum(), raw)
+        assert bool((slope > 0).all()) or zeros == "kinked"
+        assert bool((x.diff(dim=0) >= 0).all())
+
+
 def test_energy_loss_is_smallest_at_the_truth() -> None:
     """A proper score: over generators N(m, s) the expected loss is least at the truth's own m and s."""
     rng = torch.Generator().manual_seed(0)
@@ -95,8 +143,8 @@ def test_energy_loss_is_smallest_at_the_truth() -> None:
 
 def test_signed_weights_cancel_events() -> None:
     values = torch.tensor([1.0, 5.0, 5.0])
-    assert float(signed_mean(values, torch.tensor([1.0, 1.0, -1.0]))) == pytest.approx(1 / 3)
-    assert float(signed_mean(values, None)) == pytest.approx(11 / 3)
+    assert float(weighted_mean(values, torch.tensor([1.0, 1.0, -1.0]))) == pytest.approx(1 / 3)
+    assert float(weighted_mean(values, None)) == pytest.approx(11 / 3)
 
 
 def test_losses_that_are_linear_in_truth_take_signed_weights() -> None:

@@ -14,6 +14,9 @@ RECIPES = {
     "par04": ("par04.yaml", "the surrogate that ships with facsim: 50 000 electrons, trained for speed"),
     "pions": ("pions.yaml", "pions in iron and scintillator; approximate hadronic physics"),
     "ragged": ("ragged.yaml", "photons in lead and argon, layers that differ, as in data set 1"),
+    "tpc": ("tpc.yaml", "local responses of the MPD TPC at NICA; whole events built from them and reconstructed"),
+    "rich": ("rich.yaml", "particle identification with the RICH detectors of LHCb, from kinematics"),
+    "ecal": ("ecal.yaml", "photons in an ECAL like that of LHCb; pairs of photons on the whole calorimeter"),
 }
 """Name to the file in `recipes` and what it does. Files `calo-*.yaml` share one truth, so that they can be compared."""
 

@@ -14,13 +14,16 @@ from facsim.data import calogan, hgcal, lemurs, showerdata
 from facsim.data.calochallenge import CaloChallengeReader
 from facsim.data.calogan import CaloGANReader
 from facsim.data.cloud_cells import CloudsInCells
+from facsim.data.ecal_npz import ECALReader, is_ecal_npz
 from facsim.data.geometry import GeometryLike, load_geometry
 from facsim.data.hgcal import HGCalReader
 from facsim.data.jetnet import PARTICLES, JetNetReader
 from facsim.data.lemurs import LEMURSReader
+from facsim.data.mpd_tpc import MPDReader, is_mpd
 from facsim.data.showerdata import ShowerCloudReader
+from facsim.data.text_columns import SUFFIXES
 
-__all__ = ["FORMATS", "open_events"]
+__all__ = ["FORMATS", "OTHER_FORMATS", "open_events"]
 
 Opener = Callable[[Path, GeometryLike | None], EventSource]
 FORMATS: dict[str, tuple[frozenset[str], Opener]] = {
@@ -36,6 +39,11 @@ FORMATS: dict[str, tuple[frozenset[str], Opener]] = {
 }
 """Formats by name: data sets, any of which at the top of a file tells it, and what opens it. The first that fits is
 taken; a file that lacks the others is refused by its reader, which says what is missing."""
+OTHER_FORMATS: dict[str, tuple[Callable[[Path], bool], Opener]] = {
+    "ECAL images": (is_ecal_npz, ECALReader),
+    "MPD TPC": (is_mpd, MPDReader),
+}
+"""Formats that are no HDF5, by name: what recognises a file, and what opens it."""
 
 
 def open_events(
@@ -47,11 +55,12 @@ def open_events(
     """Open a file of events, or several as one, without loading it.
 
     Args:
-        path: HDF5 in one of the layouts of `FORMATS`, facsim's own store, or with `mapping` any HDF5 or ROOT file; a
-            sequence is read as one source.
+        path: HDF5 in one of the layouts of `FORMATS`, facsim's own store, a file of `OTHER_FORMATS`, or with `mapping`
+            any HDF5, ROOT, CSV or TSV file; a sequence is read as one source.
         geometry: the read-out, when the file does not say it: a built-in name (`ds2-electrons`), the path of a
             binning XML or geometry JSON, or a geometry. Point clouds of showers are put into its cells.
-        mapping: YAML file that says where the file keeps what, see `facsim.data.mapping`.
+        mapping: YAML file that says where the file keeps what, see `facsim.data.mapping`, or the name of one that ships
+            (`lhcb-rich`).
 
     Returns:
         A source that reads by range.
@@ -68,6 +77,11 @@ def open_events(
         return open_mapped(path, Path(mapping), geometry)
     if path.suffix.lower() == ".root":
         raise FacsimError(f"'{path}' is a ROOT file: say which branches hold the events with a mapping file.")
+    for recognised, opener in OTHER_FORMATS.values():
+        if recognised(path):
+            return opener(path, geometry)
+    if path.suffix.lower() in SUFFIXES:
+        raise FacsimError(f"'{path}' is a text file: say which columns hold the events with a mapping file.")
     with open_hdf5(path) as handle:
         native, keys = handle.attrs.get("format") == FORMAT, sorted(handle)
     if native:

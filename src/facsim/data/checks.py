@@ -18,6 +18,8 @@ PLAUSIBLE_RATIO = (0.002, 100.0)
 """Range for the median of deposited over incident energy, outside which units are suspected: silicon between absorbers
 sees half a percent of a shower, and a wrong unit is a factor of a thousand."""
 EMPTY_FRACTION = 0.01
+FEWEST_EFFECTIVE = 1.0
+"""Events, (sum w)^2 / sum w^2, below which weights are refused."""
 
 
 @dataclass(frozen=True)
@@ -48,22 +50,36 @@ def check_events(
 
     Raises:
         FacsimError: no events, NaN or infinite values, negative cell energies, incident energies that are not
-            positive, or a damaged file.
+            positive, weights that add up to about zero, or a damaged file.
     """
     if not len(source):
         raise FacsimError(f"'{name}' holds no events.")
     energies: list[FloatArray] = []
     totals: list[FloatArray] = []
-    first = 0
+    first, weights = 0, np.zeros(2)
+    weighted = source.read(0, 0).weight is not None
     for batch in chunks(source, batch_rows(source)):
         energy, total = _check_batch(batch, name, first)
+        if batch.weight is not None:
+            weights += batch.weight.sum(dtype=np.float64), np.square(batch.weight, dtype=np.float64).sum()
         energies.append(energy)
         totals.append(total)
         first += len(batch)
         if progress is not None:
             progress(first)
+    if weighted:
+        _check_weights(weights, name)
     particle = source.schema.geometry.particle if source.schema.geometry is not None else ""
     return _report(name, first, np.concatenate(energies), np.concatenate(totals), particle)
+
+
+def _check_weights(sums: FloatArray, name: str) -> None:
+    """Refuse weights that nearly cancel; `sums` are those of the weights and of their squares."""
+    if not sums[0] > 0 or sums[0] ** 2 < (1 - 1e-9) * FEWEST_EFFECTIVE * sums[1]:
+        raise FacsimError(
+            f"the weights of '{name}' add up to {sums[0]:.4g}, about zero for weights of that size: expected a "
+            "positive sum; are they the sWeights of the signal?"
+        )
 
 
 def _check_batch(batch: Events, name: str, first: int) -> tuple[FloatArray, FloatArray]:

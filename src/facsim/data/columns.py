@@ -135,7 +135,8 @@ class RootColumns:
             branches = file[self._tree].keys()
             missing = [key for key in self._keys if key not in branches]
             if missing:
-                raise FacsimError(f"tree '{self._tree}' of '{path}' has no branch '{missing[0]}'; it has {branches}.")
+                named = ", ".join(f"'{key}'" for key in missing)
+                raise FacsimError(f"tree '{self._tree}' of '{path}' has no branch {named}; it has {branches}.")
             self._length = int(file[self._tree].num_entries)
         self.block_rows = 1000
 

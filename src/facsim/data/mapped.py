@@ -1,4 +1,4 @@
-"""Events from users' own HDF5 and ROOT files, as a mapping file describes them."""
+"""Events from users' own HDF5, ROOT and text files, as a mapping file describes them."""
 
 from __future__ import annotations
 
@@ -16,18 +16,22 @@ from facsim.core.sources import check_range
 from facsim.data.cells import cell_order, dense_cells, listed_cells
 from facsim.data.columns import Columns, HDF5Columns, Ragged, RootColumns
 from facsim.data.geometry import GeometryLike, load_geometry
-from facsim.data.mapping import CellIndices, Cells, EventMapping, NamedQuantity, Quantity, read_mapping
+from facsim.data.mapping import CellIndices, Cells, EventMapping, NamedQuantity, Quantity, find_mapping, read_mapping
+from facsim.data.text_columns import SUFFIXES, TextColumns
 from facsim.physics.units import to_base
 
 Values = Mapping[str, Array | Ragged]
 
 
 def open_mapped(path: Path, mapping: Path, geometry: GeometryLike | None = None) -> MappedSource:
-    """Open the user's file `path` as the YAML file `mapping` says; `geometry` overrides the mapping's.
+    """Open the user's file `path` as the YAML file `mapping`, or the one that ships under that name, says.
+
+    `geometry` overrides the mapping's.
 
     Raises:
-        FacsimError: see `read_mapping`, `load_geometry` and `MappedSource`.
+        FacsimError: see `find_mapping`, `read_mapping`, `load_geometry` and `MappedSource`.
     """
+    mapping = find_mapping(mapping)
     spec = read_mapping(mapping)
     chosen = None
     if spec.representation == "grid":
@@ -38,7 +42,7 @@ def open_mapped(path: Path, mapping: Path, geometry: GeometryLike | None = None)
 
 
 class MappedSource:
-    """`EventSource` over a user's HDF5 or ROOT file.
+    """`EventSource` over a user's HDF5, ROOT or text file.
 
     Showers come as x (N, V, 1) float32, tables as x (N, F) float64; conditions are (N, K) float64, for showers with
     the incident energy first. Units are MeV, mm, ns, rad.
@@ -142,8 +146,14 @@ def _cell_keys(cells: Cells) -> list[str]:
 
 
 def _open(path: Path, spec: EventMapping) -> Columns:
-    if (spec.format or ("root" if path.suffix.lower() == ".root" else "hdf5")) == "root":
+    suffix = path.suffix.lower()
+    kind = spec.format or ("root" if suffix == ".root" else "text" if suffix in SUFFIXES else "hdf5")
+    if kind == "root":
         return RootColumns(path, _keys(spec), spec.tree)
+    if kind == "text":
+        if spec.cells is not None:
+            raise FacsimError(f"'{path}' is a text file and can hold a table only: say 'representation: table'.")
+        return TextColumns(path, _keys(spec), spec.delimiter)
     counts = spec.cells.counts if spec.cells is not None else None
     flat = dict.fromkeys(_cell_keys(spec.cells), counts) if spec.cells is not None and counts is not None else {}
     return HDF5Columns(path, _keys(spec), flat)

@@ -1,4 +1,4 @@
-"""Mapping files: a YAML that says where a user's HDF5 or ROOT file keeps what, in which units and in which order.
+"""Mapping files: a YAML that says where a user's HDF5, ROOT or text file keeps what, in which units and in which order.
 
 Showers as one array per event, energies in GeV and cells numbered with the layer fastest::
 
@@ -24,6 +24,9 @@ A table of features::
     conditions:
       - {name: n_vertices, key: nPV}
 
+Text files (CSV, TSV) hold tables too; a key is then the name of a column in the first line. Mappings that ship are in
+`READY` and are given by name: `open_events("k_up_2016.csv", mapping="lhcb-rich")`.
+
 All that is read becomes MeV, mm, ns and rad. Every key of the file format is a field below; an unknown key is refused.
 """
 
@@ -40,6 +43,7 @@ from facsim.core.errors import FacsimError
 from facsim.core.showerfile import INCIDENT
 from facsim.physics.units import to_base
 
+READY = Path(__file__).with_name("mappings")
 Axis = Literal["layer", "alpha", "r"]
 
 
@@ -69,7 +73,7 @@ class Strict(BaseModel):
 
 
 class Quantity(Strict):
-    """One number per event: `key` is an HDF5 path (`group/data`, `data:field`) or a ROOT branch.
+    """One number per event: `key` is an HDF5 path (`group/data`, `data:field`), a ROOT branch or a column of text.
 
     `column` picks one of an array's columns; the value is multiplied by `scale` after its unit is converted.
     """
@@ -137,10 +141,11 @@ class Cells(Strict):
 
 
 class EventMapping(Strict):
-    """A whole mapping file."""
+    """A whole mapping file; `delimiter` is what stands between the columns of a text file."""
 
-    format: Literal["hdf5", "root"] | None = None
+    format: Literal["hdf5", "root", "text"] | None = None
     tree: str | None = None
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     representation: Literal["grid", "table"] = "grid"
     incident_energy: IncidentEnergy | None = None
     cells: Cells | None = None
@@ -170,6 +175,21 @@ class EventMapping(Strict):
         elif not self.columns or self.cells is not None or self.geometry is not None:
             raise ValueError("a table needs 'columns', and has neither 'cells' nor 'geometry'.")
         return self
+
+
+def find_mapping(name: str | Path) -> Path:
+    """The mapping file `name`, or the one that ships under that name.
+
+    Raises:
+        FacsimError: there is neither.
+    """
+    path = Path(name)
+    if path.exists() or path.suffix or len(path.parts) > 1:
+        return path
+    known = sorted(ready.stem for ready in READY.glob("*.yaml"))
+    if path.name not in known:
+        raise FacsimError(f"there is no mapping file '{name}', and none of that name ships: expected one of {known}.")
+    return READY / f"{path.name}.yaml"
 
 
 def read_mapping(path: Path) -> EventMapping:

@@ -7,6 +7,7 @@ them back; the rest are plain lists.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -105,8 +106,10 @@ def column_item(
     layer: int | None = None,
     region: str = "all",
     log: bool = False,
+    weights: Mapping[str, FloatArray | None] | None = None,
 ) -> Json:
-    """An item of `hists/<name>.json`: one observable's values (n,) by role, `reference` among them."""
+    """An item of `hists/<name>.json`: one observable's values (n,) and weights by role, `reference` among them."""
+    given = weights or {}
     edges = plot_bins(values["reference"], log)
     return {
         "observable": name,
@@ -116,7 +119,7 @@ def column_item(
         "region": region,
         "log_x": log,
         "log_y": False,
-        **{role: _uhi(edges, _counts(column, edges)) for role, column in values.items()},
+        **{role: _column(edges, column, given.get(role)) for role, column in values.items()},
     }
 
 
@@ -140,6 +143,19 @@ def _cell_spectrum(samples: Samples) -> Json:
         "log_y": True,
         **{role: _uhi(edges[:last], counts(sample)) for role, sample in samples.items()},
     }
+
+
+def _column(edges: FloatArray, values: FloatArray, weight: FloatArray | None) -> Json:
+    """UHI JSON of values, with sums of weights and of their squares where there are weights."""
+    if weight is None:
+        return _uhi(edges, _counts(values, edges))
+    import hist  # noqa: PLC0415  heavy
+    import uhi.io.json  # noqa: PLC0415
+
+    histogram = hist.Hist(hist.axis.Variable(edges), storage=hist.storage.Weight())
+    histogram.fill(values, weight=weight)
+    found: Json = json.loads(json.dumps(histogram, default=uhi.io.json.default))
+    return found
 
 
 def _counts(values: FloatArray, edges: FloatArray) -> NDArray[np.int64]:

@@ -18,6 +18,7 @@ from facsim.core.errors import FacsimError
 from facsim.core.events import Events
 from facsim.core.geometry import FloatArray
 from facsim.evaluate.measures import Measured
+from facsim.metrics.classifier import C2STResult
 from facsim.metrics.score import Score
 from facsim.physics.quantity import Quantity
 
@@ -115,15 +116,22 @@ class TaskPhysics(ABC):
         quantities: of one event, in the order of the columns of `observe`.
         region: condition by whose quantiles scores are also given; empty for none.
         noun: what events are called, in the plural.
+        distortion: what `distorted` does, in words.
     """
 
     quantities: ClassVar[tuple[Quantity, ...]]
     region: ClassVar[str] = ""
     noun: ClassVar[str] = "events"
+    distortion: ClassVar[str] = f"values x {CONTROL_SCALE}"
 
     @abstractmethod
     def observe(self, events: Events) -> FloatArray:
         """The quantities of each event, (N, D) float64, all finite for finite events."""
+
+    def features(self, events: Events, values: FloatArray) -> FloatArray:
+        """What classifiers and distances see beside the conditions, (N, D'): the `values` of `observe`, and what else
+        tells events apart, such as marks of values that occur exactly."""
+        return values
 
     def conditions(self, cond: NDArray[Any]) -> FloatArray:
         """The conditions (N, K) as classifiers see them, (N, K'): logarithms of what spans decades."""
@@ -139,6 +147,11 @@ class TaskPhysics(ABC):
 
     def measures(self, a: Events, b: Events, seed: int) -> dict[str, Measured]:
         """Further numbers of `b` against the truth `a`, by name; taken of truth against truth as well."""
+        return {}
+
+    def tested(self, result: C2STResult, a: Events, b: Events) -> dict[str, Measured]:
+        """Further numbers of the classifier test of the quantities, by name; `a` and `b` are the events that it saw, in
+        the order of the result's scores."""
         return {}
 
     def curves(self, samples: Mapping[str, Events]) -> list[Curve]:

@@ -105,7 +105,8 @@ class PhysicsJudge:
         pixels = self.physics.pixels(events)
         picked = np.sort(rng.choice(len(events), min(self.options.most, len(events)), replace=False))
         low = None if pixels is None else np.hstack([conditions, pixels])
-        return Judged(events, values, np.hstack([conditions, values]), low, picked)
+        features = np.hstack([conditions, self.physics.features(events, values)])
+        return Judged(events, values, features, low, picked)
 
     @cached_property
     def regions(self) -> Regions:
@@ -125,9 +126,9 @@ class PhysicsJudge:
         values = self.physics.observe(events)
         conditions, pixels = self.physics.conditions(events.cond), self.physics.pixels(events)
         low = None if pixels is None else np.hstack([conditions, pixels])
-        return self._aucs(
-            self.reference, Judged(events, values, np.hstack([conditions, values]), low, self.null.picked)
-        )
+        features = np.hstack([conditions, self.physics.features(events, values)])
+        distorted = Judged(events, values, features, low, self.null.picked)
+        return self._aucs(self.reference, distorted, self._tests(self.reference, distorted))
 
     def judge(
         self, name: str, generated: EventSource, *, kind: str = "file", resamples_truth: bool = False
@@ -167,12 +168,12 @@ class PhysicsJudge:
             weights_b=weights[1],
         )
 
-    def _aucs(self, a: Judged, b: Judged) -> dict[tuple[str, str, str], Measured]:
+    def _tests(self, a: Judged, b: Judged) -> dict[str, C2STResult]:
+        return {name: self._test(a, b, name) for name in (HIGH, LOW) if name == HIGH or a.pixels is not None}
+
+    def _aucs(self, a: Judged, b: Judged, tests: Mapping[str, C2STResult]) -> dict[tuple[str, str, str], Measured]:
         found: dict[tuple[str, str, str], Measured] = {}
-        for name in (HIGH, LOW):
-            if name == LOW and a.pixels is None:
-                continue
-            result = self._test(a, b, name)
+        for name, result in tests.items():
             note = f"{result.architecture}; trained on {result.n_train}."
             counts = (len(result.scores_a), len(result.scores_b))
             found[name, PROTOCOL, "all"] = Measured(result.auc, result.error, counts, note=note)
@@ -189,7 +190,10 @@ class PhysicsJudge:
         return found
 
     def _numbers(self, a: Judged, b: Judged) -> dict[tuple[str, str, str], Measured]:
-        found = self._aucs(a, b)
+        tests = self._tests(a, b)
+        found = self._aucs(a, b, tests)
+        for name, number in self.physics.tested(tests[HIGH], a.events[a.picked], b.events[b.picked]).items():
+            found[name, PROTOCOL, "all"] = number
         counts = (len(a), len(b))
         # conditions are among the features: what is compared is how quantities go with them
         whole, few = (slice(None), slice(None)), (a.picked, b.picked)
@@ -242,7 +246,7 @@ class PhysicsJudge:
     def _control_row(self, key: tuple[str, str, str]) -> dict[str, Any]:
         number, null = self.control[key], self.null_numbers[key]
         seen = number.value - null.value >= CONTROL_SIGMAS * math.hypot(number.error, null.error)
-        return {"distortion": "values x 1.02", "value": number.value, "error": number.error, "seen": bool(seen)}
+        return {"distortion": self.physics.distortion, "value": number.value, "error": number.error, "seen": bool(seen)}
 
     def _region_values(self, sample: Judged) -> FloatArray:
         return np.asarray(sample.events.condition(self.physics.region), dtype=np.float64)
@@ -284,7 +288,14 @@ class PhysicsJudge:
         judged = {"reference": self.reference, "null": self.null, "generated": sample}
         samples: Mapping[str, Events] = {role: one.events for role, one in judged.items()}
         items = [
-            column_item(q.name, q.label, q.unit, {role: one.values[:, k] for role, one in judged.items()}, log=q.log)
+            column_item(
+                q.name,
+                q.label,
+                q.unit,
+                {role: one.values[:, k] for role, one in judged.items()},
+                log=q.log,
+                weights={role: one.weight for role, one in judged.items()},
+            )
             for k, q in enumerate(self.physics.quantities)
         ]
         return {

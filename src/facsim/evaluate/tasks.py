@@ -22,8 +22,16 @@ Application = Callable[..., Physics]
 """`(truth, sampler, settings, seed, advance)`: the task's truth simulation, the surrogate, the options of the section
 `apply` as a mapping, the run's seed, and a function of (fraction done, note)."""
 
-PHYSICS: dict[str, str] = {}
-APPLICATIONS: dict[str, str] = {}
+PHYSICS: dict[str, str] = {
+    "ecal": "facsim.evaluate.ecal_physics:ECALPhysics",
+    "rich": "facsim.evaluate.rich_physics:RichPhysics",
+    "tpc": "facsim.evaluate.tpc_physics:TPCPhysics",
+}
+APPLICATIONS: dict[str, str] = {
+    "ecal": "facsim.evaluate.ecal_application:ecal_application",
+    "rich": "facsim.evaluate.rich_application:stability",
+    "tpc": "facsim.evaluate.tpc_application:apply_tpc",
+}
 
 
 def find_physics(task: str) -> TaskPhysics | None:

@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 
 from facsim.core.geometry import CylinderGeometry
 from facsim.core.schema import Schema
+from facsim.metrics.domain import FEWEST, KEPT, ConditionDomain
 from facsim.models.base import EventModel
 from facsim.models.checkpoint import count_parameters
 
 FORMAT = "facsim-card-1"
+KEPT_EACH = 300
+"""Training conditions in a card for each column, at most."""
 
 
 def sha256(path: Path) -> str:
@@ -38,13 +41,15 @@ def make_card(
     """Card of the graph `graph` exported from `model`, registered as `name`.
 
     Args:
-        train_cond: conditions of the training events (N, K); their ranges are where the model may be used.
+        train_cond: conditions of the training events (N, K); they say where the model may be used: ranges, and the
+            domain that they fill (`metrics.domain`).
         scores: entries of the scorecard to carry along.
         provenance: versions, seed, origin of the training events.
     """
     ranges = training_range(model.schema, train_cond)
     return {
         **describe_model(model, name, ranges),
+        "domain": training_domain(model.schema, train_cond),
         "graph": file_facts(graph),
         "scores": [dict(score) for score in scores],
         "provenance": dict(provenance),
@@ -57,6 +62,14 @@ def training_range(schema: Schema, train_cond: NDArray[Any]) -> list[dict[str, A
         {"name": c.name, "unit": c.unit, "min": float(np.min(column)), "max": float(np.max(column))}
         for c, column in zip(schema.conditions, np.asarray(train_cond).T, strict=True)
     ]
+
+
+def training_domain(schema: Schema, train_cond: NDArray[Any]) -> dict[str, Any] | None:
+    """The domain of the conditions of the training events (N, K), None without conditions or with too few events."""
+    names = [feature.name for feature in schema.conditions]
+    if not names or len(train_cond) < FEWEST:
+        return None
+    return ConditionDomain.fit(train_cond, names, seed=0, kept=min(KEPT, KEPT_EACH * len(names))).to_dict()
 
 
 def file_facts(path: Path) -> dict[str, Any]:

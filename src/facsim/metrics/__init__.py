@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from facsim.metrics import correlation, energy, frechet, kernel, prd, triangular, wasserstein
+from facsim.metrics import auc, correlation, energy, frechet, kernel, prd, triangular, wasserstein
+from facsim.metrics import efficiency as efficiency_of
 from facsim.metrics.named import (
     c2st,
     correlations,
@@ -27,7 +28,7 @@ from facsim.metrics.named import (
     prdc,
     sliced_w1,
 )
-from facsim.metrics.named_values import chi2, ks, separation, w1
+from facsim.metrics.named_values import chi2, efficiency, ks, roc_auc, separation, w1
 from facsim.metrics.outliers import Outliers, outliers
 from facsim.metrics.score import Estimate, Score
 from facsim.metrics.validity import Validity, validity
@@ -42,6 +43,7 @@ __all__ = [
     "c2st",
     "chi2",
     "correlations",
+    "efficiency",
     "energy_distance",
     "equivalent_size",
     "fpd",
@@ -50,6 +52,7 @@ __all__ = [
     "outliers",
     "prd_auc",
     "prdc",
+    "roc_auc",
     "separation",
     "sliced_w1",
     "validity",
@@ -88,6 +91,8 @@ METRICS: Mapping[str, Metric] = {
         Metric("kpd", kernel.kpd, "features", _BATCHED),
         Metric("energy", energy.energy_distance, "features", ("strict",)),
         Metric("prd_auc", prd.prd_auc, "features", ("strict",), "null"),
+        Metric("roc_auc", auc.value_auc, "values", ("strict",), "null"),
+        Metric("efficiency", efficiency_of.efficiency_shift, "values", ("strict",), "null"),
         Metric("correlation", correlation.correlation_distance, "features", ("strict",)),
     )
 }

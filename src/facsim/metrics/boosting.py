@@ -49,7 +49,7 @@ def out_of_fold_scores(
     Args:
         ranks: features as uniform ranks in (0, 1), shape (D, N).
         label: 0 or 1, (N,).
-        weight: event weights, (N,).
+        weight: event weights, (N,), or those that each fold's model is trained with, (folds, N); not negative.
         fold: fold of each event, integers from 0, (N,).
         settings: hyperparameters.
         rng: generator of the split candidates.
@@ -65,6 +65,28 @@ def out_of_fold_scores(
         curvature = probability * (1.0 - probability) * train
         odds += _tree(features, gradient.astype(np.float32), curvature.astype(np.float32), settings, rng)
     return np.asarray(odds[fold, np.arange(len(fold))], dtype=np.float64)
+
+
+def cross_fitted_means(
+    ranks: NDArray[Any], target: NDArray[Any], fold: NDArray[Any], settings: BoostSettings, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """E[target | features] of all events from the model of each fold, trained on the events of the others: (folds, N).
+
+    Least-squares boosting with the same trees, from the mean of each training set on; `penalty` is in events.
+
+    Args:
+        ranks, fold, rng: as of `out_of_fold_scores`.
+        target: any numbers, (N,).
+        settings: hyperparameters.
+    """
+    features = np.ascontiguousarray(ranks, dtype=np.float32)
+    folds = np.arange(int(fold.max()) + 1)[:, None]
+    train = (fold[None, :] != folds).astype(np.float32)
+    values = np.asarray(target, dtype=np.float32)
+    found = np.repeat((train @ values / train.sum(axis=1))[:, None], len(values), axis=1)
+    for _ in range(settings.rounds):
+        found += _tree(features, (values - found) * train, train, settings, rng)
+    return np.asarray(found, dtype=np.float64)
 
 
 def _tree(

@@ -10,6 +10,8 @@ when the samples cannot be told apart. What the protocol fixes, and why, is in d
   neither it nor its group.
 * Two ensembles of `BoostSettings()` trees; AUC over pairs within a fold; its error is DeLong's over groups, times 1.5
   for the overlap of training sets: without it, repeated truth-against-truth tests scatter more than their errors say.
+* Negative weights (sWeights): trees are trained with conditional expectations of the weights (`signed_weights`), the
+  AUC of held-out events has the exact ones, and its error is DeLong's with weights.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from facsim.metrics.auc import stratified_auc
 from facsim.metrics.auc_bootstrap import WeightedAuc, bootstrap_error
 from facsim.metrics.boosting import BoostSettings, out_of_fold_scores
 from facsim.metrics.folds import group_folds, group_numbers
+from facsim.metrics.signed_weights import training_weights
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -43,6 +46,7 @@ ARCHITECTURE = (
     f"{ENSEMBLES} x {BoostSettings.rounds} boosted trees of depth {BoostSettings.depth}, {BoostSettings.candidates} "
     f"random splits a level, rate {BoostSettings.rate}, penalty {BoostSettings.penalty:g}; {FOLDS} folds"
 )
+SIGNED = ", trained with conditional expectations of the signed weights"
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,8 @@ class C2STResult:
         groups = (self.groups_a[in_a], self.groups_b[in_b])
         if self.weights_a is None or self.weights_b is None:
             auc, error = stratified_auc(*parts, *groups)
+        elif min(self.weights_a.min(), self.weights_b.min()) < 0:
+            auc, error = stratified_auc(*parts, *groups, self.weights_a[in_a], self.weights_b[in_b])
         else:
             auc, error = _weighted_auc(*parts, groups, (self.weights_a[in_a], self.weights_b[in_b]), self.seed)
         return auc, error * TRAINING_NOISE
@@ -109,7 +115,8 @@ def classifier_test(
         groups_a, groups_b: events made from one truth event share a number and stay in one fold.
         protocol: only `facsim-c2st-1`.
         conditions: how many leading columns are known before simulation (the high-level vector has one, log10 E_inc).
-        weights_a, weights_b: event weights, not negative. With them the error is a bootstrap over groups.
+        weights_a, weights_b: event weights. With them the error is a bootstrap over groups, and where some are negative
+            DeLong's with weights.
 
     Raises:
         FacsimError: shapes that do not fit, values that are not finite, fewer than 20 events or 5 groups a class,
@@ -124,11 +131,14 @@ def classifier_test(
     fold = np.concatenate([folds_a, folds_b])
     label = np.repeat([0, 1], [len(a), len(b)])
     own = [
-        check_weights(name, len(sample), given, negative=False)
+        check_weights(name, len(sample), given)
         for name, sample, given in (("reference", a, weights_a), ("generated", b, weights_b))
     ]
+    signed = min(w.min() for w in own) < 0
     weight = 0.5 * len(x) * np.concatenate([w / w.sum() for w in own])
     ranks = uniform_ranks(with_components(without_conditions(x, conditions)))
+    if signed:
+        weight = training_weights(ranks, label, weight, fold, rng)
     settings = BoostSettings()
     scores = np.mean([out_of_fold_scores(ranks, label, weight, fold, settings, rng) for _ in range(ENSEMBLES)], axis=0)
     scores_a, scores_b = scores[: len(a)], scores[len(a) :]
@@ -145,7 +155,7 @@ def classifier_test(
         folds_a,
         folds_b,
         *ids,
-        ARCHITECTURE,
+        ARCHITECTURE + SIGNED if signed else ARCHITECTURE,
         n_train,
         seed,
         PROTOCOL,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from facsim.metrics._scored import Sample, check_null, made, scored
+from facsim.metrics.auc import value_auc
+from facsim.metrics.efficiency import efficiency_shift
 from facsim.metrics.histograms import TestResult, chi2_test, ks_test
 from facsim.metrics.protocols import STRICT
 from facsim.metrics.score import Score
@@ -72,6 +75,51 @@ def chi2(
 ) -> Score:
     """Chi squared over its degrees of freedom of two histograms, weights of any sign."""
     return _tested("chi2", chi2_test, (bins,), reference, candidate, null, reference_weights, candidate_weights)
+
+
+def roc_auc(
+    reference: Sample,
+    candidate: Sample,
+    *,
+    null: Sample | None = None,
+    reference_weights: Sample | None = None,
+    candidate_weights: Sample | None = None,
+) -> Score:
+    """Area under the ROC curve of the values themselves, weights of any sign; see `metrics.auc`."""
+    return _signed("roc_auc", value_auc, reference, candidate, null, reference_weights, candidate_weights)
+
+
+def efficiency(
+    reference: Sample,
+    candidate: Sample,
+    *,
+    cut: float | None = None,
+    null: Sample | None = None,
+    reference_weights: Sample | None = None,
+    candidate_weights: Sample | None = None,
+) -> Score:
+    """Efficiency of the cut `values > cut` in the candidate less that in the reference, weights of any sign.
+
+    Without a cut it is the reference's median; see `metrics.efficiency`.
+    """
+    measure = partial(efficiency_shift, cut=cut)
+    return _signed("efficiency", measure, reference, candidate, null, reference_weights, candidate_weights)
+
+
+def _signed(
+    name: str,
+    function: Callable[..., tuple[float, float]],
+    reference: Sample,
+    candidate: Sample,
+    null: Sample | None,
+    reference_weights: Sample | None,
+    candidate_weights: Sample | None,
+) -> Score:
+    """Score of a quantity that truth gives neither the least nor the largest of."""
+    check_null(reference, candidate, null)
+    found = function(reference, candidate, reference_weights, candidate_weights)
+    of_null = None if null is None else function(reference, null, reference_weights, None)
+    return made(name, STRICT, reference, candidate, found, of_null, 0, better="null")
 
 
 def _tested(

@@ -7,7 +7,7 @@ the events it describes (`Space`). An `EventModel` is what a run trains: physica
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -21,6 +21,7 @@ from facsim.models.choices import Choice
 from facsim.models.space import Space
 
 Distribution = Literal["normal", "uniform"]
+_DRAW: dict[Distribution, Callable[..., Tensor]] = {"normal": torch.randn, "uniform": torch.rand}
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Batch:
     Args:
         x: events as in `Events`: (N, F), (N, V, C) or (N, P, F).
         cond: conditions (N, K); methods on grids also take conditions of each layer, (N, L, K).
-        weight: of the events (N,), or None.
+        weight: of the events (N,), of mean one over all training events and possibly negative, or None.
         mask: real points of clouds (N, P), or None.
         importance: positive factors of the loss for each element of `x`, of mean one, or None. They may depend on the
             condition only, which leaves the optimum as it is and lowers the noise of gradients where data are noise.
@@ -57,13 +58,19 @@ class Batch:
         return len(self.x)
 
 
+Hint = Callable[[Tensor, Batch], Tensor]
+"""Events (N, ...) like those of a batch, at its conditions, to numbers (N, D)."""
+
+
 class GenerativeModel(nn.Module, ABC):
     """Base of all generative methods.
 
     A method owns loss and sampler; a network knows neither; a transform owns units and ranges.
-    `phases` are trained in order; `weights` says which event weights the losses accept. A phase is a cycle of `turns`
-    (one, unless adversaries alternate): each optimiser step minimises the losses of one turn over its parameters, with
-    an optimiser of its own.
+    `phases` are trained in order; a phase is a cycle of `turns` (one, unless adversaries alternate): each optimiser
+    step minimises the losses of one turn over its parameters, with an optimiser of its own.
+
+    `weights` says which event weights the losses accept: `signed` ones where the loss is a sum over events, so that its
+    expectation is that of the weighted distribution, and nothing makes it fall without end (arXiv 1905.11719).
     """
 
     phases: tuple[str, ...] = ("flow",)
@@ -130,6 +137,9 @@ class Method(GenerativeModel):
     representations: ClassVar[tuple[Representation, ...]] = ("table", "grid", "cloud")
     exports: bool = True
     """Whether the sampler can be one ONNX graph; options may decide."""
+    steered: str | None = None
+    """The turn in which samples are differentiable functions of what it trains, where it is not the last of the last
+    phase; empty where there is none."""
 
     def __init__(self, space: Space, n_cond: int, options: MethodOptions) -> None:
         super().__init__()
@@ -140,9 +150,32 @@ class Method(GenerativeModel):
         """The phases of a model with these `options`."""
         return cls.phases
 
+    def know(self, intervals: Tensor) -> None:
+        """Be told, before the first phase, of `intervals` (F, A, 2) of latents that stand for one value each.
+
+        They are of each channel, in order, with a low end above the high one where there are fewer than A. Densities
+        jump at their ends and mean nothing within; methods that cannot use that need not.
+        """
+
     @abstractmethod
     def sample(self, cond: Tensor, noise: Mapping[str, Tensor], mask: Tensor | None = None) -> Tensor:
         """Events (N, *space.shape) at the conditions (N, K), real where `mask` (N, P) is, as functions of `noise`."""
+
+    def watch(self, hint: Hint, n: int) -> bool:
+        """Show `hint`, `n` further numbers of an event, to what judges events in training; False where nothing does.
+
+        Called before training, once.
+        """
+        return False
+
+    def draw(self, batch: Batch, generator: torch.Generator | None) -> Tensor:
+        """Events at the conditions and with the mask of `batch`, differentiable; points outside of it are zero."""
+        noise = {
+            name: _DRAW[spec.distribution](spec.shape, generator=generator, device=batch.cond.device)
+            for name, spec in self.noise_spec(len(batch)).items()
+        }
+        x = self.sample(batch.cond, noise, batch.mask)
+        return x if batch.mask is None else x * batch.mask[..., None]
 
 
 class EventModel(GenerativeModel):
@@ -189,13 +222,12 @@ class EventModel(GenerativeModel):
 
 
 def weighted_mean(values: Tensor, weight: Tensor | None) -> Tensor:
-    """Mean over events of `values` (N,), weighted when there are weights."""
-    return values.mean() if weight is None else (values * weight).sum() / weight.sum()
+    """Mean over events of `values` (N,) times their weights.
 
-
-def signed_mean(values: Tensor, weight: Tensor | None) -> Tensor:
-    """Mean over events of `values` (N,) with weights that may be negative, over the sum of their sizes."""
-    return values.mean() if weight is None else (values * weight).sum() / weight.abs().sum()
+    Weights are of mean one over all training events. They are not divided by their sum in a batch: with negative ones
+    it comes near zero now and then, and the ratio is biased in any case.
+    """
+    return values.mean() if weight is None else (values * weight).mean()
 
 
 def event_loss(error: Tensor, batch: Batch) -> Tensor:
@@ -222,8 +254,7 @@ def sampling_mode(model: nn.Module) -> Iterator[None]:
 
 def draw_noise(specs: Mapping[str, NoiseSpec], generator: torch.Generator) -> dict[str, Tensor]:
     """Draw the arrays of `specs` from `generator`, on its device."""
-    draw = {"normal": torch.randn, "uniform": torch.rand}
     return {
-        name: draw[spec.distribution](spec.shape, generator=generator, device=generator.device)
+        name: _DRAW[spec.distribution](spec.shape, generator=generator, device=generator.device)
         for name, spec in specs.items()
     }

@@ -1,6 +1,8 @@
-"""Cell energies <-> latents of order one: zeros spread below the threshold, hits by their logarithm."""
+"""Cell energies <-> latents of order one: hits by their logarithm, zeros spread below the threshold or as they are."""
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +14,76 @@ SPREAD = 2.0
 HIGHEST = 40.0
 ROUNDING = 1e-6
 LEAST = 1e-7
+LEAST_KINKED = math.log10(2.0)
+"""Latent of a cell at the threshold in `KinkedCells`."""
+LOW_SHARE, STEEP = 0.1, 0.01
+
+
+def least_positive(x: Tensor) -> Tensor:
+    """Of each channel of `x` (N, V, C) the smallest positive value, or 1e-7 of the largest where that is more: (C,)."""
+    least = torch.where(x > 0, x, torch.inf).amin((0, 1)).nan_to_num(posinf=1.0)
+    return torch.maximum(least, LEAST * x.amax((0, 1)))
+
+
+def kinked(y: Tensor, least: float) -> Tensor:
+    """Any number to one near 0 or above `least`, by a steep piece between (arXiv 2012.04595, section 4).
+
+    What a generator gives around 0 (a hundredth wide) falls between a tenth of `least` and `least`, so that cells below
+    threshold are learnt as if there were nothing between them and those above.
+    """
+    low = LOW_SHARE * least
+    rise = (least - low) / STEEP
+    below = low + nn.functional.elu(y.clamp(max=STEEP), alpha=low / rise) * rise
+    return torch.where(y > STEEP, least + y - STEEP, below)
+
+
+def check_positive(x: Tensor) -> None:
+    """Refuse negative values.
+
+    Raises:
+        FacsimError: there are some.
+    """
+    if bool((x < 0).any()):
+        raise FacsimError("grids must hold no negative values for this model: expected energies or counts.")
+
+
+class KinkedCells(nn.Module):
+    """Map of the channels of cells, (N, V, C), that keeps zeros: log10(1 + E / threshold), below the threshold 0.
+
+    Latents are 0 or at least log10(2), and so a `Space.least`; what is less comes back as exactly 0. Nothing is fitted
+    but a threshold that is given as 0, see `CellTransform`; `dither` plays no role.
+
+    Args:
+        channels: C. threshold: in the unit of the data, or 0.
+    """
+
+    threshold: Tensor
+
+    def __init__(self, channels: int, threshold: float) -> None:
+        super().__init__()
+        self.found = threshold <= 0
+        self.register_buffer("threshold", torch.full((channels,), threshold if threshold > 0 else 1.0))
+
+    @torch.no_grad()
+    def fit(self, x: Tensor, dither: Tensor) -> None:
+        """Find the threshold.
+
+        Raises:
+            FacsimError: a value is negative.
+        """
+        check_positive(x)
+        if self.found:
+            self.threshold.copy_(least_positive(x))
+
+    def encode(self, x: Tensor, dither: Tensor) -> Tensor:
+        """Latents of `x` (N, V, C)."""
+        y = torch.log10(1 + (x / self.threshold).clamp(min=1.0))
+        return torch.where(x >= self.threshold * (1 - ROUNDING), y, 0.0)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Values (N, V, C) of latents."""
+        e = (z.clamp(max=HIGHEST / math.log(10)) * math.log(10)).exp() - 1
+        return torch.where(z >= LEAST_KINKED * (1 - ROUNDING), self.threshold * e.clamp(min=1.0), 0.0)
 
 
 class CellTransform(nn.Module):
@@ -49,11 +121,9 @@ class CellTransform(nn.Module):
         Raises:
             FacsimError: a value is negative.
         """
-        if bool((x < 0).any()):
-            raise FacsimError("grids must hold no negative values for this model: expected energies or counts.")
+        check_positive(x)
         if self.found:
-            least = torch.where(x > 0, x, torch.inf).amin((0, 1)).nan_to_num(posinf=1.0)
-            self.threshold.copy_(torch.maximum(least, LEAST * x.amax((0, 1))))
+            self.threshold.copy_(least_positive(x))
         y = self._spread(x, dither).double()
         cells = torch.zeros(len(self.mean), dtype=y.dtype, device=y.device)
         cells.index_add_(0, self.group, torch.ones_like(self.group, dtype=y.dtype))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 import torch
@@ -63,6 +64,9 @@ class Distilled(Method):
     `consistency` (arXiv 2303.01469): f(x, t) = x + (1 - t) u(x, t, 1) is where the flow ends, the same at x(t) and, by
     a step of the teacher, a little later; f(x, 1) = x. The target is the student itself without
     gradient (arXiv 2310.14189). Steps after the first add noise of the prior and jump again.
+
+    Weights are those that the teacher takes. What the student learns is a function of the state, so that it is the same
+    whatever states count: sizes of signed weights will do, with which the loss is bounded.
     """
 
     Options: ClassVar[type[MethodOptions]] = DistilledOptions
@@ -76,6 +80,7 @@ class Distilled(Method):
             teacher = teacher.with_defaults(network=options.network.model_dump())
         self.teacher = TEACHERS[teacher.name](space, n_cond + self.spare, _teacher_options(teacher))
         self.student = copy.deepcopy(self.teacher.net)
+        self.weights = self.teacher.weights
 
     @classmethod
     def phases_of(cls, options: DistilledOptions) -> tuple[str, ...]:
@@ -122,7 +127,8 @@ class Distilled(Method):
         with torch.no_grad():
             target = self._target(x, t, r, given)
         found = self._jump(x, t, r, batch.cond, batch.mask)
-        return {"distillation": event_loss((found - target) ** 2, batch)}
+        size = None if batch.weight is None else batch.weight.abs()
+        return {"distillation": event_loss((found - target) ** 2, replace(batch, weight=size))}
 
     def _jump(self, x: Tensor, t: Tensor, r: Tensor, cond: Tensor, mask: Tensor | None) -> Tensor:
         """u(x, t, r), with `cond` as given to `sample`."""

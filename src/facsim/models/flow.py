@@ -51,11 +51,15 @@ class Flow(Method):
     direction learns to undo the first in one pass, as in CaloFlow (arXiv 2110.11377): x(z) has to lead back to the
     noise z, and z(x) to the event x. It samples, and exports.
 
+    Signed weights: the loss is a sum over events, and the slopes of a spline lie within fixed bounds, so that no event
+    makes it infinite. A student learns a function, for which sizes of weights will do.
+
     Raises:
         FacsimError: an autoregressive flow of clouds, or a cloud of points with a single feature.
     """
 
     Options: ClassVar[type[MethodOptions]] = FlowOptions
+    weights = "signed"
     mean: Tensor
     std: Tensor
 
@@ -122,7 +126,8 @@ class Flow(Method):
         z = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
         to_noise, to_data = self.teacher.transform(c), self.pupil.transform(c)
         errors = {"noise": to_noise(to_data(z)) - z, "data": to_data(to_noise(x).detach()) - x}
-        return {name: weighted_mean((error**2).mean(1), batch.weight) for name, error in errors.items()}
+        size = None if batch.weight is None else batch.weight.abs()
+        return {name: weighted_mean((error**2).mean(1), size) for name, error in errors.items()}
 
     def sample(self, cond: Tensor, noise: Mapping[str, Tensor], mask: Tensor | None = None) -> Tensor:
         x = self._numbers(noise["noise"])

@@ -56,6 +56,11 @@ class FlowMatching(ProbabilityFlow):
     same, with the share of noise taken as 0.05 at least (arXiv 2511.13720). `times: logit-normal` trains more at
     middle times (arXiv 2403.03206). `coupling: optimal-transport` straightens the flow (`coupling.optimal_coupling`);
     events are then drawn by weight.
+
+    Signed weights: the loss is a sum over events, so its expectation is right, and its least value is where noisy
+    states have the velocity expected of them. On few events it has none, since an error where weights are negative
+    pays: train on many, or with what is expected of the weights (`SingleStage`, `event_weights`). Events cannot be
+    drawn by negative weights, so optimal transport and the library prior take positive ones.
     """
 
     Options: ClassVar[type[MethodOptions]] = FlowMatchingOptions
@@ -70,6 +75,8 @@ class FlowMatching(ProbabilityFlow):
         else:
             self.prior = build_prior(options.prior, space, options.prior_bins)
         self.options, self.path = options, options.path
+        draws = options.coupling == "optimal-transport" or options.prior == "library"
+        self.weights = "positive" if draws else "signed"
 
     def noise_spec(self, n: int) -> dict[str, NoiseSpec]:
         specs = {"noise": NoiseSpec((n, *self.space.shape))}

@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 
-from facsim.models.base import Batch, Method, MethodOptions, NoiseSpec, signed_mean
-from facsim.models.gan_losses import GAN_LOSSES, cramer_score, energy_score, penalised_gradient
-from facsim.models.nets import build_network
+from facsim.core.errors import FacsimError
+from facsim.models.base import Batch, Hint, Method, MethodOptions, NoiseSpec, weighted_mean
+from facsim.models.cell_transform import kinked
+from facsim.models.gan_losses import GAN_LOSSES, PatchScore, cramer_score, energy_score, penalised_gradient
+from facsim.models.nets import build_network, without_input
 from facsim.models.nets.readers import EventReader, with_numbers
 from facsim.models.space import Space
 
@@ -32,7 +34,20 @@ class GANOptions(MethodOptions):
     spectral_norm: bool = False
     gradient_penalty: float = Field(1.0, ge=0, description="of the Wasserstein and Cramer losses")
     r1: float = Field(1.0, ge=0, description="penalty on the critic's gradient at real events, of the other losses")
+    one_sided: bool = Field(False, description="whether that penalty is on slopes above 1 alone")
+    noise: Literal["elements", "latent"] = Field("elements", description="noise of each element, or of the event alone")
     latent: int = Field(8, ge=0, description="noise numbers of the whole event beside those of each element")
+    zeros: Literal["kinked", "straight"] = Field("kinked", description="how the generator learns exact zeros of cells")
+    energy: float = Field(0.0, ge=0, description="factor of the energy distance of events beside another loss")
+    patches: tuple[tuple[PositiveInt, PositiveInt], ...] = Field(
+        (), description="rows and columns of patches of images whose energy distances are added to the events' own"
+    )
+
+    @model_validator(mode="after")
+    def _some_noise(self) -> GANOptions:
+        if self.noise == "latent" and self.latent == 0:
+            raise ValueError("with 'noise: latent' the generator needs 'latent' numbers, and there are 0")
+        return self
 
 
 class GAN(Method):
@@ -40,10 +55,15 @@ class GAN(Method):
 
     Losses (`gan_losses`): non-saturating, least squares (arXiv 1611.04076), hinge (arXiv 1705.02894), relativistic
     (arXiv 1807.00734), Wasserstein with gradient penalty (arXiv 1704.00028), Cramer (arXiv 1705.10743), and the energy
-    distance of the events themselves, which needs no critic. Spectral normalisation is that of arXiv 1802.05957, the R1
-    penalty that of arXiv 1801.04406. Generated and real events are paired by condition. Losses that are linear in the
-    real events (Wasserstein, Cramer, energy) take signed weights, the others positive ones. `Batch.importance` plays no
-    role.
+    distance of the events themselves, which needs no critic (on images also that of their `patches`). Spectral
+    normalisation is that of arXiv 1802.05957, the R1 penalty that of arXiv 1801.04406; `one_sided` is the penalty of
+    arXiv 2012.04595. Generated and real events are paired by condition. Losses that are linear in the real events
+    (Wasserstein, Cramer, energy) take signed weights; in the others the score of an event of negative weight grows
+    without end, so that they take positive ones. `Batch.importance` plays no role.
+
+    Where cells are 0 or at least `Space.least`, what the generator gives passes `kinked` (arXiv 2012.04595), or, with
+    `zeros: straight`, becomes 0 below `least` with the gradient as if it had not (arXiv 1308.3432). With
+    `noise: latent` a network that needs events to start from gets linear functions of the latent numbers.
     """
 
     phases = ("adversarial",)
@@ -54,14 +74,36 @@ class GAN(Method):
         self.options = options
         self.weights = "signed" if options.loss in SIGNED else "positive"
         channels, latent = space.channels, options.latent
-        self.net = build_network(options.network, space, channels, channels, n_cond + latent, zero=False)
+        self.patches: PatchScore | None = None
+        if options.patches:
+            if space.image is None:
+                raise FacsimError("the option 'patches' of the method 'gan' is for images: leave it out.")
+            self.patches = PatchScore(space.image, options.patches)
+        self.seed: nn.Linear | None = None
+        n_in = channels
+        if options.noise == "latent":
+            n_in = 0 if without_input(options.network, space) else channels
+            self.seed = nn.Linear(latent, space.size) if n_in else None
+        self.net = build_network(options.network, space, n_in, channels, n_cond + latent, zero=False)
         self.critic: nn.Module = nn.Identity()
+        self.hint: Hint | None = None
+        self._build_critic(0)
+
+    def _build_critic(self, hints: int) -> None:
+        options = self.options
         if options.loss != "energy":
-            outputs = options.features if options.loss == "cramer" else 1
-            self.critic = EventReader(space, n_cond, outputs, options.spectral_norm, **options.critic)
+            outputs, n = options.features if options.loss == "cramer" else 1, self.n_cond + hints
+            self.critic = EventReader(self.space, n, outputs, options.spectral_norm, **options.critic)
+
+    def watch(self, hint: Hint, n: int) -> bool:
+        if self.options.loss == "energy":
+            return False
+        self.hint = hint
+        self._build_critic(n)
+        return True
 
     def noise_spec(self, n: int) -> dict[str, NoiseSpec]:
-        spec = {"noise": NoiseSpec((n, *self.space.shape))}
+        spec = {"noise": NoiseSpec((n, *self.space.shape))} if self.options.noise == "elements" else {}
         return spec | ({"latent": NoiseSpec((n, self.options.latent))} if self.options.latent else {})
 
     def turns(self, phase: str) -> tuple[str, ...]:
@@ -69,7 +111,9 @@ class GAN(Method):
         return ("critic",) * steps + ("generator",)
 
     def parameters_of(self, turn: str) -> list[nn.Parameter]:
-        return list((self.critic if turn == "critic" else self.net).parameters())
+        if turn == "critic":
+            return list(self.critic.parameters())
+        return [*self.net.parameters(), *([] if self.seed is None else self.seed.parameters())]
 
     def optimiser_of(self, turn: str) -> dict[str, Any]:
         return {"betas": (0.0 if self.options.loss in PENALISED else 0.5, 0.9), "weight_decay": 0.0}
@@ -78,44 +122,56 @@ class GAN(Method):
         return self.parameters_of("generator")
 
     def sample(self, cond: Tensor, noise: Mapping[str, Tensor], mask: Tensor | None = None) -> Tensor:
+        shape = (cond.shape[0], *self.space.elements)
+        if self.options.noise == "elements":
+            given = noise["noise"]
+        elif self.seed is None:
+            given = cond.new_zeros(*shape, 0)
+        else:
+            given = self.seed(noise["latent"]).reshape(*shape, self.space.channels)
         if self.options.latent:
             cond = with_numbers(cond, noise["latent"])
-        x: Tensor = self.net(noise["noise"], None, cond, mask)
-        return x
+        x: Tensor = self.net(given, None, cond, mask)
+        return self._with_zeros(x)
+
+    def _with_zeros(self, x: Tensor) -> Tensor:
+        least = self.space.least
+        if least == 0:
+            return x
+        if self.options.zeros == "kinked":
+            return kinked(x, least)
+        return x - torch.where(x < least, x, 0.0).detach()
 
     def losses(self, batch: Batch, turn: str, generator: torch.Generator | None = None) -> dict[str, Tensor]:
         with torch.set_grad_enabled(turn == "generator" and torch.is_grad_enabled()):
-            fake = self._draw(batch, generator)
-            other = self._draw(batch, generator) if self.options.loss in ("cramer", "energy") else None
+            fake = self.draw(batch, generator)
+            paired = self.options.loss in ("cramer", "energy") or (turn == "generator" and self.options.energy > 0)
+            other = self.draw(batch, generator) if paired else None
         if turn == "generator":
-            return {"generator": signed_mean(self._generator_loss(batch, fake, other), batch.weight)}
+            return self._generator_losses(batch, fake, other)
         score = self._scorer(batch, other)
         critic, _ = GAN_LOSSES["wasserstein" if other is not None else self.options.loss]
         real = score(batch.x)
-        losses = {"critic": signed_mean(critic(real, score(fake)), batch.weight)}
+        losses = {"critic": weighted_mean(critic(real, score(fake)), batch.weight)}
         size = None if batch.weight is None else batch.weight.abs()
         if self.options.loss in DRIFT:
-            losses["drift"] = DRIFT[self.options.loss] * signed_mean(real**2, size)
+            losses["drift"] = DRIFT[self.options.loss] * weighted_mean(real**2, size)
         if self.options.loss in PENALISED:
             between = torch.rand((len(fake), *[1] * (fake.dim() - 1)), generator=generator, device=fake.device)
             slope = penalised_gradient(score, torch.lerp(fake, batch.x, between))
-            losses["penalty"] = self.options.gradient_penalty * signed_mean((slope - 1) ** 2, size)
+            excess = _excess(slope, self.options.one_sided)
+            losses["penalty"] = self.options.gradient_penalty * weighted_mean(excess**2, size)
         elif self.options.r1:
             slope = penalised_gradient(score, batch.x)
-            losses["r1"] = 0.5 * self.options.r1 * signed_mean(slope**2, size)
+            losses["r1"] = 0.5 * self.options.r1 * weighted_mean(slope**2, size)
         return losses
 
-    def _draw(self, batch: Batch, generator: torch.Generator | None) -> Tensor:
-        """Generated events at the conditions of `batch`; points outside the mask are zero."""
-        device = batch.x.device
-        noise = {
-            name: torch.randn(spec.shape, generator=generator, device=device)
-            for name, spec in self.noise_spec(len(batch)).items()
-        }
-        return _real(self.sample(batch.cond, noise, batch.mask), batch)
-
     def _features(self, x: Tensor, batch: Batch) -> Tensor:
-        return x if self.options.loss == "energy" else self.critic(x, batch.cond, batch.mask)
+        if self.options.loss == "energy":
+            return x
+        cond = batch.cond if self.hint is None else with_numbers(batch.cond, self.hint(x, batch))
+        out: Tensor = self.critic(x, cond, batch.mask)
+        return out
 
     def _scorer(self, batch: Batch, other: Tensor | None) -> Callable[[Tensor], Tensor]:
         """Events (N, ...) at the conditions of `batch` to the scores (N,) that the critic's loss compares."""
@@ -124,13 +180,31 @@ class GAN(Method):
         reference = self._features(other, batch)
         return lambda x: cramer_score(self._features(x, batch), reference)
 
-    def _generator_loss(self, batch: Batch, fake: Tensor, other: Tensor | None) -> Tensor:
-        if other is not None:
-            real = _real(batch.x, batch)
-            return energy_score(*(self._features(x, batch).flatten(1) for x in (real, fake, other)))
-        score = self._scorer(batch, None)
-        real = score(batch.x) if self.options.loss == "relativistic" else fake
-        return GAN_LOSSES[self.options.loss][1](real, score(fake))
+    def _generator_losses(self, batch: Batch, fake: Tensor, other: Tensor | None) -> dict[str, Tensor]:
+        options, real = self.options, _real(batch.x, batch)
+        if options.loss == "energy":
+            assert other is not None
+            return {"generator": weighted_mean(self._energy(real, fake, other), batch.weight)}
+        if options.loss == "cramer":
+            assert other is not None
+            values = energy_score(*(self._features(x, batch).flatten(1) for x in (real, fake, other)))
+        else:
+            score = self._scorer(batch, None)
+            of_real = score(batch.x) if options.loss == "relativistic" else fake
+            values = GAN_LOSSES[options.loss][1](of_real, score(fake))
+        losses = {"generator": weighted_mean(values, batch.weight)}
+        if options.energy > 0 and other is not None:
+            losses["energy"] = options.energy * weighted_mean(self._energy(real, fake, other), batch.weight)
+        return losses
+
+    def _energy(self, real: Tensor, fake: Tensor, other: Tensor) -> Tensor:
+        """Energy scores of whole events and of patches: (N,)."""
+        score = energy_score(*(x.flatten(1) for x in (real, fake, other)))
+        return score if self.patches is None else score + self.patches(real, fake, other)
+
+
+def _excess(slope: Tensor, one_sided: bool) -> Tensor:
+    return (slope - 1).clamp(min=0) if one_sided else slope - 1
 
 
 def _real(x: Tensor, batch: Batch) -> Tensor:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import relu, softplus
+
+from facsim.core.errors import FacsimError
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -32,6 +34,52 @@ def energy_score(real: Tensor, fake: Tensor, other: Tensor) -> Tensor:
     distance between truth and generator but for a term that knows no generator (Bellemare et al., arXiv 1705.10743).
     """
     return length(real - fake) + length(real - other) - length(fake - other)
+
+
+class PatchScore(nn.Module):
+    """Energy scores of all patches of an image, mean over the patches of a size and sum over the sizes.
+
+    The score of whole events is blind to detail in many dimensions; that of patches of rows x columns sees what
+    neighbours do together (Pacchiardi et al., arXiv 2112.08217). Norms are over the root of a patch's numbers.
+
+    Args:
+        image: rows and columns. sizes: rows and columns of patches, which lie at every place.
+
+    Raises:
+        FacsimError: patches larger than the image.
+    """
+
+    means: Tensor
+    share: Tensor
+
+    def __init__(self, image: tuple[int, int], sizes: Iterable[tuple[int, int]]) -> None:
+        super().__init__()
+        parts, shares = [], []
+        for rows, columns in sizes:
+            if rows > image[0] or columns > image[1]:
+                raise FacsimError(
+                    f"patches of {rows} x {columns} cells do not fit images of {image[0]} x {image[1]}: take smaller."
+                )
+            each = [_windows(n, size) for n, size in zip(image, (rows, columns), strict=True)]
+            parts.append(torch.einsum("pr,qc->rcpq", *each).reshape(image[0] * image[1], -1))
+            shares.append(torch.full((parts[-1].shape[1],), 1 / parts[-1].shape[1]))
+        self.register_buffer("means", torch.cat(parts, 1), persistent=False)
+        self.register_buffer("share", torch.cat(shares), persistent=False)
+
+    def forward(self, real: Tensor, fake: Tensor, other: Tensor) -> Tensor:
+        """Scores (N,) of images (N, V, C), of which `fake` and `other` are generated at the condition of `real`."""
+        a, b, c = (self._norms(x - y) for x, y in ((real, fake), (real, other), (fake, other)))
+        return a + b - c
+
+    def _norms(self, difference: Tensor) -> Tensor:
+        norms: Tensor = (difference.square().mean(-1) @ self.means + 1e-9).sqrt()
+        return norms @ self.share
+
+
+def _windows(n: int, size: int) -> Tensor:
+    """Means of `size` numbers in a row of `n`, at every place: (n - size + 1, n)."""
+    place = torch.arange(n) - torch.arange(n - size + 1)[:, None]
+    return ((place >= 0) & (place < size)) / size
 
 
 def cramer_score(x: Tensor, other: Tensor) -> Tensor:

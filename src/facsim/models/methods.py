@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from facsim.core.errors import FacsimError
+from facsim.models.autoregressive import Autoregressive
 from facsim.models.base import Method, MethodOptions
 from facsim.models.choices import Choice, checked, known
 from facsim.models.diffusion import Diffusion
@@ -21,6 +22,7 @@ from facsim.models.vae import VAE
 from facsim.models.vq import VectorQuantised
 
 METHODS: dict[str, type[Method]] = {
+    "autoregressive": Autoregressive,
     "diffusion": Diffusion,
     "distilled": Distilled,
     "flow": Flow,

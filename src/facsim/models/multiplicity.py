@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from facsim.models.base import signed_mean
+from facsim.models.base import weighted_mean
 
 
 class Multiplicity(nn.Module):
@@ -38,7 +38,7 @@ class Multiplicity(nn.Module):
 
     def loss(self, features: Tensor, count: Tensor, weight: Tensor | None) -> Tensor:
         """Negative log-likelihood of `count` (N,)."""
-        return signed_mean(F.cross_entropy(self(features), count, reduction="none"), weight)
+        return weighted_mean(F.cross_entropy(self(features), count, reduction="none"), weight)
 
     def draw(self, features: Tensor, uniform: Tensor) -> Tensor:
         """Numbers of points (N, 1), whole and float, by the inverse distribution function at `uniform` (N, 1)."""

@@ -14,13 +14,18 @@ from facsim.core.errors import FacsimError
 from facsim.core.schema import Schema
 from facsim.models.base import Batch, EventModel, NoiseSpec
 from facsim.models.choices import Choice
-from facsim.models.event_transforms import EventTransform, build_transform
+from facsim.models.event_transforms import Cells, EventTransform, build_transform
+from facsim.models.expected_weight import ExpectedWeight, mean_weight
 from facsim.models.methods import build_method, checked_method, method_phases, with_steps
 from facsim.models.multiplicity import Multiplicity
 from facsim.models.nets.conditioning import Conditioning
+from facsim.models.steering import REGRESSOR, Steer, Steering
 
 ENERGIES = ("MeV", "GeV")
+MOMENTUM = ("px", "py", "pz")
 COUNTS = ("num_particles", "num_points")
+WEIGHTS = "weights"
+"""The phase in which expected weights are learned."""
 METHOD = Choice(name="flow-matching", prior="gaussian", steps=8)
 
 
@@ -30,7 +35,12 @@ class SingleStageOptions(BaseModel):
     Args:
         method: generative method, by name and options (`methods.METHODS`).
         transform: how features of tables and points become latents; cells have a transform of their own.
+        cells: what becomes of cells below threshold: `spread` below it, or exact zeros that a `kinked` map sets apart.
+        fractions: names of conditions that are coordinates in units of cells, whose fractional part is a feature too.
+        event_weights: what losses count events with: their own weights, or what is expected of these given the event
+            (`expected_weight`), which is not negative, so that every method takes signed weights.
         points: largest number of points of a cloud, in place of what the file says.
+        steer: a metric that training attends to (`steering`).
         steps: sampler steps, in place of what `method` says.
     """
 
@@ -38,7 +48,11 @@ class SingleStageOptions(BaseModel):
 
     method: Choice = METHOD
     transform: Literal["quantile", "standard"] = "quantile"
+    cells: Cells = "spread"
+    fractions: tuple[str, ...] = ()
+    event_weights: Literal["given", "expected"] = "given"
     points: int | None = Field(None, ge=1)
+    steer: Steer | None = None
     steps: int | None = Field(None, ge=0, le=1000)
 
     _known = field_validator("method")(checked_method)
@@ -54,48 +68,73 @@ class SingleStage(EventModel):
 
     Events are transformed by `event_transforms`. The number of points of a cloud is a condition where the events have
     one of that name (`num_particles`, `num_points`); else a small network gives its distribution, trained along with
-    the first turn of the method. Event weights are what the method takes.
+    the first turn of the method. Event weights are what the method takes; they are divided by their mean over the
+    training events, so that a sum over events means the same in every batch, whatever the weights in it.
 
     Raises:
         FacsimError: grids without geometry, or clouds of unknown size.
     """
 
     Options: ClassVar[type[BaseModel]] = SingleStageOptions
+    training_only: ClassVar[tuple[str, ...]] = ("steering.", "weight_")
     options: SingleStageOptions
+    weight_mean: Tensor
 
     def __init__(self, schema: Schema, options: SingleStageOptions) -> None:
         if schema.representation == "cloud" and options.points is not None:
             schema = replace(schema, points=options.points)
         super().__init__(schema, options)
         self.phases = self.phases_of(options)
-        self.transform: EventTransform = build_transform(schema, options.transform)
+        self.transform: EventTransform = build_transform(schema, options.transform, options.cells)
         names = [feature.name for feature in schema.conditions]
-        self.conditioning = Conditioning(len(names), bool(names) and schema.conditions[0].unit in ENERGIES)
+        fractions = tuple(schema.condition_index(name) for name in options.fractions)
+        energy = bool(names) and schema.conditions[0].unit in ENERGIES
+        px, py, pz = (names.index(name) if name in names else -1 for name in MOMENTUM)
+        momentum = (px, py, pz) if min(px, py, pz) >= 0 else None
+        self.conditioning = Conditioning(len(names), energy, fractions, momentum)
         self.method = build_method(options.chosen, self.transform.space, self.conditioning.n_features)
         self.weights = self.method.weights
+        self.register_buffer("weight_mean", torch.ones(()))
+        self.weight_net: ExpectedWeight | None = None
+        if options.event_weights == "expected":
+            self.weights = "signed"
+            self.weight_net = ExpectedWeight(self.transform.space, self.conditioning.n_features)
         self.count_column = next((names.index(name) for name in COUNTS if name in names), None)
         self.count: Multiplicity | None = None
         if schema.representation == "cloud" and self.count_column is None:
             self.count = Multiplicity(self.conditioning.n_features, self.transform.space.shape[0])
-        self.first_turn = self.method.turns(self.phases[0])[0]
+        self.first_turn = self.method.turns(self.method.phases[0])[0]
+        self.steering: Steering | None = None
+        if options.steer is not None:
+            self.steering = Steering(options.steer, schema, self.method, self.transform)
 
     @classmethod
     def phases_of(cls, options: SingleStageOptions) -> tuple[str, ...]:
-        return method_phases(options.chosen)
+        phases = method_phases(options.chosen)
+        return phases if options.event_weights == "given" else (WEIGHTS, *phases)
 
     def turns(self, phase: str) -> tuple[str, ...]:
-        return self.method.turns(phase)
+        if phase == WEIGHTS:
+            return (phase,)
+        own = self.method.turns(phase)
+        return own if self.steering is None else self.steering.turns(phase, own)
 
     def parameters_of(self, turn: str) -> list[nn.Parameter]:
+        if turn == REGRESSOR and self.steering is not None:
+            return self.steering.trained
+        if turn == WEIGHTS and self.weight_net is not None:
+            return list(self.weight_net.parameters())
         own = self.method.parameters_of(turn)
         return own if self.count is None or turn != self.first_turn else [*own, *self.count.parameters()]
 
     def optimiser_of(self, turn: str) -> dict[str, Any]:
-        return self.method.optimiser_of(turn)
+        return {} if turn in (REGRESSOR, WEIGHTS) else self.method.optimiser_of(turn)
 
     def averaged(self, phase: str) -> list[nn.Parameter]:
+        if phase == WEIGHTS:
+            return self.parameters_of(phase)
         own = self.method.averaged(phase)
-        return own if self.count is None or phase != self.phases[0] else [*own, *self.count.parameters()]
+        return own if self.count is None or phase != self.method.phases[0] else [*own, *self.count.parameters()]
 
     def noise_spec(self, n: int) -> dict[str, NoiseSpec]:
         own = {} if self.count is None else {"multiplicity": NoiseSpec((n, 1), "uniform")}
@@ -122,11 +161,19 @@ class SingleStage(EventModel):
         return torch.arange(self.transform.space.shape[0], device=cond.device) < count
 
     def losses(self, batch: Batch, turn: str, generator: torch.Generator | None = None) -> dict[str, Tensor]:
-        latents = self._latents(self._padded(batch), generator, symmetric=self.schema.is_axial)
+        physical = self._padded(batch)
+        latents = self._latents(physical, generator, symmetric=self.schema.is_axial)
+        if turn == WEIGHTS and self.weight_net is not None:
+            return {"weights": self.weight_net.loss(latents)}
+        latents = self._counted(latents)
+        if self.steering is not None and turn == REGRESSOR:
+            return self.steering.regression(physical, latents, generator)
         losses = self.method.losses(latents, turn, generator)
+        if self.steering is not None and turn == self.steering.turn:
+            losses = losses | self.steering.losses(physical, latents, generator)
         if self.count is not None and turn == self.first_turn:
             assert latents.mask is not None
-            losses = losses | {"multiplicity": self.count.loss(latents.cond, latents.mask.sum(1), batch.weight)}
+            losses = losses | {"multiplicity": self.count.loss(latents.cond, latents.mask.sum(1), latents.weight)}
         return losses
 
     @torch.no_grad()
@@ -134,12 +181,25 @@ class SingleStage(EventModel):
         """Fit the transform and the normalisations before the first phase, and whatever the method fits before each."""
         batch = self._padded(batch)
         if phase == self.phases[0]:
-            self.conditioning.fit(batch.cond)
-            self.transform.fit(batch.x, batch.mask, generator)
+            self.weight_mean.copy_(mean_weight(batch.weight))
+            self.conditioning.fit(batch.cond, batch.weight)
+            self.transform.fit(batch.x, batch.mask, batch.weight, generator)
+            self.method.know(self.transform.intervals())
             if self.count is not None:
                 assert batch.mask is not None
                 self.count.fit(batch.mask.sum(1))
-        self.method.begin_phase(phase, self._latents(batch, generator, symmetric=False), generator)
+            if self.steering is not None:
+                self.steering.fit(batch)
+        if phase != WEIGHTS:
+            latents = self._counted(self._latents(batch, generator, symmetric=False))
+            self.method.begin_phase(phase, latents, generator)
+
+    @torch.no_grad()
+    def _counted(self, latents: Batch) -> Batch:
+        """The same with the weights that losses count events with."""
+        if self.weight_net is None or latents.weight is None:
+            return latents
+        return replace(latents, weight=self.weight_net(latents))
 
     @torch.no_grad()
     def _latents(self, batch: Batch, generator: torch.Generator | None, symmetric: bool) -> Batch:
@@ -147,7 +207,8 @@ class SingleStage(EventModel):
         z = self.transform.encode(x, generator)
         if batch.mask is not None:
             z = z * batch.mask[..., None]
-        return replace(batch, x=z, cond=self.conditioning(batch.cond))
+        weight = None if batch.weight is None else batch.weight / self.weight_mean
+        return replace(batch, x=z, cond=self.conditioning(batch.cond), weight=weight)
 
     def _padded(self, batch: Batch) -> Batch:
         """Clouds with a mask and as many points as the model has.

@@ -19,12 +19,14 @@ class Space:
         layers: sectors and rings (A, R) of each layer of a cylinder, in order; the cells of a layer are numbered with
             the ring running fastest. Empty for other grids, tables and clouds.
         image: rows and columns of a grid that is one plane, numbered row by row; None for others.
+        least: what numbers are at least that are not exactly 0, where there are such zeros; 0 where there are none.
     """
 
     representation: Representation
     shape: tuple[int, ...]
     layers: tuple[tuple[int, int], ...] = ()
     image: tuple[int, int] | None = None
+    least: float = 0.0
 
     @property
     def channels(self) -> int:

@@ -42,6 +42,8 @@ class VAE(Method):
     normal one (the two-stage VAE, Dai & Wipf, arXiv 1903.05789; a flow in place of its second autoencoder).
 
     Points of clouds are put in the order of falling first feature, and the k-th seed belongs to the k-th point.
+
+    Weights have to be positive: with negative ones the learned width of the likelihood could shrink for ever.
     """
 
     phases: tuple[str, ...] = ("autoencoder",)

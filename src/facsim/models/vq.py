@@ -40,11 +40,13 @@ class VectorQuantised(Method):
     a grid without layers counts as one. The codebook follows the encoder by running means and codes without use begin
     anew (`nets.codebook`). The likelihood is Gaussian with a learned width of every cell, and sampling adds its noise.
     The second phase learns the codes' distribution, layer after layer, with a causal transformer (`nets.causal`);
-    a sample takes one uniform number for each code. Its exported graph repeats the transformer for every code.
+    a sample takes one uniform number for each code. Its exported graph repeats the transformer for every code. Weights
+    have to be positive: with negative ones the learned width of the likelihood could shrink for ever.
     """
 
     phases = ("autoencoder", "prior")
     representations = ("grid",)
+    steered = ""
     Options: ClassVar[type[MethodOptions]] = VQOptions
 
     def __init__(self, space: Space, n_cond: int, options: VQOptions) -> None:

@@ -80,7 +80,8 @@ def _batches(name: str, sampler: Sampler, target: Target, advance: Advance) -> I
         cond, weight = target.cond[rows], None if target.weight is None else target.weight[rows]
         if isinstance(sampler, Baseline):
             made = sampler.sample(cond, rng)
-            events = make_events(schema, made.x, cond, first, made.group_id)
+            whole = schema if made.mask is None else replace(schema, points=made.x.shape[1])
+            events = make_events(whole, made.x, cond, first, made.group_id, mask=made.mask)
         else:
             events = generated_events(schema, sampler.sample(cond, rng), cond, first)
         yield replace(events, weight=weight)

@@ -24,10 +24,11 @@ _LABELS = {
     "gflash-tuned": "tuned GFlash",
     "library": "shower library",
     "bootstrap": "bootstrap",
+    "nearest": "nearest events",
     "surrogate": "surrogate",
 }
-_BASELINES = ("gflash", "gflash-tuned", "library", "bootstrap")
-RESAMPLERS = ("library", "bootstrap")
+_BASELINES = ("gflash", "gflash-tuned", "library", "bootstrap", "nearest")
+RESAMPLERS = ("library", "bootstrap", "nearest")
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ class RunData:
     def truth_name(self) -> str:
         """What the truth is called: Geant4 when its provenance says so, else truth."""
         stated = ((self.data.get("schema") or {}).get("provenance") or {}).get("simulator")
-        if stated and stated != "geant4":
+        if stated and "geant4" not in str(stated).lower():
             return str(stated)
         simulated = self.config.get("simulate") is not None and self.task == CALORIMETER
         return "Geant4" if simulated or "geant4" in json.dumps(self.data).lower() else "truth"

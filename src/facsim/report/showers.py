@@ -13,7 +13,7 @@ from facsim.core.errors import FacsimError
 from facsim.core.events import Events
 from facsim.core.geometry import Geometry
 from facsim.data import open_events
-from facsim.report.rundata import RunData
+from facsim.report.rundata import CALORIMETER, RunData
 
 VALUES_AT_MOST = 6_000_000  # cells read from each file in search of showers: 24 MB of float32
 
@@ -34,6 +34,8 @@ def shower_gallery(run: RunData, quantiles: tuple[float, ...] = (0.05, 0.5, 0.97
 
     Unreadable files are told in `run.problems`.
     """
+    if run.task != CALORIMETER:  # its pictures are those of its physics
+        return None
     geometry = run_geometry(run)
     found: dict[str, Events] = {}
     paths = {"reference": truth_file(run), **{sample.name: sample.showers for sample in run.samples}}

@@ -13,6 +13,9 @@ from facsim.core.errors import FacsimError
 
 SIMULATIONS: dict[str, str] = {
     "calorimeter": "facsim.simulate.showers:ShowerSimulation",
+    "rich": "facsim.simulate.rich:RichSimulation",
+    "tpc": "facsim.simulate.tpc:TPCSimulation",
+    "ecal": "facsim.simulate.ecal:ECALSimulation",
 }
 """Task to the class of its settings (`truth.TruthSimulation`), the section `simulate` of a configuration."""
 

@@ -21,11 +21,13 @@ BLOCKS = 20
 
 @dataclass(frozen=True)
 class Sampled:
-    """Showers of a baseline: `x` (N, V, 1) float32 MeV; `group_id` (N,) int64, the id of the truth event that each
-    shower was made from, or None where showers are independent of truth events."""
+    """Events of a baseline: `x` as in `Events`, float32, (N, V, 1) MeV for showers; `group_id` (N,) int64, the id of
+    the truth event that each was made from, or None where they are independent of truth events; `mask` (N, P) of
+    clouds."""
 
     x: NDArray[np.float32]
     group_id: NDArray[np.int64] | None = None
+    mask: NDArray[np.bool_] | None = None
 
 
 @dataclass(kw_only=True)
@@ -46,7 +48,7 @@ class Baseline(ABC):
         """The baseline made ready from the training events, read in chunks.
 
         Raises:
-            FacsimError: unknown option, no events, not showers on a cylinder, or a baseline that cannot describe them.
+            FacsimError: unknown option, no events, or a baseline that cannot describe them.
         """
         known = sorted(f.name for f in fields(cls) if f.init)
         unknown = sorted(set(options) - set(known))
@@ -64,11 +66,6 @@ class Baseline(ABC):
     @classmethod
     def unfit(cls, schema: Schema, **options: Any) -> str | None:
         """Why this baseline with these options cannot describe events of `schema`, in one sentence; None if it can."""
-        if schema.geometry is None or schema.representation != "grid":
-            return f"baseline '{cls.name}' needs showers in cells, not a {schema.representation}."
-        names = [feature.name for feature in schema.conditions]
-        if "incident_energy" not in names:
-            return f"baseline '{cls.name}' needs the condition 'incident_energy' (MeV); the events have {names}."
         return None
 
     @abstractmethod
@@ -77,16 +74,30 @@ class Baseline(ABC):
 
     @abstractmethod
     def sample(self, cond: NDArray[Any], rng: np.random.Generator) -> Sampled:
-        """Showers at the conditions `cond` (N, K), columns as in the training schema; thresholds applied.
+        """Events at the conditions `cond` (N, K), columns as in the training schema; thresholds applied.
 
         Raises:
-            FacsimError: `cond` has another number of columns, or an energy that is not positive.
+            FacsimError: `cond` has another number of columns, or values that cannot be.
         """
 
     @property
     @abstractmethod
     def memory_bytes(self) -> int:
         """Memory that a sampling process has to hold for this baseline."""
+
+
+@dataclass(kw_only=True)
+class ShowerBaseline(Baseline):
+    """A baseline for showers in cells that takes its scale from the incident energy."""
+
+    @classmethod
+    def unfit(cls, schema: Schema, **options: Any) -> str | None:
+        if schema.geometry is None or schema.representation != "grid":
+            return f"baseline '{cls.name}' needs showers in cells, not a {schema.representation}."
+        names = [feature.name for feature in schema.conditions]
+        if "incident_energy" not in names:
+            return f"baseline '{cls.name}' needs the condition 'incident_energy' (MeV); the events have {names}."
+        return None
 
 
 def cylinder(schema: Schema) -> CylinderGeometry:

@@ -9,6 +9,7 @@ from facsim.simulate.bootstrap import Bootstrap
 from facsim.simulate.gflash import GFlash
 from facsim.simulate.gflash_tuned import TunedGFlash
 from facsim.simulate.library import ShowerLibrary
+from facsim.simulate.neighbours import Nearest
 
 __all__ = ["BASELINES", "Baseline", "Sampled", "find_baseline"]
 
@@ -17,6 +18,7 @@ BASELINES: dict[str, type[Baseline]] = {
     "gflash-tuned": TunedGFlash,
     "library": ShowerLibrary,
     "bootstrap": Bootstrap,
+    "nearest": Nearest,
 }
 
 

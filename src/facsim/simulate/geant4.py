@@ -106,9 +106,10 @@ def bin_shower(deposits: Deposits, detector: Detector, row: FloatArray) -> NDArr
     """
     readout = detector.readout
     points, energies = split_steps(deposits, 0.5 * min(readout.depth, readout.width))
-    _, theta, phi, x, y, _ = row
-    local = (points - np.array([x, y, 0.0])) @ particle_frame(theta, phi).T
-    index = readout.cell_index(local)
+    if readout.turned:
+        _, theta, phi, x, y, _ = row
+        points = (points - np.array([x, y, 0.0])) @ particle_frame(theta, phi).T
+    index = readout.cell_index(points)
     cells = np.bincount(index + 1, weights=energies, minlength=readout.n_cells + 1)[1:] / detector.sampling_fraction
     cells[cells < detector.threshold] = 0.0
     return cells.astype(np.float32)

@@ -22,6 +22,7 @@ from facsim.core.showerfile import append_showers, open_showers
 from facsim.core.store import atomic_path
 from facsim.simulate.detector import Detector
 from facsim.simulate.geant4 import Geant4, event_seed
+from facsim.simulate.readout_plane import PlaneDetector
 
 REPORT_SECONDS = 0.25
 
@@ -61,7 +62,8 @@ def serve(tasks: TextIO, replies: Replies) -> None:
     """Set Geant4 up as the first line says, then simulate until the input ends."""
     setup = json.loads(tasks.readline())
     schema = Schema.from_dict(setup["schema"])
-    geant4 = Geant4(Detector.model_validate(setup["detector"]), bool(setup["hadrons"]))
+    kind = PlaneDetector if "rows" in setup["detector"]["readout"] else Detector
+    geant4 = Geant4(kind.model_validate(setup["detector"]), bool(setup["hadrons"]))
     replies.send("ready", version=geant4.version)
     for line in tasks:
         simulate_chunk(geant4, schema, json.loads(line), replies)

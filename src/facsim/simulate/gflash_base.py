@@ -14,7 +14,7 @@ from facsim.core.errors import FacsimError
 from facsim.core.geometry import CylinderGeometry
 from facsim.core.schema import Schema
 from facsim.physics.gflash import FloatArray
-from facsim.simulate.baseline import Baseline, Sampled, check_count, checked_conditions, cylinder
+from facsim.simulate.baseline import Sampled, ShowerBaseline, check_count, checked_conditions, cylinder
 from facsim.simulate.gflash_media import Depths, Period, Readout, readout
 
 ELECTROMAGNETIC = ("electron", "positron", "photon", "gamma", "e-", "e+")
@@ -43,7 +43,7 @@ def conversion_depth(size: int, particle: str, rng: np.random.Generator) -> Floa
 
 
 @dataclass(kw_only=True)
-class Parametrisation(Baseline):
+class Parametrisation(ShowerBaseline):
     """A baseline that makes showers from formulas.
 
     Args:

@@ -19,7 +19,7 @@ from facsim.core.geometry import CylinderGeometry
 from facsim.core.rng import generator
 from facsim.core.schema import Schema
 from facsim.core.sources import batch_rows
-from facsim.simulate.baseline import Baseline, Sampled, check_count, checked_conditions
+from facsim.simulate.baseline import Sampled, ShowerBaseline, check_count, checked_conditions
 
 if TYPE_CHECKING:
     from scipy.spatial import cKDTree
@@ -66,7 +66,7 @@ def rotate_cells(cell: IntArray, step: IntArray, geometry: CylinderGeometry) -> 
 
 
 @dataclass(kw_only=True)
-class ShowerLibrary(Baseline):
+class ShowerLibrary(ShowerBaseline):
     """Truth showers nearest in condition, scaled by the ratio of incident energies, rotated by whole sectors.
 
     For each shower one of the `nearest` stored events closest in ln E (and in the other conditions, each in units of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import (
@@ -55,6 +55,9 @@ class Readout(Section):
         layers: in place of all these, layers that differ, front to back; the numbers are then the largest, the lengths
             the smallest of theirs.
     """
+
+    turned: ClassVar[bool] = True
+    """Whether the cells turn and move with the particle."""
 
     n_layers: Annotated[int, Field(ge=1)]
     n_alpha: Annotated[int, Field(ge=1)]

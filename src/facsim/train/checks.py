@@ -44,6 +44,7 @@ def check_signs(model: EventModel, events: Events) -> None:
     """
     if model.weights == "positive" and events.weight is not None and bool((events.weight < 0).any()):
         raise FacsimError(
-            "the training events have negative weights, which the losses of this method do not take: choose the method "
-            "'gan' with the loss wasserstein, cramer or energy, or resample the events by weight first."
+            "the training events have negative weights, with which the loss of this method has no least value: choose "
+            "the method 'autoregressive', 'flow-matching' or 'gan' with the loss wasserstein, cramer or energy, or, "
+            "with the model 'single-stage', set model.event_weights=expected."
         )

@@ -15,25 +15,31 @@ from facsim.models.nets.attention import PointTransformer
 from facsim.models.nets.base import Network
 from facsim.models.nets.cylinder_conv import CylinderConvolution
 from facsim.models.nets.epic import EPiC
+from facsim.models.nets.image_conv import ImageConvolution
 from facsim.models.nets.induced_attention import InducedAttention
 from facsim.models.nets.layer_transformer import LayerTransformer
 from facsim.models.nets.mlp import ResidualMLP
 from facsim.models.nets.patch_transformer import PatchTransformer
+from facsim.models.nets.plain_mlp import PlainMLP
+from facsim.models.nets.superposition import Superposition
 from facsim.models.space import Space
 
 NETWORKS: dict[str, type[Network]] = {
     "residual-mlp": ResidualMLP,
+    "mlp": PlainMLP,
     "layer-transformer": LayerTransformer,
     "patch-transformer": PatchTransformer,
     "cylinder-conv": CylinderConvolution,
+    "image-conv": ImageConvolution,
+    "superposition": Superposition,
     "epic": EPiC,
     "induced-attention": InducedAttention,
     "attention": PointTransformer,
 }
 DEFAULTS: dict[Representation, str] = {"table": "residual-mlp", "grid": "layer-transformer", "cloud": "epic"}
-"""Of each representation; grids that are no cylinder have that of tables."""
+"""Of each representation; grids that are no cylinder have that of tables, images `image-conv`."""
 
-__all__ = ["DEFAULTS", "NETWORKS", "Network", "build_network", "check_network"]
+__all__ = ["DEFAULTS", "NETWORKS", "Network", "build_network", "check_network", "without_input"]
 
 _GIVEN = ("self", "space", "n_in", "n_out", "n_cond", "zero")
 
@@ -72,4 +78,11 @@ def build_network(
 
 
 def _default(space: Space) -> str:
+    if space.image is not None:
+        return "image-conv"
     return DEFAULTS["table" if space.representation == "grid" and not space.layers else space.representation]
+
+
+def without_input(choice: Choice | None, space: Space) -> bool:
+    """Whether the network of `choice` takes events without numbers (`n_in` 0), where noise is among the conditions."""
+    return NETWORKS[(choice or Choice(name=_default(space))).name].without_input

@@ -30,6 +30,8 @@ class Network(nn.Module):
     """
 
     representations: ClassVar[tuple[Representation, ...]]
+    without_input: ClassVar[bool] = False
+    """Whether `n_in` may be 0."""
 
     def __init__(self, space: Space, n_in: int, n_out: int, n_cond: int, *, zero: bool = True) -> None:
         super().__init__()

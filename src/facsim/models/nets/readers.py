@@ -19,8 +19,8 @@ _GIVEN = ("self", "inputs", "outputs", "dropout", "lit", "pooled")
 class EventReader(nn.Module):
     """(x (N, *space.shape), cond, mask) -> (N, outputs), by the classifier network that suits the events.
 
-    That is `grid` for regular cylinders, `layers` for ragged ones, `cloud`, and `table` for the rest. `cond` is (N, K)
-    or, on cylinders, (N, L, K): the condition of a layer reads as further cells of it.
+    That is `grid` for regular cylinders, `layers` for ragged ones, `image`, `cloud`, and `table` for the rest.
+    `cond` is (N, K) or, on cylinders, (N, L, K): the condition of a layer reads as further cells of it.
 
     Args:
         space: the events. n_cond: K. outputs: numbers of an event.
@@ -43,6 +43,8 @@ class EventReader(nn.Module):
         elif space.layers:
             with_cond = tuple(n + n_cond for n in cells)
             name, inputs = "layers", Inputs((sum(with_cond),), n_cond, with_cond)
+        elif space.image is not None:
+            name, inputs = "image", Inputs((*space.image, space.channels), n_cond)
         else:
             name, inputs = "table", Inputs((space.size,), n_cond)
         self.name, self.cells = name, cells
@@ -59,6 +61,8 @@ class EventReader(nn.Module):
         whole = cond.mean(1) if cond.dim() == 3 else cond
         if self.name == "table":
             x = x.flatten(1)
+        elif self.name == "image":
+            x = x.reshape(len(x), *self.net.inputs.x)
         elif self.name != "cloud":
             x = self._with_condition(x, of_layers(cond, len(self.cells)))
         out: Tensor = self.net(x, whole, mask)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from facsim.models.nets.weighted import weighted_quantiles
+
 REACH = 8.0
 PER_UNIT = 64
 KNOTS = int(2 * REACH * PER_UNIT) + 1
@@ -44,11 +46,13 @@ class SpectrumMap(nn.Module):
         self.register_buffer("slopes", torch.ones(KNOTS))
 
     @torch.no_grad()
-    def fit(self, values: Tensor) -> None:
-        """Take the quantiles of `values` (n,), n > 1."""
-        ordered = values.double().sort().values
+    def fit(self, values: Tensor, weight: Tensor | None = None) -> None:
+        """Take the quantiles of `values` (n,), n > 1, with weights (n,) that may be negative."""
         place = torch.sigmoid(torch.linspace(-REACH, REACH, KNOTS, dtype=torch.float64, device=values.device))
-        found = _quantiles(ordered, place)
+        if weight is None:
+            found = _quantiles(values.double().sort().values, place)
+        else:
+            found = weighted_quantiles(values.double(), weight.double(), place)
         rise = found.diff().clamp(min=LEAST_RISE)
         knots = found[0] + torch.cat([torch.zeros_like(rise[:1]), rise.cumsum(0)])
         self.knots.copy_(knots)

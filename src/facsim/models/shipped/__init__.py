@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from facsim.core.store import read_json
 from facsim.models.base import EventModel
 from facsim.models.checkpoint import load_model
 from facsim.models.sampling import TorchSampler
+from facsim.models.trained import TrainedSampler, is_run
 
 FOLDER = Path(str(files(__name__)))
 
@@ -108,11 +109,24 @@ class ShippedSampler(TorchSampler):
         return make_events(self.schema, self.sample(values, generator(seed, "shipped", self.name)), values)
 
 
-def load(name: str, *, device: str = "cpu", candidates: int | None = None) -> ShippedSampler:
-    """The shipped model `name` as a sampler: conditions in, events out. `candidates` draws are made, of which
-    one is kept: more take longer and come nearer to truth.
+@overload
+def load(name: str, *, device: str = ..., candidates: int | None = ...) -> ShippedSampler: ...
+@overload
+def load(name: Path, *, device: str = ..., candidates: int | None = ...) -> TrainedSampler: ...
+
+
+def load(name: str | Path, *, device: str = "cpu", candidates: int | None = None) -> ShippedSampler | TrainedSampler:
+    """A trained model as a sampler: conditions in, events out.
+
+    Args:
+        name: of a shipped model, or the directory of a run, whose sampler knows its training domain (`models.trained`).
+        device: torch device name.
+        candidates: draws of which one is kept, of models that have them: more take longer and come nearer to truth.
 
     Raises:
         FacsimError: there is no such model, or its files are damaged.
     """
+    if is_run(Path(name)):
+        return TrainedSampler(name, device, **({} if candidates is None else {"candidates": candidates}))
+    name = str(name)
     return ShippedSampler(name, device, **({} if candidates is None else {"candidates": candidates}))

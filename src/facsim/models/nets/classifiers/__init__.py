@@ -9,12 +9,14 @@ from __future__ import annotations
 from facsim.models.nets.classifiers.base import ClassifierNetwork, Inputs
 from facsim.models.nets.classifiers.cloud import CloudClassifier
 from facsim.models.nets.classifiers.grid import GridClassifier
+from facsim.models.nets.classifiers.image import ImageClassifier
 from facsim.models.nets.classifiers.layers import LayersClassifier
 from facsim.models.nets.classifiers.table import PlainClassifier, TableClassifier
 
 NETWORKS: dict[str, type[ClassifierNetwork]] = {
     "table": TableClassifier,
     "grid": GridClassifier,
+    "image": ImageClassifier,
     "layers": LayersClassifier,
     "cloud": CloudClassifier,
     "plain": PlainClassifier,
