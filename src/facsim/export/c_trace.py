@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -128,6 +129,8 @@ class _Tracer:
             with np.errstate(all="ignore"):
                 if node.op_type == "GatherElements":  # the reference knows no axis that counts from the end
                     found = [_gather_elements(node, program.values[inputs[0]], program.values[inputs[1]])]
+                elif node.op_type == "Gelu":  # nor this one
+                    found = [_gelu(node, program.values[inputs[0]])]
                 else:
                     found = self.reference.ReferenceEvaluator(copy, opsets=self.opsets).run(None, feed)
         except Exception as error:
@@ -149,6 +152,12 @@ def _gather_elements(node: Any, data: NDArray[Any], index: NDArray[Any]) -> NDAr
     axis = next((int(a.i) for a in node.attribute if a.name == "axis"), 0) % data.ndim
     part = tuple(slice(None) if d == axis else slice(n) for d, n in enumerate(index.shape))
     return np.take_along_axis(data[part], index, axis)
+
+
+def _gelu(node: Any, x: NDArray[Any]) -> NDArray[Any]:
+    if any(a.name == "approximate" and a.s == b"tanh" for a in node.attribute):
+        return (0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))).astype(x.dtype)
+    return (0.5 * x * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))).astype(x.dtype)
 
 
 def _needed(program: Program) -> list[Step]:
