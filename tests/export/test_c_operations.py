@@ -180,7 +180,11 @@ def test_operation_gives_what_onnx_runtime_gives(name: str, tmp_path: Path) -> N
             "depends on the event",
         ),
         (
-            lambda n, x: n("Pad", x, n("Cast", n("Round", n("Expand", n("Mul", n("ReduceMax", x, keepdims=0), 0.0), np.array([4]))), to=7)),
+            lambda n, x: n(
+                "Pad",
+                x,
+                n("Cast", n("Round", n("Expand", n("Mul", n("ReduceMax", x, keepdims=0), 0.0), np.array([4]))), to=7),
+            ),
             "shape depends",
         ),
     ],

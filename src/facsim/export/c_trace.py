@@ -156,8 +156,11 @@ def _gather_elements(node: Any, data: NDArray[Any], index: NDArray[Any]) -> NDAr
 
 def _gelu(node: Any, x: NDArray[Any]) -> NDArray[Any]:
     if any(a.name == "approximate" and a.s == b"tanh" for a in node.attribute):
-        return (0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))).astype(x.dtype)
-    return (0.5 * x * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))).astype(x.dtype)
+        inner = np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))
+    else:
+        inner = np.vectorize(math.erf)(x / math.sqrt(2))
+    found: NDArray[Any] = (0.5 * x * (1 + inner)).astype(x.dtype)
+    return found
 
 
 def _needed(program: Program) -> list[Step]:
