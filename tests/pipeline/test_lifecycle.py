@@ -19,6 +19,7 @@ from facsim.pipeline.prepare import prepare
 from facsim.pipeline.truth import open_splits
 from facsim.run import Run, Silent
 from facsim.show import with_error
+from facsim.simulate import geant4
 from facsim.simulate.sample import sample_path
 
 
@@ -44,7 +45,7 @@ def test_own_data_needs_no_simulation_and_export_can_be_left_out() -> None:
 
 def test_missing_packages_are_told_before_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     config = load_config(recipe("calorimeter"))
-    monkeypatch.setattr(preflight, "geant4_available", lambda: False)
+    monkeypatch.setattr(geant4, "geant4_available", lambda: False)
     with pytest.raises(MissingExtraError, match=r"calzone.*facsim\[geant4\]"):
         check_extras(config, simulates=True)
     monkeypatch.setattr(preflight, "find_spec", lambda name: None if name == "onnxscript" else real_find_spec(name))

@@ -198,8 +198,8 @@ def test_installed_package_offers_a_model(monkeypatch: pytest.MonkeyPatch) -> No
     assert "theirs" in plugins.names("models", MODELS)
     with pytest.raises(FacsimError, match=r"'broken' of the package .* cannot be loaded"):
         find_model("broken")
-    with pytest.raises(FacsimError, match="unknown baseline 'nearest'"):
-        find_baseline("nearest")
+    with pytest.raises(FacsimError, match="unknown baseline 'farthest'"):
+        find_baseline("farthest")
 
 
 def test_names_are_sorted_and_complete() -> None:

@@ -200,6 +200,7 @@ def check_names(config: RunConfig, where: str = "the configuration") -> None:
     from facsim.simulate.baselines import BASELINES, find_baseline  # noqa: PLC0415
 
     plugins.use(config.plugins)
+    _check_application(config, where)
     if config.model is not None:
         _known(config.model.name, plugins.names("models", MODELS), "model.name", where)
         kind = find_model(config.model.name)
@@ -216,6 +217,21 @@ def check_names(config: RunConfig, where: str = "the configuration") -> None:
         for key in baseline.options.keys() - set(options):
             prefix = f"baselines.{index}."
             raise FacsimError(f"unknown key '{prefix}{key}' in {where}{nearest(key, options, prefix) or '.'}")
+
+
+def _check_application(config: RunConfig, where: str) -> None:
+    """The options of the task's application: it comes after the training, too late to tell of a typo."""
+    from facsim.evaluate.tasks import find_options  # noqa: PLC0415
+
+    if not config.apply:
+        return
+    options = find_options(config.task)
+    if options is None:
+        raise FacsimError(f"the task '{config.task}' has no application: leave out 'apply' in {where}.")
+    try:
+        options.model_validate(config.apply)
+    except ValidationError as error:
+        raise FacsimError(sentence(error, options, ("apply",), where)) from None
 
 
 def _check_options(given: Mapping[str, Any], options: type[BaseModel], where: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from facsim.metrics.equivalent import FEWEST_TRUTH, equivalent_size
 from facsim.metrics.frechet import MIN_SAMPLES, fpd
 from facsim.metrics.kernel import BATCH_SIZE, kpd
 from facsim.metrics.protocols import CHALLENGE, STRICT
+from facsim.metrics.score import Score
 from facsim.metrics.triangular import separation_of_spectra
 from facsim.physics.observables import OBSERVABLES
 
@@ -26,8 +28,19 @@ Key = tuple[str, str, str]
 
 AUCS = ("auc_high", "auc_cells")
 WORST = "worst"
+CONTROL_SIGMAS = 2.0
+SEEN_SIGMAS = 3.0
 PERMUTATIONS = 199
 FEWEST_IN_REGION = 2 * FEWEST_EVENTS
+
+
+class Binned(Protocol):
+    """A sample of which a classifier saw the events `picked` (n,), and that knows which lie in a region."""
+
+    @property
+    def picked(self) -> NDArray[np.int64]: ...
+
+    def inside(self, low: float, high: float) -> NDArray[np.bool_]: ...
 
 
 @dataclass(frozen=True)
@@ -73,6 +86,44 @@ class Regions:
             yield f"E{k + 1}", low, math.inf if k == last else self.edges[k + 1]
 
 
+def control_seen(control: Measured | None, null: Measured | None) -> bool:
+    """Whether a test sees its positive control: 2 standard errors above truth against truth."""
+    if control is None or null is None:
+        return False
+    return control.value - null.value >= CONTROL_SIGMAS * math.hypot(control.error, null.error)
+
+
+def as_score(
+    key: Key, number: Measured, null: Measured | None, seed: int, control: Measured | None = None, defect: str = ""
+) -> Score:
+    """A number beside its null. An AUC that is not clear of truth means nothing where its control, the known `defect`,
+    is not seen either."""
+    truth = null or Measured(math.nan, math.nan, (0, 0))
+    status, note = number.status, number.note
+    if key[0] in AUCS:
+        clear = number.value - truth.value > SEEN_SIGMAS * math.hypot(number.error, truth.error)
+        if not control_seen(control, null) and not clear:
+            status = "underpowered"
+        if control is not None:
+            note = f"Positive control ({defect}): {control.value:.3f} ± {control.error:.3f}. {note}"
+    name, protocol, region = key
+    return Score(
+        name,
+        protocol,
+        number.value,
+        number.error,
+        truth.value,
+        truth.error,
+        *number.counts,
+        seed,
+        region,
+        status,
+        number.better,
+        note.strip(),
+        number.p_value,
+    )
+
+
 def measure(a: ShowerSample, b: ShowerSample, regions: Regions, seed: int, community: bool = True) -> Measures:
     """Everything that is known about sample `b` against the reference `a`.
 
@@ -104,9 +155,7 @@ def classifiers(a: ShowerSample, b: ShowerSample, seed: int) -> dict[str, C2STRe
     }
 
 
-def auc_numbers(
-    name: str, result: C2STResult, a: ShowerSample, b: ShowerSample, regions: Regions
-) -> dict[Key, Measured]:
+def auc_numbers(name: str, result: C2STResult, a: Binned, b: Binned, regions: Regions) -> dict[Key, Measured]:
     """AUC of one test over all energies, in each bin, and in the bin where it is largest."""
     counts = (len(result.scores_a), len(result.scores_b))
     note = f"{result.architecture}; trained on {result.n_train}; likelihood-ratio accuracy {result.accuracy:.3f}."

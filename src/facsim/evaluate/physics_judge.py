@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -20,28 +19,30 @@ from facsim.core.sources import SubsetSource
 from facsim.data.checks import check_alike
 from facsim.evaluate.histograms import FORMAT as HISTS_FORMAT
 from facsim.evaluate.histograms import column_item
-from facsim.evaluate.measures import FEWEST_IN_REGION, WORST, Measured, Regions
+from facsim.evaluate.measures import AUCS, Key, Measured, Regions, as_score, auc_numbers, control_seen
 from facsim.evaluate.physics import TaskPhysics
-from facsim.evaluate.scorecard import CONTROL_SIGMAS, FEWEST_SHOWERS, SEEN_SIGMAS, Scorecard, ScorecardOptions
+from facsim.evaluate.scorecard import FEWEST_SHOWERS, Scorecard, ScorecardOptions
 from facsim.metrics.classifier import PROTOCOL, C2STResult, classifier_test
 from facsim.metrics.protocols import STRICT
 from facsim.metrics.score import Score
 from facsim.metrics.validity import validity
 from facsim.physics.observables import strict_bins
 
-HIGH, LOW = "auc_high", "auc_cells"
+HIGH, LOW = AUCS
 MOST = 20_000
 
 
 @dataclass(frozen=True)
 class Judged:
-    """One sample, read once: events (at most `MOST`), quantities (N, D), classifier inputs, and weights."""
+    """One sample, read once: events (at most `MOST`), quantities (N, D), classifier inputs, and the condition (N,) by
+    which there are regions."""
 
     events: Events
     values: FloatArray
     features: FloatArray
     pixels: FloatArray | None
     picked: NDArray[np.int64]
+    region: FloatArray
 
     def __len__(self) -> int:
         return len(self.events)
@@ -49,6 +50,11 @@ class Judged:
     @property
     def weight(self) -> FloatArray | None:
         return None if self.events.weight is None else np.asarray(self.events.weight, dtype=np.float64)
+
+    def inside(self, low: float, high: float) -> NDArray[np.bool_]:
+        """Which events lie in a region, (N,)."""
+        found: NDArray[np.bool_] = (self.region >= low) & (self.region < high)
+        return found
 
     def inputs(self, name: str) -> FloatArray:
         """What the classifier test `name` sees, of the picked events."""
@@ -100,34 +106,34 @@ class PhysicsJudge:
             source = SubsetSource(source, np.sort(rng.choice(len(source), MOST, replace=False)))
         events = source.read(0, len(source))
         self.physics.check(events)
-        values = np.asarray(self.physics.observe(events), dtype=np.float64)
-        conditions = self.physics.conditions(events.cond)
-        pixels = self.physics.pixels(events)
         picked = np.sort(rng.choice(len(events), min(self.options.most, len(events)), replace=False))
+        return self._judged(events, picked)
+
+    def _judged(self, events: Events, picked: NDArray[np.int64]) -> Judged:
+        values = np.asarray(self.physics.observe(events), dtype=np.float64)
+        conditions, pixels = self.physics.conditions(events.cond), self.physics.pixels(events)
         low = None if pixels is None else np.hstack([conditions, pixels])
         features = np.hstack([conditions, self.physics.features(events, values)])
-        return Judged(events, values, features, low, picked)
+        region = np.zeros(len(events))
+        if self.physics.region:
+            region = np.asarray(events.condition(self.physics.region), dtype=np.float64)
+        return Judged(events, values, features, low, picked, region)
 
     @cached_property
     def regions(self) -> Regions:
         if not self.physics.region:
             return Regions(())
-        return Regions.quantiles(self._region_values(self.reference), self.options.energy_bins)
+        return Regions.quantiles(self.reference.region, self.options.energy_bins)
 
     @cached_property
-    def null_numbers(self) -> dict[tuple[str, str, str], Measured]:
+    def null_numbers(self) -> dict[Key, Measured]:
         """Truth against truth."""
         return self._numbers(self.reference, self.null)
 
     @cached_property
-    def control(self) -> dict[tuple[str, str, str], Measured]:
+    def control(self) -> dict[Key, Measured]:
         """AUCs of sample B with its known defect: the positive control."""
-        events = self.physics.distorted(self.null.events)
-        values = self.physics.observe(events)
-        conditions, pixels = self.physics.conditions(events.cond), self.physics.pixels(events)
-        low = None if pixels is None else np.hstack([conditions, pixels])
-        features = np.hstack([conditions, self.physics.features(events, values)])
-        distorted = Judged(events, values, features, low, self.null.picked)
+        distorted = self._judged(self.physics.distorted(self.null.events), self.null.picked)
         return self._aucs(self.reference, distorted, self._tests(self.reference, distorted))
 
     def judge(
@@ -171,25 +177,11 @@ class PhysicsJudge:
     def _tests(self, a: Judged, b: Judged) -> dict[str, C2STResult]:
         return {name: self._test(a, b, name) for name in (HIGH, LOW) if name == HIGH or a.pixels is not None}
 
-    def _aucs(self, a: Judged, b: Judged, tests: Mapping[str, C2STResult]) -> dict[tuple[str, str, str], Measured]:
-        found: dict[tuple[str, str, str], Measured] = {}
-        for name, result in tests.items():
-            note = f"{result.architecture}; trained on {result.n_train}."
-            counts = (len(result.scores_a), len(result.scores_b))
-            found[name, PROTOCOL, "all"] = Measured(result.auc, result.error, counts, note=note)
-            binned = {}
-            for region, low, high in self.regions.bounds():
-                inside = [self._inside(s, low, high)[s.picked] for s in (a, b)]
-                if min(np.count_nonzero(part) for part in inside) >= FEWEST_IN_REGION:
-                    auc, error = result.region(*inside)
-                    binned[region] = Measured(auc, error, (int(inside[0].sum()), int(inside[1].sum())))
-            found.update({(name, PROTOCOL, region): number for region, number in binned.items()})
-            if binned:
-                region, worst = max(binned.items(), key=lambda pair: pair[1].value)
-                found[name, PROTOCOL, WORST] = replace(worst, note=f"largest in {region}.")
-        return found
+    def _aucs(self, a: Judged, b: Judged, tests: Mapping[str, C2STResult]) -> dict[Key, Measured]:
+        parts = (auc_numbers(name, result, a, b, self.regions) for name, result in tests.items())
+        return {key: number for part in parts for key, number in part.items()}
 
-    def _numbers(self, a: Judged, b: Judged) -> dict[tuple[str, str, str], Measured]:
+    def _numbers(self, a: Judged, b: Judged) -> dict[Key, Measured]:
         tests = self._tests(a, b)
         found = self._aucs(a, b, tests)
         for name, number in self.physics.tested(tests[HIGH], a.events[a.picked], b.events[b.picked]).items():
@@ -217,44 +209,13 @@ class PhysicsJudge:
             found[name, STRICT, "all"] = number
         return found
 
-    def _score(self, key: tuple[str, str, str], number: Measured) -> Score:
-        name, protocol, region = key
-        null = self.null_numbers.get(key, Measured(math.nan, math.nan, (0, 0)))
-        status, note = number.status, number.note
-        if name in (HIGH, LOW) and key in self.control:
-            control = self.control[key]
-            seen = control.value - null.value >= CONTROL_SIGMAS * math.hypot(control.error, null.error)
-            if not seen and number.value - null.value <= SEEN_SIGMAS * math.hypot(number.error, null.error):
-                status = "underpowered"
-            note = f"Positive control: {control.value:.3f} ± {control.error:.3f}. {note}"
-        return Score(
-            name,
-            protocol,
-            number.value,
-            number.error,
-            null.value,
-            null.error,
-            *number.counts,
-            self.seed,
-            region,
-            status,
-            number.better,
-            note.strip(),
-            number.p_value,
-        )
+    def _score(self, key: Key, number: Measured) -> Score:
+        null, control = self.null_numbers.get(key), self.control.get(key)
+        return as_score(key, number, null, self.seed, control, self.physics.distortion)
 
-    def _control_row(self, key: tuple[str, str, str]) -> dict[str, Any]:
-        number, null = self.control[key], self.null_numbers[key]
-        seen = number.value - null.value >= CONTROL_SIGMAS * math.hypot(number.error, null.error)
-        return {"distortion": self.physics.distortion, "value": number.value, "error": number.error, "seen": bool(seen)}
-
-    def _region_values(self, sample: Judged) -> FloatArray:
-        return np.asarray(sample.events.condition(self.physics.region), dtype=np.float64)
-
-    def _inside(self, sample: Judged, low: float, high: float) -> NDArray[np.bool_]:
-        values = self._region_values(sample)
-        inside: NDArray[np.bool_] = (values >= low) & (values < high)
-        return inside
+    def _control_row(self, key: Key) -> dict[str, Any]:
+        number, seen = self.control[key], control_seen(self.control[key], self.null_numbers[key])
+        return {"distortion": self.physics.distortion, "value": number.value, "error": number.error, "seen": seen}
 
     def _binned(self) -> dict[str, Any]:
         if not self.physics.region:

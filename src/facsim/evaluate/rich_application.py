@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 
 from facsim.core.errors import FacsimError
 from facsim.core.rng import generator, integer_seed
@@ -23,6 +22,7 @@ from facsim.evaluate.tasks import Advance, Sampler
 from facsim.metrics.domain import ConditionDomain
 from facsim.metrics.protocols import STRICT
 from facsim.metrics.score import Score
+from facsim.models.choices import checked
 from facsim.physics.rich_observables import MOMENTUM_EDGES, NAMES
 from facsim.simulate.rich import RichSimulation
 from facsim.simulate.truth import TruthSimulation
@@ -57,7 +57,7 @@ def stability(
     """
     if not isinstance(truth, RichSimulation):
         raise FacsimError("the stability of RICH surrogates needs the truth simulation of the task 'rich'.")
-    chosen = _checked(settings)
+    chosen = checked(StabilitySettings, dict(settings), "apply")
     training = truth.generate(chosen.events, generator(seed, "stability", "training"))
     names = [feature.name for feature in truth.schema_of().conditions]
     domain = ConditionDomain.fit(training.cond, names, integer_seed(seed, "domain"))
@@ -71,15 +71,6 @@ def stability(
     scores += Coverage([row for one in found for row in one.rows]).scores(seed)
     curves = [curve for one in found for curve in _curves(one)]
     return Physics(scores, curves, (), _notes(found, scores))
-
-
-def _checked(settings: Mapping[str, Any]) -> StabilitySettings:
-    try:
-        return StabilitySettings.model_validate(settings)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in ("apply", *first["loc"]))
-        raise FacsimError(f"'{where}': {first['msg']} (got {first['input']!r}).") from None
 
 
 def _scores(one: Transfer, seed: int) -> list[Score]:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 from scipy.stats import ks_2samp
 from threadpoolctl import threadpool_limits
 
@@ -20,7 +19,17 @@ from facsim.core.events import EventSource
 from facsim.core.sources import held
 from facsim.data.checks import check_alike
 from facsim.evaluate.histograms import sample_histograms
-from facsim.evaluate.measures import AUCS, Key, Measured, Measures, Regions, auc_numbers, classifiers, measure
+from facsim.evaluate.measures import (
+    Key,
+    Measured,
+    Measures,
+    Regions,
+    as_score,
+    auc_numbers,
+    classifiers,
+    control_seen,
+    measure,
+)
 from facsim.evaluate.memorisation import Distances, distances, memorisation
 from facsim.evaluate.sample import ShowerSample, take_sample
 from facsim.evaluate.shower_weights import shower_weights
@@ -31,8 +40,6 @@ from facsim.metrics.score import Score
 
 FORMAT = "facsim-scorecard-1"
 CONTROL_SCALE = 1.02
-CONTROL_SIGMAS = 2.0
-SEEN_SIGMAS = 3.0
 FEWEST_SHOWERS = 50
 ENERGY_P_VALUE = 1e-3
 MOST_NAMED = 20
@@ -174,10 +181,7 @@ class Judge:
 
     def seen(self, key: Key) -> bool:
         """Whether the test sees the positive control: 2 standard errors above truth against truth."""
-        if key not in self.control or key not in self.null_measures.numbers:
-            return False
-        control, null = self.control[key], self.null_measures.numbers[key]
-        return control.value - null.value >= CONTROL_SIGMAS * float(np.hypot(control.error, null.error))
+        return control_seen(self.control.get(key), self.null_measures.numbers.get(key))
 
     def judge(
         self, name: str, generated: EventSource, *, kind: str = "file", resamples_truth: bool = False
@@ -244,31 +248,8 @@ class Judge:
         return card, sample_histograms(name, self.reference, self.null, sample, self.regions)
 
     def _score(self, key: Key, number: Measured) -> Score:
-        name, protocol, region = key
-        null = self.null_measures.numbers.get(key, Measured(float("nan"), float("nan"), (0, 0)))
-        status, note = number.status, number.note
-        if name in AUCS:
-            control = self.control.get(key)
-            excess = number.value - null.value
-            if not self.seen(key) and not excess > SEEN_SIGMAS * float(np.hypot(number.error, null.error)):
-                status = "underpowered"
-            if control is not None:
-                note = f"Positive control (cells x {CONTROL_SCALE}): {control.value:.3f} ± {control.error:.3f}. {note}"
-        return Score(
-            name,
-            protocol,
-            number.value,
-            number.error,
-            null.value,
-            null.error,
-            *number.counts,
-            self.seed,
-            region,
-            status,
-            number.better,
-            note.strip(),
-            number.p_value,
-        )
+        null = self.null_measures.numbers.get(key)
+        return as_score(key, number, null, self.seed, self.control.get(key), f"cells x {CONTROL_SCALE}")
 
     @cached_property
     def _truth_outside(self) -> int:

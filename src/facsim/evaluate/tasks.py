@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
-from facsim.evaluate.physics import Physics, TaskPhysics
+if TYPE_CHECKING:
+    from facsim.evaluate.physics import Physics, TaskPhysics
 
 Sampler = Callable[[NDArray[Any], np.random.Generator], NDArray[Any]]
 """Events `x` at conditions (N, K)."""
 Advance = Callable[[float, str], None]
-Application = Callable[..., Physics]
+Application = Callable[..., "Physics"]
 """`(truth, sampler, settings, seed, advance)`: the task's truth simulation, the surrogate, the options of the section
 `apply` as a mapping, the run's seed, and a function of (fraction done, note)."""
 
@@ -32,6 +34,13 @@ APPLICATIONS: dict[str, str] = {
     "rich": "facsim.evaluate.rich_application:stability",
     "tpc": "facsim.evaluate.tpc_application:apply_tpc",
 }
+"""Task to its application."""
+OPTIONS: dict[str, str] = {
+    "ecal": "facsim.evaluate.ecal_application:ECALOptions",
+    "rich": "facsim.evaluate.rich_transfer:StabilitySettings",
+    "tpc": "facsim.evaluate.tpc_application:TPCApplication",
+}
+"""Task to the options of its application, the section `apply` of a configuration."""
 
 
 def find_physics(task: str) -> TaskPhysics | None:
@@ -42,6 +51,12 @@ def find_physics(task: str) -> TaskPhysics | None:
 def find_application(task: str) -> Application | None:
     """The application of `task`, None where it has none."""
     found: Application | None = _load(APPLICATIONS[task]) if task in APPLICATIONS else None
+    return found
+
+
+def find_options(task: str) -> type[BaseModel] | None:
+    """The class of the options of the application of `task`, None where it has none."""
+    found: type[BaseModel] | None = _load(OPTIONS[task]) if task in OPTIONS else None
     return found
 
 

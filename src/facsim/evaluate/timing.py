@@ -98,6 +98,7 @@ def time_samplers(
     plan: TimingPlan | None = None,
     geant4_ms: float | None = None,
     geant4_events: int = 0,
+    truth: str = "Geant4",
     progress: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Time `samplers` one after another: the content of `scores/timing.json`.
@@ -106,7 +107,8 @@ def time_samplers(
         samplers: what to time.
         cond: conditions (N, K) of the truth events; each call draws its own from them, so energies are alike.
         plan: how to time.
-        geant4_ms: mean CPU time of Geant4 per shower on the same events, ms, and `geant4_events`, how many.
+        geant4_ms: mean CPU time of the truth simulation per event on the same conditions, ms, and `geant4_events`, how
+            many; it is called `truth`.
         progress: told what is timed next.
 
     Raises:
@@ -121,7 +123,13 @@ def time_samplers(
                 progress(f"{sampler.name}, {sampler.engine}, {threads} thread{'s' if threads > 1 else ''}")
             rows += time_sampler(sampler, cond, threads=threads, plan=plan)
     geant4 = None if geant4_ms is None else {"ms_per_shower": float(geant4_ms), "n": int(geant4_events)}
-    return {"format": FORMAT, "hardware": hardware(), "rows": rows, "geant4": geant4, "notes": _notes(plan, geant4)}
+    return {
+        "format": FORMAT,
+        "hardware": hardware(),
+        "rows": rows,
+        "geant4": geant4,
+        "notes": _notes(plan, geant4, truth),
+    }
 
 
 def time_sampler(
@@ -217,7 +225,7 @@ def _in_fresh_process(job: Any, threads: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _notes(plan: TimingPlan, geant4: Mapping[str, Any] | None) -> list[str]:
+def _notes(plan: TimingPlan, geant4: Mapping[str, Any] | None, truth: str) -> list[str]:
     notes = [
         f"medians of at least {plan.repeats} calls after a warm-up, each with new conditions drawn from the truth "
         "sample and new noise; the range holds 68 % of the calls",
@@ -225,6 +233,6 @@ def _notes(plan: TimingPlan, geant4: Mapping[str, Any] | None) -> list[str]:
     ]
     if geant4 is not None:
         notes.append(
-            "Geant4's time is its mean CPU time per shower on one thread, with the energies of the truth sample"
+            f"the time of {truth} is its mean CPU time per event on one thread, at conditions of the truth sample"
         )
     return notes

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from facsim.core.errors import FacsimError
 from facsim.core.rng import generator
@@ -24,6 +24,7 @@ from facsim.evaluate.tpc_reconstructed import Reading, Truth, calibrate, reconst
 from facsim.metrics.protocols import STRICT
 from facsim.metrics.replicas import replica_weights, spread
 from facsim.metrics.score import Score
+from facsim.models.choices import checked
 from facsim.physics import tpc
 from facsim.physics.helix import row_crossings
 from facsim.physics.tpc_plane import Responder
@@ -87,7 +88,7 @@ def apply_tpc(
     """
     if not isinstance(truth, TPCSimulation):
         raise FacsimError("full TPC events need the truth simulation of the task 'tpc', which this run does not have.")
-    options = _options(settings)
+    options = checked(TPCApplication, dict(settings), "apply")
     tell = advance or (lambda fraction, note: None)
     tracks = options.tracks.draw(options.events, seed)
     whole = Truth.of(tracks, row_crossings(tracks, options.turns), tpc.MASSES[truth.digitiser.species])
@@ -202,15 +203,6 @@ def scores(samples: Mapping[str, Performance], weights: FloatArray, seed: int) -
 def _least(name: str, sample: Performance) -> float:
     """Error of a rate of which no case was seen."""
     return 1 / max(len(sample.truth.tracks), 1) if name in RATES else 0.0
-
-
-def _options(settings: Mapping[str, Any]) -> TPCApplication:
-    try:
-        return TPCApplication.model_validate(dict(settings))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in ("apply", *first["loc"]))
-        raise FacsimError(f"'{where}': {first['msg']}.") from None
 
 
 def _notes(

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
-
 from facsim.core.errors import FacsimError
 from facsim.core.store import write_json
 from facsim.evaluate.tasks import find_application
@@ -30,11 +25,7 @@ def apply(run: Run) -> None:
             "an application compares with the task's own truth simulation, and this run is on your own data: "
             "set 'apply: null'."
         )
-    surrogate = load_surrogate(run)
-
-    def sampler(cond: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
-        return surrogate.sample(cond, rng)
-
+    sampler = load_surrogate(run).sample
     with run.reporter.progress("applying") as advance:
         found = application(simulation, sampler, settings, run.config.seed, advance)
         advance(1.0, "")

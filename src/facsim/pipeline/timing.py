@@ -46,6 +46,7 @@ def timing(run: Run) -> None:
             plan=plan,
             geant4_ms=geant4,
             geant4_events=0 if geant4 is None else len(events),
+            truth=_truth_name(run),
             progress=lambda note: advance(0.4, note),
         )
         write_json(run.timing, found)
@@ -115,9 +116,12 @@ def _truth_ms(run: Run, cond: NDArray[Any]) -> float | None:
     return None if found is None else float(np.mean(found))
 
 
+def _truth_name(run: Run) -> str:
+    return "truth" if run.config.simulate is None else run.config.simulate.simulator
+
+
 def _summarise(run: Run, found: dict[str, Any]) -> None:
-    truth, simulation = found["geant4"], run.config.simulate
-    name = "truth" if simulation is None else simulation.simulator
+    truth, name = found["geant4"], _truth_name(run)
     for row in found["rows"]:
         if row["name"] == SURROGATE and row["threads"] == 1:
             where = "" if row["device"] == "cpu" else f", {row['device']}"

@@ -27,7 +27,11 @@ _MEASURED = 0.5  # ratios are drawn where truth is known to better than this rel
 
 
 def observable_figure(
-    item: Observable, looks: dict[str, Look], labels: dict[str, str], place: SubFigure | None = None
+    item: Observable,
+    looks: dict[str, Look],
+    labels: dict[str, str],
+    place: SubFigure | None = None,
+    noun: str = "showers",
 ) -> AnyFigure:
     """Distribution of one observable with the ratio to truth below.
 
@@ -36,6 +40,7 @@ def observable_figure(
         looks: style of each sample.
         labels: name of each sample for the legend, with `reference` and `null`.
         place: part of a larger figure to draw in, by default a new figure.
+        noun: what events are called.
     """
     item = item.readable()
     handles = _handles(looks, labels, item.null is not None, list(item.generated))
@@ -56,7 +61,7 @@ def observable_figure(
         if item.log_x and low > 0:
             axes.set_xscale("log")
             log_axis(axes.xaxis)
-    entries = "cells" if item.name.startswith("cell") else "showers"
+    entries = "cells" if item.name.startswith("cell") else noun
     top.set_ylabel(f"fraction of {entries} / bin")
     top.yaxis.set_label_coords(_LABEL_AT, 1.0)
     _limits(top, item)

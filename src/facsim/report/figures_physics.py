@@ -17,6 +17,12 @@ from facsim.report.style import ENERGY, GRID, INK, NULL, SIGNED, Look, log_axis,
 Json = dict[str, Any]
 REFERENCE, TRUTH_B = "reference", "null"
 DECADES = 1e-4
+MARGIN = 1.3
+"""Inches beside the pictures: the label of the rows, and the colour scale with its own."""
+LONG_LABEL = 28
+"""Characters from which the label of an axis is written small, so that it stays clear of its neighbour."""
+DEEPEST = 0.9
+"""Part of a value that an error bar takes off at most where the axis is logarithmic."""
 
 
 def curve_figure(item: Json, looks: Mapping[str, Look], labels: Mapping[str, str]) -> Figure:
@@ -43,7 +49,10 @@ def curve_figure(item: Json, looks: Mapping[str, Look], labels: Mapping[str, str
         log_axis(top.xaxis)
     if item["log_y"]:
         top.set_yscale("log")
-    top.set_ylabel(item["y_label"])
+    plain = item["y_label"].replace("$", "").replace("\\", "")
+    top.set_ylabel(item["y_label"], fontsize="small" if len(plain) > LONG_LABEL else "medium")
+    if not item.get("steps"):
+        top.margins(x=0.04)
     bottom.set_xlabel(item["x_label"])
     top.grid(axis="y", color=GRID, lw=0.5)
     figure.legend(*top.get_legend_handles_labels(), loc="upper left", bbox_to_anchor=(0.12, 1.0), ncols=columns)
@@ -56,15 +65,15 @@ def image_figure(item: Json, labels: Mapping[str, str]) -> Figure:
     left, right, low, high = item["extent"]
     n = len(images)
     width = 9.6 / max(n, 3)
-    any_image = next(iter(images.values()))
-    aspect: Literal["equal", "auto"] = "equal" if item.get("equal", _square(item, any_image)) else "auto"
-    figure = new_figure(width * n + 0.7, 2.9)
+    aspect: Literal["equal", "auto"] = "equal" if _square(item) else "auto"
+    total = width * n + MARGIN
+    figure = new_figure(total, 2.9)
     norm = _norm(item, list(images.values()))
     colours = SIGNED if item["diverging"] else ENERGY
-    span = 1 - 0.75 / (width * n + 0.7)
+    span = 1 - MARGIN / total
     axes = None
     for k, (role, values) in enumerate(images.items()):
-        axes = figure.add_axes((0.55 / (width * n + 0.7) + k * span / n, 0.17, span / n * 0.78, 0.7))
+        axes = figure.add_axes((0.55 / total + k * span / n, 0.17, span / n * 0.78, 0.7))
         shown = np.ma.masked_invalid(np.where(values > 0, values, np.nan) if item["log"] else values)
         drawn = axes.imshow(
             shown, origin="lower", extent=(left, right, low, high), cmap=colours, norm=norm, aspect=aspect,
@@ -75,12 +84,12 @@ def image_figure(item: Json, labels: Mapping[str, str]) -> Figure:
         if k == 0:
             axes.set_ylabel(item["y_label"])
     if axes is not None:
-        bar = figure.add_axes((1 - 0.5 / (width * n + 0.7), 0.17, 0.012, 0.7))
+        bar = figure.add_axes((1 - 0.9 / total, 0.17, 0.012, 0.7))
         figure.colorbar(drawn, cax=bar, label=item["label"])
     return figure
 
 
-def _square(item: Json, values: FloatArray) -> bool:
+def _square(item: Json) -> bool:
     """Whether both axes are of one unit."""
     return bool(item["x_label"] and item["x_label"].partition("[")[2] == item["y_label"].partition("[")[2])
 
@@ -107,6 +116,8 @@ def _series(axes: Axes, item: Json, role: str, looks: Mapping[str, Look], label:
         return
     marker = "o" if look is None else look.marker
     fill = "none" if role == REFERENCE else colour
+    if item["log_y"] and error is not None:
+        error = np.stack([np.minimum(error, DEEPEST * np.abs(y)), error])
     axes.errorbar(x, y, error, fmt=marker, ms=4, mfc=fill, lw=1.0, ls="-" if look is None else look.dash, **style)
 
 

@@ -25,7 +25,7 @@ def subtitle(run: RunData) -> str:
     names = [str(name) for name in (particles if isinstance(particles, list) else [particles])]
     number = run.data.get("events") or simulate.get("events")
     words = [count(number)] if isinstance(number, int) else []
-    words += [run.truth_name, listing(_PARTICLES.get(name, f"{name} showers".strip()) for name in names)]
+    words += [run.truth_name, listing(_PARTICLES.get(name, f"{name} {run.noun}".strip()) for name in names)]
     text = " ".join(words)
     spread = _energy_words(simulate.get("energy"))
     detector = simulate.get("detector") or geometry.get("name")
@@ -86,8 +86,8 @@ def _speed_tile(run: RunData, sample: Sample | None, batch: int) -> Tile | None:
     how = "one at a time" if batch == 1 else f"{batch} at a time"
     engine = f", {row['engine']}" if row.get("engine") else ""
     if slow is None:
-        return Tile(f"Time per shower, {how}", duration(ms), "", f"one thread{engine}")
-    detail = f"{duration(ms)} against {duration(slow)} per shower, one thread{engine}"
+        return Tile(f"Time per {run.event}, {how}", duration(ms), "", f"one thread{engine}")
+    detail = f"{duration(ms)} against {duration(slow)} per {run.event}, one thread{engine}"
     return Tile(
         f"Faster than {run.truth_name}, {how}",
         f"{TIMES}{times(slow / ms)}",
@@ -120,7 +120,7 @@ def _quality(run: RunData, sample: Sample) -> str:
     row = sample.score("auc_high")
     if row is None or row.get("value") is None:
         return ""
-    showers = f"{count(row['n_generated'])} showers" if row.get("n_generated") else "showers"
+    showers = f"{count(row['n_generated'])} {run.noun}" if row.get("n_generated") else run.noun
     text = (
         f"A classifier that sees the high-level observables of {showers} tells the surrogate from {run.truth_name} "
         f"with an AUC of {plus_minus(row['value'], row.get('error'))}"
@@ -151,7 +151,7 @@ def _speed(run: RunData, sample: Sample) -> str:
         ms = float(row["ms_per_shower"])
         gain = f" ({times(slow / ms)} times faster than {run.truth_name})" if slow else ""
         parts.append(f"{duration(ms)} {'alone' if batch == 1 else f'in batches of {batch}'}{gain}")
-    return f"On one CPU thread a shower takes {listing(parts)}."
+    return f"On one CPU thread a {run.event} takes {listing(parts)}."
 
 
 def _memory(run: RunData, sample: Sample) -> str:

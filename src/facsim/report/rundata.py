@@ -130,6 +130,11 @@ class RunData:
         return NOUNS.get(self.task, "events")
 
     @property
+    def event(self) -> str:
+        """One of them."""
+        return self.noun.removesuffix("s")
+
+    @property
     def truth_name(self) -> str:
         """What the truth is called: Geant4 when its provenance says so, else truth."""
         stated = ((self.data.get("schema") or {}).get("provenance") or {}).get("simulator")

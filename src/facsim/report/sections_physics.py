@@ -72,6 +72,7 @@ def physics_blocks(run: RunData, curves: Sequence[Json], images: Sequence[Json],
             curve["caption"],
         )
         for curve in curves
+        if any(value is not None for series in curve["series"].values() for value in series["y"])
     ]
     return [*blocks, Gallery(lines, 3)] if lines else blocks
 

@@ -110,7 +110,7 @@ def _bins_picture(run: RunData) -> Picture | None:
     if figure is None:
         return None
     caption = (
-        "AUC of the classifier on high-level observables in bins of equal shower counts; grey is truth against truth "
+        "AUC of the classifier on high-level observables in bins of equal counts; grey is truth against truth "
         "with its error. A pooled score can hide a failure at one end of the spectrum: look for the highest bin."
     )
     return Picture(to_svg(figure, "energy-bins", "AUC against incident energy"), "AUC against incident energy", caption)

@@ -138,7 +138,7 @@ def observables_section(run: RunData) -> Section | None:
     left_out = len(items) - len(whole) - len(layered)
     blocks: list[Block] = []
     if whole:
-        blocks.append(Gallery([_observable(run, item) for item in whole], 3, "Whole showers"))
+        blocks.append(Gallery([_observable(run, item) for item in whole], 3, f"Whole {run.noun}"))
     if binned:
         pictures = [_observable(run, item) for item in binned]
         blocks.append(Gallery(pictures, 4 if len(pictures) % 4 == 0 else 3, "In bins of incident energy"))
@@ -189,8 +189,10 @@ def _observable(run: RunData, item: Observable) -> Picture:
     words, look_for = describe(item.name)
     title = words if item.layer is None else f"{words}, layer {item.layer}"
     title += f", {_bin_words(run, item.region)}" if item.region != "all" else ""
-    body = to_svg(observable_figure(item, run.looks, run.labels), f"o-{item.key}".replace("/", "-"), title)
-    parts = [f"{_entries(item, run.labels)}."]
+    body = to_svg(
+        observable_figure(item, run.looks, run.labels, noun=run.noun), f"o-{item.key}".replace("/", "-"), title
+    )
+    parts = [f"{_entries(item, run.labels, run.noun)}."]
     separations = [
         f"{run.labels[sample.name]} {plus_minus(1e3 * row['value'], 1e3 * (row.get('error') or 0))}"
         for sample in run.with_scores
@@ -216,8 +218,8 @@ def _bin_words(run: RunData, region: str) -> str:
     return bins.words(place) if bins is not None and 0 <= place < len(bins.edges) - 1 else region
 
 
-def _entries(item: Observable, labels: dict[str, str]) -> str:
-    kind = "cells" if item.name.startswith("cell") else "showers"
+def _entries(item: Observable, labels: dict[str, str], noun: str) -> str:
+    kind = "cells" if item.name.startswith("cell") else noun
     truth = item.reference.total
     generated = [part.total for part in item.generated.values()]
     if all(abs(total - truth) < 0.5 for total in generated):

@@ -58,7 +58,10 @@ def quality_figure(
         return None
     every = [*points, *_published(run, batch, device, score)]
     curve = _steps_curve(run, batch) if (device, score) == ("cpu", SCORE) else []
-    axes = (f"ms per shower, {'one CPU thread' if device == 'cpu' else 'GPU'}, batch {batch}", f"AUC, {SEES[score]}")
+    axes = (
+        f"ms per {run.event}, {'one CPU thread' if device == 'cpu' else 'GPU'}, batch {batch}",
+        f"AUC, {SEES[score]}",
+    )
     return quality_cost_figure(
         every, curve, run.looks, null_auc(run, score), truth_ms(run), axes, run.truth_name, place
     )
@@ -91,11 +94,11 @@ def quality_picture(run: RunData, batch: int, device: str = "cpu", score: str = 
         return None
     points = _own_points(run, batch, device, score)
     own = ", ".join(f"{p.label} {significant(p.auc)} at {duration(p.cost)}" for p in points)
-    caption = f"AUC of the classifier on {SEES[score]} against time per shower; lower left is better."
+    caption = f"AUC of the classifier on {SEES[score]} against time per {run.event}; lower left is better."
     caption += f" Here: {own}."
     slow = truth_ms(run)
     if slow:
-        caption += f" The dashed line is {run.truth_name} itself, {duration(slow)} per shower on the same machine."
+        caption += f" The dashed line is {run.truth_name} itself, {duration(slow)} per {run.event} on the same machine."
     if (device, score) == ("cpu", SCORE) and _steps_curve(run, batch):
         caption += " Connected points are one surrogate with different numbers of solver steps."
     published = _published(run, batch, device, score)
@@ -106,7 +109,7 @@ def quality_picture(run: RunData, batch: int, device: str = "cpu", score: str = 
             "other hardware: context, not a ranking."
         )
     title = f"Quality{'' if score == SCORE else f' ({SEES[score]})'} against time, "
-    title += "one shower at a time" if batch == 1 else f"{batch} showers at a time"
+    title += f"one {run.event} at a time" if batch == 1 else f"{batch} {run.noun} at a time"
     title += "" if device == "cpu" else ", on a GPU"
     return Picture(to_svg(figure, f"time-{device}-{batch}-{score}", title), title, caption)
 
@@ -144,7 +147,7 @@ def timing_table(run: RunData, rows: list[Json]) -> Table:
     lines = []
     if slow is not None:
         events = (run.timing.get("geant4") or {}).get("n")
-        note = f"{events} showers, one thread" if events else "one thread"
+        note = f"{events} {run.noun}, one thread" if events else "one thread"
         lines.append([Cell(run.truth_name, note), Cell(duration(slow)), *(Cell("") for _ in [*sizes[1:], 0, 0])])
     for (name, engine, steps, where), found in grouped.items():
         small = [engine] if engine else []
@@ -163,10 +166,10 @@ def timing_table(run: RunData, rows: list[Json]) -> Table:
         )
     columns = ["", *(f"batch {size}" for size in sizes), "parameters", "peak memory"]
     caption = (
-        f"Median time per shower; small print is the speed-up over {run.truth_name} on the same machine. The range of "
-        "the repeats shows when the pointer rests on a time. Peak memory is that of the whole process."
+        f"Median time per {run.event}; small print is the speed-up over {run.truth_name} on the same machine. The range "
+        "of the repeats shows when the pointer rests on a time. Peak memory is that of the whole process."
     )
-    return Table(columns, [("", lines)], "Time per shower", caption)
+    return Table(columns, [("", lines)], f"Time per {run.event}", caption)
 
 
 def _where(row: Json) -> str:
