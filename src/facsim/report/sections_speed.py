@@ -166,8 +166,8 @@ def timing_table(run: RunData, rows: list[Json]) -> Table:
         )
     columns = ["", *(f"batch {size}" for size in sizes), "parameters", "peak memory"]
     caption = (
-        f"Median time per {run.event}; small print is the speed-up over {run.truth_name} on the same machine. The range "
-        "of the repeats shows when the pointer rests on a time. Peak memory is that of the whole process."
+        f"Median time per {run.event}; small print is the speed-up over {run.truth_name} on the same machine. "
+        "The range of the repeats shows when the pointer rests on a time. Peak memory is that of the whole process."
     )
     return Table(columns, [("", lines)], f"Time per {run.event}", caption)
 
