@@ -34,8 +34,27 @@ def cell_key(group: IntArray, pad: IntArray, bucket: IntArray) -> IntArray:
     return (group * PAD_SLOTS + pad + 1) * TIME_SLOTS + bucket + 1
 
 
+class OnPadRows:
+    """What lies on pad rows, whose numbers are `group` (N,), see `plane_group`."""
+
+    group: IntArray
+
+    @property
+    def row(self) -> IntArray:
+        return self.group % tpc.ROWS
+
+    @property
+    def sector(self) -> IntArray:
+        """0 to 23, the side z < 0 from 12 on."""
+        return self.group // tpc.ROWS % SECTORS
+
+    @property
+    def event(self) -> IntArray:
+        return self.group // tpc.ROWS // SECTORS
+
+
 @dataclass(frozen=True)
-class PadPlane:
+class PadPlane(OnPadRows):
     """Cells of events, sorted by event, sector, row, pad and bucket.
 
     Attributes:
@@ -58,19 +77,6 @@ class PadPlane:
     def key(self) -> IntArray:
         """Numbers of the cells, increasing."""
         return cell_key(self.group, self.pad, self.bucket)
-
-    @property
-    def row(self) -> IntArray:
-        return self.group % tpc.ROWS
-
-    @property
-    def sector(self) -> IntArray:
-        """0 to 23, the side z < 0 from 12 on."""
-        return self.group // tpc.ROWS % SECTORS
-
-    @property
-    def event(self) -> IntArray:
-        return self.group // tpc.ROWS // SECTORS
 
 
 def fill_plane(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facsim.physics import tpc
-from facsim.physics.tpc_plane import SECTORS, TIME_SLOTS, PadPlane
+from facsim.physics.tpc_plane import TIME_SLOTS, OnPadRows, PadPlane
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -19,7 +19,7 @@ EDGE_PART = 0.1
 
 
 @dataclass(frozen=True)
-class Clusters:
+class Clusters(OnPadRows):
     """Clusters sorted by pad row and place along it; arrays of shape (M,).
 
     Attributes:
@@ -46,19 +46,6 @@ class Clusters:
 
     def __getitem__(self, index: IntArray | NDArray[np.bool_]) -> Clusters:
         return Clusters(*(getattr(self, field.name)[index] for field in fields(self)))
-
-    @property
-    def row(self) -> IntArray:
-        return self.group % tpc.ROWS
-
-    @property
-    def sector(self) -> IntArray:
-        """0 to 23, the side z < 0 from 12 on."""
-        return self.group // tpc.ROWS % SECTORS
-
-    @property
-    def event(self) -> IntArray:
-        return self.group // tpc.ROWS // SECTORS
 
     @property
     def x(self) -> FloatArray:
