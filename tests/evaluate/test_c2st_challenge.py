@@ -47,3 +47,19 @@ def test_the_challenges_classifier_refuses_what_is_no_table():
         challenge_test(np.ones((60, 2, 2)), np.ones((60, 2, 2)))
     with pytest.raises(FacsimError, match="shares of all three parts"):
         ChallengeSettings(train=0.8, test=0.2)
+
+
+def test_the_residual_network_sees_where_energy_lies():
+    rng = np.random.default_rng(2)
+    shape = (8, 4, 4)
+    cells = [rng.exponential(size=(250, *shape)) for _ in range(2)]
+    cells[1][:, :4] *= 2
+    a, b = (low_level(x.reshape(250, -1), np.full(250, 100.0)) for x in cells)
+    settings = ChallengeSettings(
+        network="resnet", planes=(4, 4, 8, 8), lr=3e-3, batch_size=25, epochs=6, repeats=1, double=False
+    )
+    found = challenge_test(a, b, settings=settings, layers=shape, device="cpu")
+    assert found.score.name == "auc_resnet"
+    assert found.score.value > 0.9
+    with pytest.raises(FacsimError, match="one for each cell"):
+        challenge_test(a, b, settings=settings, layers=(8, 4, 5))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from facsim.evaluate.labelled import Sample, checked, join
 from facsim.metrics.auc import stratified_auc
 from facsim.metrics.calibration import fit_isotonic
 from facsim.metrics.score import Score
-from facsim.models.nets.classifiers import NETWORKS, Inputs
+from facsim.models.nets.classifiers import NETWORKS, ClassifierNetwork, Inputs
 from facsim.train.classifier import ClassifierSettings, Labelled, class_outputs, fit_classifier
 from facsim.train.device import choose_device
 
@@ -40,13 +40,17 @@ class ChallengeSettings:
     """The challenge's numbers; smaller ones are for trials and make another protocol's number.
 
     Args:
-        width, depth: hidden layers. lr, batch_size, epochs: of Adam. repeats: trainings.
+        network: `dnn`, or `resnet`, the three-dimensional one of data sets 2 and 3.
+        width, depth: hidden layers of the first. planes: channels of the stages of the second.
+        lr, batch_size, epochs: of Adam. repeats: trainings.
         train, test: shares of each class for training and for choosing and calibrating; the rest gives the result.
         double: float64, as the challenge, or float32.
     """
 
+    network: Literal["dnn", "resnet"] = "dnn"
     width: int = 2048
     depth: int = 3
+    planes: tuple[int, ...] = (32, 64, 64, 128)
     lr: float = 2e-4
     batch_size: int = 1000
     epochs: int = 50
@@ -93,6 +97,7 @@ def challenge_test(
     candidate: NDArray[Any],
     *,
     settings: ChallengeSettings | None = None,
+    layers: tuple[int, int, int] | None = None,
     seed: int = 0,
     device: str = "auto",
     progress: Progress | None = None,
@@ -100,7 +105,7 @@ def challenge_test(
     """The challenge's AUC of features (N, D) and (M, D), taken as they are.
 
     Features: `low_level`, `low_level_normed`, or `facsim.physics.calo.high_level_features`. The full settings are
-    meant for a GPU.
+    meant for a GPU. `resnet` takes `low_level` and needs `layers`, the numbers (L, A, R) of layers, sectors and rings.
 
     Raises:
         FacsimError: no tables of one width, values that are not finite, fewer than 50 events a sample.
@@ -109,35 +114,67 @@ def challenge_test(
     truth, other = Sample(np.asarray(reference)), Sample(np.asarray(candidate))
     if truth.x.ndim != 2:
         raise FacsimError(f"the challenge's classifier needs features (N, D), not {truth.x.shape}.")
+    if used.network == "resnet" and (layers is None or truth.x.shape[1] != 1 + math.prod(layers)):
+        raise FacsimError(
+            f"the residual network needs one column for the energy and one for each cell of 'layers' (L, A, R), not "
+            f"{truth.x.shape[1]} columns and the layers {layers}."
+        )
     checked(truth, "reference", FEWEST_EVENTS)
     checked(other, "generated", FEWEST_EVENTS)
     x = join([truth, other]).x
     label = np.repeat([1, 0], [len(truth), len(other)])
     found = []
     for repeat in range(used.repeats):
-        found.append(_once(x, label, used, integer_seed(seed, PROTOCOL, repeat), device))
+        found.append(_once(x, label, used, layers, integer_seed(seed, PROTOCOL, repeat), device))
         if progress is not None:
             progress((repeat + 1) / used.repeats)
     auc, raw, jsd, error = np.array(found).T
     spread = float(np.std(auc, ddof=1)) if used.repeats > 1 else float(error[0])
     name = PROTOCOL if used == ChallengeSettings() else f"{PROTOCOL} custom"
-    note = f"{used.repeats} trainings, DNN {used.depth} x {used.width}; JSD {jsd.mean():.4f}."
+    kind = f"DNN {used.depth} x {used.width}" if used.network == "dnn" else f"ResNet of {used.planes}"
+    note = f"{used.repeats} trainings, {kind}; JSD {jsd.mean():.4f}."
     sizes: dict[str, Any] = {"n_reference": len(truth), "n_generated": len(other), "seed": seed}
     return ChallengeTest(
-        Score("auc", name, float(auc.mean()), spread, better="lower", note=note, **sizes), auc, raw, jsd
+        Score(
+            "auc" if used.network == "dnn" else "auc_resnet",
+            name,
+            float(auc.mean()),
+            spread,
+            better="lower",
+            note=note,
+            **sizes,
+        ),
+        auc,
+        raw,
+        jsd,
     )
 
 
-def _once(x: NDArray[Any], label: NDArray[np.int64], used: ChallengeSettings, seed: int, device: str) -> list[float]:
+def _network(used: ChallengeSettings, layers: tuple[int, int, int] | None, columns: int) -> ClassifierNetwork:
+    if used.network == "resnet" and layers is not None:
+        return NETWORKS["resnet-3d"](Inputs(layers, 1), 1, planes=used.planes)
+    return NETWORKS["plain"](Inputs((columns,)), 1, width=used.width, depth=used.depth)
+
+
+def _once(
+    x: NDArray[Any],
+    label: NDArray[np.int64],
+    used: ChallengeSettings,
+    layers: tuple[int, int, int] | None,
+    seed: int,
+    device: str,
+) -> list[float]:
     """AUC, AUC before calibration, JSD and DeLong's error of one training."""
     kind = torch.float64 if used.double else torch.float32
     parts = _parts(label, used, seed)
-    no_context, ones = torch.zeros(len(x), 0, dtype=kind), torch.ones(len(x), dtype=kind)
-    events = Labelled(torch.as_tensor(x).to(kind), no_context, None, torch.as_tensor(label), ones)
+    values, context = torch.as_tensor(x).to(kind), torch.zeros(len(x), 0, dtype=kind)
+    if used.network == "resnet" and layers is not None:
+        values, context = values[:, 1:].reshape(-1, *layers), values[:, :1]
+    events = Labelled(values, context, None, torch.as_tensor(label), torch.ones(len(x), dtype=kind))
     settings = ClassifierSettings(used.epochs, used.batch_size, used.lr, 0.0, None, "accuracy", decay=False)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = NETWORKS["plain"](Inputs((x.shape[1],)), 1, width=used.width, depth=used.depth)
+        network = _network(used, layers, x.shape[1])
     network.to(choose_device(device), kind)
     train, test, val = (events[torch.as_tensor(part)] for part in parts)
     fit_classifier(network, train, test, settings, seed)

@@ -11,6 +11,7 @@ from facsim.models.nets.classifiers.cloud import CloudClassifier
 from facsim.models.nets.classifiers.grid import GridClassifier
 from facsim.models.nets.classifiers.image import ImageClassifier
 from facsim.models.nets.classifiers.layers import LayersClassifier
+from facsim.models.nets.classifiers.resnet import ResNet3D
 from facsim.models.nets.classifiers.table import PlainClassifier, TableClassifier
 
 NETWORKS: dict[str, type[ClassifierNetwork]] = {
@@ -20,6 +21,7 @@ NETWORKS: dict[str, type[ClassifierNetwork]] = {
     "layers": LayersClassifier,
     "cloud": CloudClassifier,
     "plain": PlainClassifier,
+    "resnet-3d": ResNet3D,
 }
 
 __all__ = ["NETWORKS", "ClassifierNetwork", "Inputs"]
