@@ -52,11 +52,11 @@ def test_the_challenges_classifier_refuses_what_is_no_table():
 def test_the_residual_network_sees_where_energy_lies():
     rng = np.random.default_rng(2)
     shape = (8, 4, 4)
-    cells = [rng.exponential(size=(250, *shape)) for _ in range(2)]
-    cells[1][:, :4] *= 2
-    a, b = (low_level(x.reshape(250, -1), np.full(250, 100.0)) for x in cells)
+    cells = [rng.exponential(size=(300, *shape)) for _ in range(2)]
+    cells[1][:, :4] *= 3
+    a, b = (low_level(x.reshape(300, -1), np.full(250, 100.0)) for x in cells)
     settings = ChallengeSettings(
-        network="resnet", planes=(4, 4, 8, 8), lr=3e-3, batch_size=25, epochs=6, repeats=1, double=False
+        network="resnet", planes=(4, 4, 8, 8), lr=3e-3, batch_size=30, epochs=8, repeats=1, double=False
     )
     found = challenge_test(a, b, settings=settings, layers=shape, device="cpu")
     assert found.score.name == "auc_resnet"
