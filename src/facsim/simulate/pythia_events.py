@@ -1,0 +1,141 @@
+"""Events of Pythia 8 as flat arrays of their final particles, with overlaid collisions if wanted.
+
+Example:
+    >>> for particles in pythia_events(HARD["t"], seed=1):
+    ...     particles.momentum, particles.pdg, particles.event, particles.charge
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facsim.core.errors import FacsimError, MissingExtraError
+from facsim.core.rng import generator, integer_seed
+from facsim.physics.particles import NEUTRINOS, Particles, merged
+
+ENERGY = 13_000.0
+EVENTS_AT_ONCE = 100
+LARGEST_SEED = 900_000_000
+PARTON_PT = (990.0, 1010.0)
+
+_W_TO_QUARKS = ("24:onMode = off", "24:onIfAny = 1 2 3 4 5")
+_Z_TO_QUARKS = ("23:onMode = off", "23:onIfAny = 1 2 3 4 5")
+_HARD = (f"PhaseSpace:pTHatMin = {PARTON_PT[0]}", f"PhaseSpace:pTHatMax = {PARTON_PT[1]}")
+HARD: dict[str, tuple[str, ...]] = {
+    "g": (*_HARD, "HardQCD:gg2gg = on"),
+    "q": (*_HARD, "HardQCD:qq2qq = on"),
+    "t": (*_HARD, "Top:gg2ttbar = on", "Top:qqbar2ttbar = on", *_W_TO_QUARKS),
+    "w": (*_HARD, "WeakDoubleBoson:ffbar2WW = on", *_W_TO_QUARKS),
+    "z": (*_HARD, "WeakDoubleBoson:ffbar2gmZgmZ = on", "WeakZ0:gmZmode = 2", *_Z_TO_QUARKS),
+}
+"""JetNet's name of a kind of jets to the settings of Pythia that make pairs of them at 1 TeV; a new kind is a line."""
+MINIMUM_BIAS = ("SoftQCD:inelastic = on",)
+
+
+class Pythia:
+    """Pythia with its own random numbers; the same arguments give the same events, in the same order.
+
+    Args:
+        lines: its settings, as in a command file; later ones win.
+        seed: of its random numbers.
+
+    Raises:
+        FacsimError: a line that Pythia does not understand, or settings that do not start.
+        MissingExtraError: Pythia or awkward is not installed.
+    """
+
+    def __init__(self, lines: Sequence[str], seed: int) -> None:
+        try:
+            import awkward  # noqa: F401, PLC0415  optional, for Pythia's records
+            import pythia8mc  # noqa: PLC0415  optional
+        except ImportError as error:
+            raise MissingExtraError("jets", str(error.name)) from None
+        self._pythia = pythia8mc.Pythia("", False)
+        own = 1 + integer_seed(seed, "pythia") % (LARGEST_SEED - 1)
+        fixed = ("Print:quiet = on", f"Beams:eCM = {ENERGY}")
+        for line in (*fixed, *lines, "Random:setSeed = on", f"Random:seed = {own}"):
+            if not self._pythia.readString(line, False):
+                raise FacsimError(
+                    f"Pythia does not know the setting '{line}': expected 'Group:name = value' as in its manual."
+                )
+        if not self._pythia.init():
+            raise FacsimError(
+                f"Pythia does not start with the settings {list(lines)}: see that they name a process; if they do, let "
+                "PYTHIA8DATA name its folder share/Pythia8/xmldoc, or reinstall it."
+            )
+
+    def next(self, events: int, visible: bool = True) -> Particles:
+        """The final particles of the next `events` events, neutrinos left out where only `visible` ones are wanted.
+
+        Raises:
+            FacsimError: Pythia gave fewer events.
+        """
+        if events < 1:
+            return Particles(0, *(np.empty(0, dtype=np.int64) for _ in range(2)), np.empty((0, 4)))
+        record = self._pythia.nextBatch(events).prt
+        if len(record) != events:
+            raise FacsimError(f"Pythia made {len(record)} events of {events}: see its settings.")
+        return _final(record, visible)
+
+
+def pythia_events(
+    lines: Sequence[str],
+    seed: int,
+    *,
+    at_once: int = EVENTS_AT_ONCE,
+    pile_up: float = 0.0,
+    pile_up_lines: Sequence[str] = MINIMUM_BIAS,
+    visible: bool = True,
+) -> Iterator[Particles]:
+    """Batches of proton collisions at 13 TeV without end, each of `at_once` events.
+
+    Args:
+        lines: settings of Pythia, such as an entry of `HARD` with further lines.
+        seed: of all random numbers.
+        pile_up: mean of the Poisson number of collisions laid over each event; all come from one point.
+        pile_up_lines: settings of Pythia that make those.
+        visible: leave out neutrinos.
+
+    Yields:
+        Final particles, those of the hard collision first within an event; GeV.
+
+    Raises:
+        FacsimError, MissingExtraError: as `Pythia`.
+    """
+    hard = Pythia(lines, integer_seed(seed, "hard"))
+    soft = Pythia(pile_up_lines, integer_seed(seed, "pile-up")) if pile_up > 0 else None
+    rng = generator(seed, "number of collisions")
+    while True:
+        particles = hard.next(at_once, visible)
+        yield particles if soft is None else _overlaid(particles, soft, rng.poisson(pile_up, at_once), visible)
+
+
+def _overlaid(particles: Particles, soft: Pythia, numbers: NDArray[np.int64], visible: bool) -> Particles:
+    """`particles` with those of `numbers[i]` collisions laid over event `i`."""
+    parts, host = [particles], np.repeat(np.arange(len(numbers)), numbers)
+    for first in range(0, len(host), EVENTS_AT_ONCE):
+        chosen = host[first : first + EVENTS_AT_ONCE]
+        more = soft.next(len(chosen), visible)
+        parts.append(Particles(particles.events, chosen[more.event], more.pdg, more.momentum))
+    return merged(particles.events, parts)
+
+
+def _final(record: Any, visible: bool) -> Particles:
+    """Final particles of Pythia's records, nested arrays."""
+    import awkward as ak  # noqa: PLC0415  optional
+
+    seen = record.status > 0
+    if visible:
+        for pdg in NEUTRINOS:
+            seen = seen & (abs(record.id) != pdg)
+    event = np.repeat(np.arange(len(record)), ak.to_numpy(ak.sum(seen, axis=1)))
+
+    def column(values: Any) -> NDArray[Any]:
+        return np.asarray(ak.to_numpy(ak.flatten(values[seen])))
+
+    momentum = np.stack([column(record.p[axis]) for axis in ("px", "py", "pz", "e")], axis=1)
+    return Particles(len(record), event, column(record.id).astype(np.int64), momentum.astype(np.float64))
