@@ -75,53 +75,53 @@ class Pythia:
             FacsimError: Pythia gave fewer events.
         """
         if events < 1:
-            return Particles(0, *(np.empty(0, dtype=np.int64) for _ in range(2)), np.empty((0, 4)))
+            return Particles(0, np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty((0, 4)))
         record = self._pythia.nextBatch(events).prt
         if len(record) != events:
             raise FacsimError(f"Pythia made {len(record)} events of {events}: see its settings.")
         return _final(record, visible)
 
 
-def pythia_events(
-    lines: Sequence[str],
-    seed: int,
-    *,
-    at_once: int = EVENTS_AT_ONCE,
-    pile_up: float = 0.0,
-    pile_up_lines: Sequence[str] = MINIMUM_BIAS,
-    visible: bool = True,
-) -> Iterator[Particles]:
-    """Batches of proton collisions at 13 TeV without end, each of `at_once` events.
+class Collisions:
+    """Proton collisions at 13 TeV, with others laid over them if wanted; all come from one point.
 
     Args:
         lines: settings of Pythia, such as an entry of `HARD` with further lines.
         seed: of all random numbers.
-        pile_up: mean of the Poisson number of collisions laid over each event; all come from one point.
+        pile_up: mean of the Poisson number of collisions laid over each event.
         pile_up_lines: settings of Pythia that make those.
-        visible: leave out neutrinos.
-
-    Yields:
-        Final particles, those of the hard collision first within an event; GeV.
 
     Raises:
         FacsimError, MissingExtraError: as `Pythia`.
     """
-    hard = Pythia(lines, integer_seed(seed, "hard"))
-    soft = Pythia(pile_up_lines, integer_seed(seed, "pile-up")) if pile_up > 0 else None
-    rng = generator(seed, "number of collisions")
+
+    def __init__(
+        self, lines: Sequence[str], seed: int, *, pile_up: float = 0.0, pile_up_lines: Sequence[str] = MINIMUM_BIAS
+    ) -> None:
+        self._hard = Pythia(lines, integer_seed(seed, "hard"))
+        self._soft = Pythia(pile_up_lines, integer_seed(seed, "pile-up")) if pile_up > 0 else None
+        self._pile_up, self._rng = pile_up, generator(seed, "number of collisions")
+
+    def next(self, events: int, visible: bool = True) -> Particles:
+        """Final particles of the next `events` events, those of the hard collision first within an event; GeV."""
+        particles = self._hard.next(events, visible)
+        if self._soft is None:
+            return particles
+        parts, host = [particles], np.repeat(np.arange(events), self._rng.poisson(self._pile_up, events))
+        for first in range(0, len(host), EVENTS_AT_ONCE):
+            chosen = host[first : first + EVENTS_AT_ONCE]
+            more = self._soft.next(len(chosen), visible)
+            parts.append(Particles(events, chosen[more.event], more.pdg, more.momentum))
+        return merged(events, parts)
+
+
+def pythia_events(
+    lines: Sequence[str], seed: int, *, at_once: int = EVENTS_AT_ONCE, pile_up: float = 0.0, visible: bool = True
+) -> Iterator[Particles]:
+    """Batches of `at_once` events of `Collisions`, without end; neutrinos are left out where `visible`."""
+    source = Collisions(lines, seed, pile_up=pile_up)
     while True:
-        particles = hard.next(at_once, visible)
-        yield particles if soft is None else _overlaid(particles, soft, rng.poisson(pile_up, at_once), visible)
-
-
-def _overlaid(particles: Particles, soft: Pythia, numbers: NDArray[np.int64], visible: bool) -> Particles:
-    """`particles` with those of `numbers[i]` collisions laid over event `i`."""
-    parts, host = [particles], np.repeat(np.arange(len(numbers)), numbers)
-    for first in range(0, len(host), EVENTS_AT_ONCE):
-        chosen = host[first : first + EVENTS_AT_ONCE]
-        more = soft.next(len(chosen), visible)
-        parts.append(Particles(particles.events, chosen[more.event], more.pdg, more.momentum))
-    return merged(particles.events, parts)
+        yield source.next(at_once, visible)
 
 
 def _final(record: Any, visible: bool) -> Particles:
