@@ -133,5 +133,5 @@ def test_what_pythia_refuses_is_told_by_the_worker(tmp_path: Path) -> None:
 
 def test_a_window_without_jets_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("facsim.simulate.jets.EVENTS_WITHOUT_JETS", 20)
-    with pytest.raises(FacsimError, match="no z jet of 3000 to 4000 GeV in 20 events"):
+    with pytest.raises(FacsimError, match="there is no z jet of 3000 to 4000 GeV in 20 events"):
         JetSimulation(events=10, kinds=["z"], jet_pt=(3000, 4000)).generate(20, np.random.default_rng(1))

@@ -76,6 +76,8 @@ class TruthSimulation(BaseModel, ABC):
     """What the truth is called in words and figures."""
     noun: ClassVar[str] = "events"
     """What its events are called, in the plural."""
+    undetermining: ClassVar[frozenset[str]] = frozenset({"workers"})
+    """Settings that the events do not depend on."""
 
     events: Annotated[int, Field(ge=1)]
     workers: Annotated[int, Field(ge=1)] | None = None
@@ -179,7 +181,7 @@ class ChunkedSimulation(TruthSimulation):
 
     def _identity(self, seed: int) -> dict[str, Any]:
         """All that determines the events, and its fingerprint."""
-        settings = self.model_dump(mode="json", exclude={"workers"})
+        settings = self.model_dump(mode="json", exclude=set(self.undetermining))
         determining = {"format": FORMAT, "settings": settings, "seed": seed}
         text = json.dumps({"simulator": self.simulator, **determining}, sort_keys=True)
         return {"fingerprint": hashlib.sha256(text.encode()).hexdigest(), **determining}
