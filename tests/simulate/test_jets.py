@@ -42,7 +42,7 @@ def test_jets_are_clouds_relative_to_their_axis(tops: Events) -> None:
     np.testing.assert_array_equal(tops.mask, tops.x[:, :, 2] > 0)
     assert np.all(tops.x[~tops.mask] == 0)
     assert np.all(np.diff(tops.x[:, :, 2], axis=1) <= 0)
-    assert np.all(np.hypot(tops.x[..., 0], tops.x[..., 1]) < 1.1)
+    assert np.all(np.hypot(tops.x[..., 0], tops.x[..., 1]) < 1.6)
     assert np.all((tops.cond[:, 0] > 800) & (tops.cond[:, 0] < 1600) & (np.abs(tops.cond[:, 1]) < 2.5))
 
 

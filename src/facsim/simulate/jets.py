@@ -60,7 +60,7 @@ class JetSimulation(ProcessSimulation):
 
     chunk: Annotated[int, Field(ge=1)] = 1000
     kinds: Annotated[tuple[str, ...], Field(min_length=1)] = ("g",)
-    processes: Annotated[dict[str, tuple[str, ...]], Field(default_factory=dict)]
+    processes: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     pythia: tuple[str, ...] = ()
     constituents: Annotated[int, Field(ge=1)] = 30
     radius: Annotated[float, Field(gt=0, lt=3)] = RADIUS
@@ -87,6 +87,15 @@ class JetSimulation(ProcessSimulation):
         if not 0 < self.jet_pt[0] < self.jet_pt[1]:
             raise ValueError(f"jet_pt: the range must be positive and increase, not {self.jet_pt}")
         return self
+
+    def inputs(self) -> dict[str, Any]:
+        if self.hepmc is None:
+            return {}
+        try:
+            found = self.hepmc.stat()
+        except OSError as error:
+            raise FacsimError(f"cannot read the HepMC file '{self.hepmc}': {error.strerror}.") from None
+        return {"hepmc": [found.st_size, found.st_mtime_ns]}
 
     @property
     def chunk_events(self) -> int:
@@ -121,10 +130,10 @@ class JetSimulation(ProcessSimulation):
             return None
         spent = {}
         for kind in self.kinds:
-            source = self._collisions(kind, seed)
-            self._take(source, kind, 2)
+            source = self.collisions(kind, seed)
+            self.take(source, kind, 2)
             begin = time.thread_time()
-            made = len(self._take(source, kind, min(max(len(cond), 2), TIMED_JETS))[0])
+            made = len(self.take(source, kind, min(max(len(cond), 2), TIMED_JETS))[0])
             spent[kind] = 1000 * (time.thread_time() - begin) / made
         each = np.array([spent[kind] for kind in self.kinds])
         if len(self.kinds) == 1:
@@ -136,16 +145,21 @@ class JetSimulation(ProcessSimulation):
         absent = [name for name in needed if find_spec(name) is None]
         return MissingExtraError("jets", absent[0]) if absent else None
 
-    def _collisions(self, kind: str, seed: int) -> Collisions:
+    def collisions(self, kind: str, seed: int) -> Collisions:
+        """What gives the collisions that jets of `kind` come from."""
         lines = (*{**HARD, **self.processes}.get(kind, ()), *self.pythia)
         hard = lines if self.hepmc is None else HepMCEvents(self.hepmc)
         return Collisions(hard, integer_seed(seed, kind), pile_up=self.pile_up, pile_up_lines=self.pile_up_pythia)
 
     def _jets(self, kind: str, n: int, seed: int) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
-        return self._take(self._collisions(kind, seed), kind, n)
+        return self.take(self.collisions(kind, seed), kind, n)
 
-    def _take(self, source: Collisions, kind: str, n: int) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
-        """`n` jets: constituents (n, P, 3), axes (n, 3) and the number of the collision (n,), increasing."""
+    def take(self, source: Collisions, kind: str, n: int) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
+        """The next `n` jets of `source`: constituents (n, P, 3), axes (n, 3), and the number of the collision (n,).
+
+        Raises:
+            FacsimError: there are none in the window, or the file ends.
+        """
         clouds, axes, events, done, barren, seen = [], [], [], 0, 0, 0
         while done < n:
             # no more collisions than the jets still wanted need
