@@ -166,7 +166,7 @@ def test_real_cms_jets() -> None:
     files = sorted(folder.glob("nano_tt_v*.root"))
     if not files:
         pytest.skip("needs $FACSIM_DATA/cms-jets, see benchmarks/fetch_cms_samples.py")
-    found = [open_events(path).read(0, len(open_events(path))) for path in files]
+    found = [source.read(0, len(source)) for source in map(open_events, files)]
     assert sum(len(events) for events in found) == 2681
     hard = [events[events.condition("gen_pt") > 50] for events in found]
     response = np.concatenate([events.x[:, 0] / events.condition("gen_pt") for events in hard])

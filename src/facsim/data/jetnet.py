@@ -87,7 +87,7 @@ class JetNetReader:
 
 
 def kind_of_file(path: Path, schema: Schema) -> str:
-    """The kind of the jets in a file: as its simulation says, else by its name, `g` of `g.hdf5`, `g150.hdf5`, `my-g.h5`.
+    """The kind of the jets in a file: as its simulation says, else by its name, `g` of `g.hdf5`, `g150.hdf5`, `a-g.h5`
 
     Raises:
         FacsimError: the name says none.

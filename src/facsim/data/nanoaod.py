@@ -21,7 +21,7 @@ TREE = "Events"
 COLUMNS = (Feature("pt", "GeV"), Feature("eta"), Feature("phi", "rad"), Feature("mass", "GeV"))
 MATCH = "Jet_genJetIdx"
 MARKS = frozenset({MATCH, "GenJet_pt"})
-ENTRIES = 2000
+ENTRIES = 10_000
 
 
 class NanoAODReader:
@@ -79,10 +79,9 @@ class NanoAODReader:
 
     def _count(self) -> IntArray:
         """(entries,) matched jets up to and with each."""
-        columns = RootColumns(self.path, [MATCH], TREE)
         counts = []
-        for first in range(0, len(columns), ENTRIES):
-            match = columns.read(first, min(first + ENTRIES, len(columns)))[MATCH]
+        for first in range(0, len(self._columns), ENTRIES):
+            match = self._columns.read(first, min(first + ENTRIES, len(self._columns)))[MATCH]
             if not isinstance(match, Ragged):
                 raise FacsimError(f"'{self.path}': '{MATCH}' should hold a list of numbers for each collision.")
             entry = np.repeat(np.arange(len(match.counts)), match.counts)
