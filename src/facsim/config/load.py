@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from facsim.config.complaints import nearest, sentence
+from facsim.config.recipes import RECIPES, recipe
 from facsim.config.sections import RunConfig, class_of, run_config
 from facsim.config.sweep import Sweep
 from facsim.core import plugins
@@ -48,7 +49,7 @@ def load_config(
     Later parts win: the file, then its `smoke:` section (only with `smoke`), `model`, `overrides`, and `seed`.
 
     Args:
-        source: a YAML file or its parsed content.
+        source: a YAML file, the name of a recipe (a file of that name comes first), or parsed content.
         overrides: `"train.steps=200"` and the like; values are YAML.
         smoke: apply the file's `smoke:` section, which shrinks the run to under a minute.
         seed: replaces the configuration's seed.
@@ -97,7 +98,7 @@ def _tree(
 ) -> dict[str, Any]:
     """What a configuration says after all that replaces its parts, not checked."""
     where = _name(source)
-    tree = _anchored(dict(source), Path()) if isinstance(source, Mapping) else _read(Path(source))
+    tree = _anchored(dict(source), Path()) if isinstance(source, Mapping) else _read(_file(Path(source)))
     folder = Path() if isinstance(source, Mapping) else Path(source).parent
     small = _anchored(tree.pop("smoke", None) or {}, folder)
     if smoke and not small:
@@ -118,6 +119,11 @@ def save_config(config: RunConfig, path: Path) -> None:
     text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, width=110)
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def _file(path: Path) -> Path:
+    """The recipe that `path` names, if it is no file."""
+    return recipe(str(path)) if str(path) in RECIPES and not path.exists() else path
 
 
 def _read(path: Path) -> dict[str, Any]:

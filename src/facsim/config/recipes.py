@@ -16,6 +16,7 @@ RECIPES = {
     "ragged": ("ragged.yaml", "photons in lead and argon, layers that differ, as in data set 1"),
     "tpc": ("tpc.yaml", "local responses of the MPD TPC at NICA; whole events built from them and reconstructed"),
     "rich": ("rich.yaml", "particle identification with the RICH detectors of LHCb, from kinematics"),
+    "jets": ("jets.yaml", "truth alone: jets of Pythia and FastJet in JetNet's form, five kinds"),
     "ecal": ("ecal.yaml", "photons in an ECAL like that of LHCb; pairs of photons on the whole calorimeter"),
 }
 """Name to the file in `recipes` and what it does. Files `calo-*.yaml` share one truth, so that they can be compared."""
