@@ -31,8 +31,9 @@ class Nearest(Baseline):
     Conditions are compared in units of their spread, those that are positive and span more than a factor of `WIDE` by
     their logarithm; particle types and charges (`CATEGORIES`) never mix where the training events have the one asked
     for. It knows the distribution at every condition as well as the training events do, and depends on conditions as
-    coarsely as they lie apart. Given points (`Schema.given`) are not compared. Of events with weights one is drawn in proportion to its weight among the nearest, and
-    one with a negative weight never, which only approximates what signed weights mean.
+    coarsely as they lie apart. Given points (`Schema.given`) are not compared. Of events with weights one is drawn in
+    proportion to its weight among the nearest, and one with a negative weight never, which only approximates what
+    signed weights mean.
 
     Args:
         nearest: how many neighbours an event is drawn from.
