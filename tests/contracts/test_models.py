@@ -97,6 +97,20 @@ def _given() -> tuple[Schema, Batch]:
     return schema, replace(batch, cond=cond)
 
 
+def _reco() -> tuple[Schema, Batch]:
+    """Jets of which particles are lost and smeared."""
+    rng = generator(5, "toy-reco")
+    size = np.sort(rng.dirichlet(np.ones(5), N), axis=1)[:, ::-1]
+    gen = np.concatenate([rng.normal(0, 0.1, (N, 5, 2)), size[..., None]], -1)
+    mask = np.arange(6) < rng.integers(0, 6, N)[:, None]
+    x = np.pad(gen * rng.normal(1, 0.1, gen.shape), ((0, 0), (0, 1), (0, 0)))
+    names = tuple(Feature(name) for name in ("etarel", "phirel", "ptrel"))
+    scalars = (Feature("gen_pt", "GeV"), Feature("gen_eta"))
+    schema = Schema("cloud", names, (*scalars, *given_conditions(5, names, "gen")), points=6, given=5)
+    cond = np.concatenate([rng.uniform(20, 100, (N, 1)), rng.uniform(-2, 2, (N, 1)), gen.reshape(N, -1)], 1)
+    return schema, Batch(_tensor(np.abs(x) * mask[..., None]), _tensor(cond), mask=torch.as_tensor(mask))
+
+
 def _tensor(values: Any) -> torch.Tensor:
     return torch.as_tensor(values, dtype=torch.float32)
 
@@ -112,8 +126,12 @@ EVENTS: dict[str, Callable[[], tuple[Schema, Batch]]] = {
     "cloud-counted": lambda: _cloud(True),
     "cloud-given": _given,
     "cloud-given-attended": _given,
+    "cloud-reco": _reco,
 }
-TAKES = {"two-stage": ("grid", "ragged"), "single-stage": tuple(EVENTS)}
+TAKES = {"two-stage": ("grid", "ragged"), "single-stage": tuple(EVENTS), "reco-vae": ("cloud-reco",)}
+OF_METHODS = ("two-stage", "single-stage")
+SCORED = "scored"
+"""Losses of two draws of a jet."""
 
 Case = tuple[str, str, str]
 """Model, events, method."""
@@ -127,6 +145,9 @@ def _cases() -> Iterator[Case]:
         yield from ((model, events, "flow-matching") for events in TAKES[model])
         if "candidates" in MODELS[model].Options.model_fields:
             yield from ((model, events, SELECTED) for events in TAKES[model][:2])
+        if model not in OF_METHODS:
+            yield from ((model, events, SCORED) for events in TAKES[model])
+            continue
         for index, method in enumerate(name for name in METHODS if name != "flow-matching"):
             if model == "single-stage" and method in ("gan", "vae", "distilled"):
                 yield model, "cloud-given-attended", method
@@ -143,6 +164,9 @@ def _representation(events: str) -> str:
 def _options(case: Case) -> dict[str, Any]:
     model, events, method = case
     network = NETWORKS.get(events.partition("-")[0], TRANSFORMER)
+    if model == "reco-vae":
+        own = {"latent": 3, "width": 8, "network": network}
+        return {**own, "jets": "energy-score"} if method == SCORED else own
     if (events, method) == ("ragged", "flow"):  # a coupling may leave all cells of one kind of layer alone
         network = MLP
     if model == "single-stage":
@@ -266,7 +290,7 @@ def test_many_events_are_sampled_in_parts(case: Case, monkeypatch: pytest.Monkey
 @EACH
 def test_exported_graph_has_physical_units(case: Case, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
-    if case[2] != SELECTED and not METHODS[case[2]].exports:
+    if case[2] in METHODS and not METHODS[case[2]].exports:
         pytest.skip("does not export")
     model, batch = prepared(case)
     export_onnx(model.eval(), tmp_path / "model.onnx")

@@ -10,9 +10,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor, nn
 
-from facsim.core.errors import FacsimError
 from facsim.core.schema import Schema
-from facsim.models.base import Batch, EventModel, NoiseSpec
+from facsim.models.base import Batch, EventModel, NoiseSpec, pad_clouds
 from facsim.models.choices import Choice
 from facsim.models.event_transforms import Cells, EventTransform, build_transform
 from facsim.models.expected_weight import ExpectedWeight, mean_weight
@@ -259,22 +258,6 @@ class SingleStage(EventModel):
         return replace(batch, x=z, cond=self.features(batch.cond), weight=weight)
 
     def _padded(self, batch: Batch) -> Batch:
-        """Clouds with a mask and as many points as the model has.
-
-        Raises:
-            FacsimError: an event has more.
-        """
         if self.schema.representation != "cloud":
             return batch
-        n, points = batch.x.shape[:2]
-        mask = torch.ones(n, points, dtype=torch.bool, device=batch.x.device) if batch.mask is None else batch.mask
-        missing = self.transform.space.shape[0] - points
-        if missing < 0:
-            if bool(mask[:, missing:].any()):
-                raise FacsimError(
-                    f"an event has more than the {self.transform.space.shape[0]} points that the model gives: "
-                    "raise model.points."
-                )
-            return replace(batch, x=batch.x[:, :missing], mask=mask[:, :missing])
-        x = nn.functional.pad(batch.x, (0, 0, 0, missing))
-        return replace(batch, x=x, mask=nn.functional.pad(mask, (0, missing)))
+        return pad_clouds(batch, self.transform.space.shape[0])

@@ -13,6 +13,7 @@ MOMENTS = 6
 TOKEN = 5
 """Numbers of a given point as networks see it: two places, size and its logarithm, whether it is there."""
 LEAST = 1e-8
+NEGLIGIBLE = 1e-4
 
 
 class GivenPoints(nn.Module):
@@ -129,5 +130,6 @@ def _columns(flat: Tensor, points: int) -> tuple[Tensor, Tensor]:
 
 
 def _spread(x: Tensor) -> Tensor:
+    """Standard deviations; 1 where there is nothing but rounding, as of the logarithm of a sum that is 1."""
     std = x.std(0, correction=0)
-    return torch.where(std > 1e-6 * x.mean(0).abs() + LEAST, std, 1.0)
+    return torch.where(std > NEGLIGIBLE * x.abs().mean(0).clamp(min=0.1), std, 1.0)
