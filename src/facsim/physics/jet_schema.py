@@ -52,3 +52,13 @@ def relative(momenta: NDArray[np.floating], axis: NDArray[np.floating], points: 
     found = np.zeros((len(momenta), points, 3))
     found[:, : order.shape[1]] = np.where(real[..., None], np.stack(columns, axis=2), 0.0)
     return found
+
+
+def relative_to_sum(momenta: NDArray[np.floating], points: int) -> tuple[FloatArray, FloatArray]:
+    """Constituents (N, points, 3) relative to the sum of all, and its pT, eta and phi (N, 3); momenta (N, P, 3)."""
+    total = momenta.sum(axis=1)
+    pt = np.hypot(total[:, 0], total[:, 1])
+    filled = pt > 0
+    eta = np.arcsinh(total[:, 2] / np.where(filled, pt, 1.0))
+    axis = np.column_stack([pt, eta, np.arctan2(total[:, 1], total[:, 0])])
+    return relative(momenta, np.where(filled[:, None], axis, 1.0), points), axis

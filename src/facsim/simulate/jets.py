@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
@@ -21,6 +22,7 @@ from facsim.core.rng import integer_seed
 from facsim.core.schema import Schema
 from facsim.physics.jet_schema import JET_CONDITIONS, jet_schema, relative
 from facsim.physics.particles import Particles
+from facsim.simulate.hepmc import HepMCEvents
 from facsim.simulate.jet_clustering import RADIUS, Jets, cluster
 from facsim.simulate.pythia_events import EVENTS_AT_ONCE, HARD, MINIMUM_BIAS, Collisions
 from facsim.simulate.truth import Drawn
@@ -46,15 +48,19 @@ class JetSimulation(ProcessSimulation):
         leading: how many of the hardest jets of a collision are looked at.
         pile_up: mean number of inelastic collisions laid over each; nothing of them is subtracted.
         pile_up_pythia: Pythia's lines for those.
+        hepmc: text file of HepMC whose events are taken in place of Pythia's, in one process; `kinds` then only names
+            what they are.
+        jetnet: `facsim simulate` writes JetNet's HDF5 beside the truth, a file per kind.
         chunk: each one starts Pythia anew, which costs half a second per kind (with pile-up 6 s).
     """
 
     simulator: ClassVar[str] = "Pythia and FastJet"
+    undetermining: ClassVar[frozenset[str]] = frozenset({"workers", "jetnet"})
     noun: ClassVar[str] = "jets"
 
     chunk: Annotated[int, Field(ge=1)] = 1000
     kinds: Annotated[tuple[str, ...], Field(min_length=1)] = ("g",)
-    processes: Annotated[dict[str, tuple[str, ...]], Field(default_factory=dict)]
+    processes: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     pythia: tuple[str, ...] = ()
     constituents: Annotated[int, Field(ge=1)] = 30
     radius: Annotated[float, Field(gt=0, lt=3)] = RADIUS
@@ -63,12 +69,16 @@ class JetSimulation(ProcessSimulation):
     leading: Annotated[int, Field(ge=1)] = 2
     pile_up: Annotated[float, Field(ge=0, le=1000)] = 0.0
     pile_up_pythia: Annotated[tuple[str, ...], Field(min_length=1)] = MINIMUM_BIAS
+    hepmc: Path | None = None
+    jetnet: bool = False
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         known = {**HARD, **self.processes}
         unknown = [kind for kind in self.kinds if kind not in known]
-        if unknown:
+        if self.hepmc is not None and len(self.kinds) > 1:
+            raise ValueError(f"kinds: the events of a HepMC file are of one kind, not {list(self.kinds)}")
+        if unknown and self.hepmc is None:
             raise ValueError(
                 f"kinds: there are no jets '{unknown[0]}': expected {', '.join(known)}, or lines in 'processes'"
             )
@@ -77,6 +87,19 @@ class JetSimulation(ProcessSimulation):
         if not 0 < self.jet_pt[0] < self.jet_pt[1]:
             raise ValueError(f"jet_pt: the range must be positive and increase, not {self.jet_pt}")
         return self
+
+    def inputs(self) -> dict[str, Any]:
+        if self.hepmc is None:
+            return {}
+        try:
+            found = self.hepmc.stat()
+        except OSError as error:
+            raise FacsimError(f"cannot read the HepMC file '{self.hepmc}': {error.strerror}.") from None
+        return {"hepmc": [found.st_size, found.st_mtime_ns]}
+
+    @property
+    def chunk_events(self) -> int:
+        return self.chunk if self.hepmc is None else self.events
 
     def schema_of(self) -> Schema:
         return jet_schema(self.kinds, self.constituents)
@@ -103,14 +126,14 @@ class JetSimulation(ProcessSimulation):
         return Drawn(x, cond, mask=x[:, :, 2] > 0, group=group)
 
     def time(self, cond: NDArray[Any], seed: int) -> FloatArray | None:
-        if self.missing() is not None:
+        if self.missing() is not None or self.hepmc is not None:
             return None
         spent = {}
         for kind in self.kinds:
-            source = self._collisions(kind, seed)
-            self._take(source, kind, 2)
+            source = self.collisions(kind, seed)
+            self.take(source, kind, 2)
             begin = time.thread_time()
-            made = len(self._take(source, kind, min(max(len(cond), 2), TIMED_JETS))[0])
+            made = len(self.take(source, kind, min(max(len(cond), 2), TIMED_JETS))[0])
             spent[kind] = 1000 * (time.thread_time() - begin) / made
         each = np.array([spent[kind] for kind in self.kinds])
         if len(self.kinds) == 1:
@@ -118,32 +141,44 @@ class JetSimulation(ProcessSimulation):
         return np.asarray(each[np.argmax(cond[:, len(JET_CONDITIONS) :], axis=1)])
 
     def missing(self) -> MissingExtraError | None:
-        absent = [name for name in ("pythia8mc", "fastjet", "awkward") if find_spec(name) is None]
+        needed = ("fastjet", "awkward", *(("pythia8mc",) if self.hepmc is None or self.pile_up else ()))
+        absent = [name for name in needed if find_spec(name) is None]
         return MissingExtraError("jets", absent[0]) if absent else None
 
-    def _collisions(self, kind: str, seed: int) -> Collisions:
-        lines = (*{**HARD, **self.processes}[kind], *self.pythia)
-        return Collisions(lines, integer_seed(seed, kind), pile_up=self.pile_up, pile_up_lines=self.pile_up_pythia)
+    def collisions(self, kind: str, seed: int) -> Collisions:
+        """What gives the collisions that jets of `kind` come from."""
+        lines = (*{**HARD, **self.processes}.get(kind, ()), *self.pythia)
+        hard = lines if self.hepmc is None else HepMCEvents(self.hepmc)
+        return Collisions(hard, integer_seed(seed, kind), pile_up=self.pile_up, pile_up_lines=self.pile_up_pythia)
 
     def _jets(self, kind: str, n: int, seed: int) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
-        return self._take(self._collisions(kind, seed), kind, n)
+        return self.take(self.collisions(kind, seed), kind, n)
 
-    def _take(self, source: Collisions, kind: str, n: int) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
-        """`n` jets: constituents (n, P, 3), axes (n, 3) and the number of the collision (n,), increasing."""
+    def take(self, source: Collisions, kind: str, n: int) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
+        """The next `n` jets of `source`: constituents (n, P, 3), axes (n, 3), and the number of the collision (n,).
+
+        Raises:
+            FacsimError: there are none in the window, or the file ends.
+        """
         clouds, axes, events, done, barren, seen = [], [], [], 0, 0, 0
         while done < n:
             # no more collisions than the jets still wanted need
             size = min(EVENTS_AT_ONCE, -(-(n - done) // self.leading))
             particles = source.next(size)
+            if not particles.events:
+                raise FacsimError(
+                    f"'{self.hepmc}' holds {seen} events with {done} jets in the window, and {n} are wanted."
+                )
             jets = self._in_window(self._clustered(particles))
             axis = jets.axis
             clouds.append(relative(jets.constituents(particles), axis, self.constituents))
             axes.append(axis)
             events.append(jets.event + seen)
-            done, seen, barren = done + len(jets), seen + size, 0 if len(jets) else barren + size
+            done, seen = done + len(jets), seen + particles.events
+            barren = 0 if len(jets) else barren + particles.events
             if barren >= EVENTS_WITHOUT_JETS:
                 low, high = self.jet_pt
-                raise FacsimError(f"Pythia made no {kind} jet of {low:g} to {high:g} GeV in {barren} events.")
+                raise FacsimError(f"there is no {kind} jet of {low:g} to {high:g} GeV in {barren} events.")
         return np.concatenate(clouds)[:n], np.concatenate(axes)[:n], np.concatenate(events)[:n]
 
     def _in_window(self, jets: Jets) -> Jets:

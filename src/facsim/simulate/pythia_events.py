@@ -8,7 +8,7 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,11 +82,17 @@ class Pythia:
         return _final(record, visible)
 
 
+class EventMaker(Protocol):
+    """Gives final particles of one event after the other."""
+
+    def next(self, events: int, visible: bool = True) -> Particles: ...
+
+
 class Collisions:
-    """Proton collisions at 13 TeV, with others laid over them if wanted; all come from one point.
+    """Hard collisions, with others at 13 TeV laid over them if wanted; all come from one point.
 
     Args:
-        lines: settings of Pythia, such as an entry of `HARD` with further lines.
+        hard: makes the hard ones: settings of Pythia, such as an entry of `HARD` with further lines, or `HepMCEvents`.
         seed: of all random numbers.
         pile_up: mean of the Poisson number of collisions laid over each event.
         pile_up_lines: settings of Pythia that make those.
@@ -96,9 +102,14 @@ class Collisions:
     """
 
     def __init__(
-        self, lines: Sequence[str], seed: int, *, pile_up: float = 0.0, pile_up_lines: Sequence[str] = MINIMUM_BIAS
+        self,
+        hard: Sequence[str] | EventMaker,
+        seed: int,
+        *,
+        pile_up: float = 0.0,
+        pile_up_lines: Sequence[str] = MINIMUM_BIAS,
     ) -> None:
-        self._hard = Pythia(lines, integer_seed(seed, "hard"))
+        self._hard: EventMaker = Pythia(hard, integer_seed(seed, "hard")) if isinstance(hard, Sequence) else hard
         self._soft = Pythia(pile_up_lines, integer_seed(seed, "pile-up")) if pile_up > 0 else None
         self._pile_up, self._rng = pile_up, generator(seed, "number of collisions")
 
@@ -107,6 +118,7 @@ class Collisions:
         particles = self._hard.next(events, visible)
         if self._soft is None:
             return particles
+        events = particles.events
         parts, host = [particles], np.repeat(np.arange(events), self._rng.poisson(self._pile_up, events))
         for first in range(0, len(host), EVENTS_AT_ONCE):
             chosen = host[first : first + EVENTS_AT_ONCE]

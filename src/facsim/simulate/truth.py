@@ -76,6 +76,8 @@ class TruthSimulation(BaseModel, ABC):
     """What the truth is called in words and figures."""
     noun: ClassVar[str] = "events"
     """What its events are called, in the plural."""
+    undetermining: ClassVar[frozenset[str]] = frozenset({"workers"})
+    """Settings that the events do not depend on."""
 
     events: Annotated[int, Field(ge=1)]
     workers: Annotated[int, Field(ge=1)] | None = None
@@ -135,6 +137,10 @@ class ChunkedSimulation(TruthSimulation):
     def work(self, missing: list[Chunk], seed: int, count: Count) -> None:
         """Make the `missing` chunks with `write_chunk`, and add each to `count`."""
 
+    def inputs(self) -> dict[str, Any]:
+        """What the events depend on beside settings and seed."""
+        return {}
+
     @property
     def chunk_events(self) -> int:
         """Events per chunk at most."""
@@ -179,8 +185,8 @@ class ChunkedSimulation(TruthSimulation):
 
     def _identity(self, seed: int) -> dict[str, Any]:
         """All that determines the events, and its fingerprint."""
-        settings = self.model_dump(mode="json", exclude={"workers"})
-        determining = {"format": FORMAT, "settings": settings, "seed": seed}
+        settings = self.model_dump(mode="json", exclude=set(self.undetermining))
+        determining = {"format": FORMAT, "settings": settings, "seed": seed, **self.inputs()}
         text = json.dumps({"simulator": self.simulator, **determining}, sort_keys=True)
         return {"fingerprint": hashlib.sha256(text.encode()).hexdigest(), **determining}
 
