@@ -126,7 +126,8 @@ class Calorimeter:
 
     def column(self, name: str, region: NDArray[np.integer]) -> FloatArray:
         """A setting of the regions with these numbers."""
-        return np.asarray(np.array([getattr(part, name) for part in self.regions], dtype=np.float64)[region], dtype=np.float64)
+        values = np.array([getattr(part, name) for part in self.regions], dtype=np.float64)
+        return np.asarray(values[region])
 
     def sigma(self, energy: FloatArray, region: NDArray[np.integer]) -> FloatArray:
         """Standard deviation of energies (N,) in regions (N,), GeV."""

@@ -2,8 +2,8 @@
 
 Tracks of charged hadrons that point to the same HCAL cell form a block with the ECAL cells that they hit. Where the
 block's energy exceeds their momenta by more than its fluctuations, the excess is a photon as far as the ECAL holds it,
-and a neutral hadron; where both agree, momenta are scaled to the best mean of the two. What is left in cells is merged with
-what is left in touching ones.
+and a neutral hadron; where both agree, momenta are scaled to the best mean of the two. What is left in cells is merged
+with what is left in touching ones.
 """
 
 from __future__ import annotations
