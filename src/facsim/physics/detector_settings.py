@@ -75,7 +75,7 @@ class Tracker:
     half_length: float = 3.0
     turns: float = 1.0
     hadrons: Efficiency = Efficiency(
-        (1.5, 2.5), (0.2, 0.5, 1.0, 100.0), ((0.65, 0.87, 0.93, 0.88), (0.50, 0.80, 0.88, 0.80))
+        (1.5, 2.5), (0.2, 0.5, 1.0, 100.0), ((0.65, 0.87, 0.93, 0.88), (0.40, 0.70, 0.82, 0.75))
     )
     electrons: Efficiency = Efficiency((1.5, 2.5), (0.5, 2.0, 10.0), ((0.60, 0.80, 0.95), (0.50, 0.75, 0.88)))
     muons: Efficiency = Efficiency((2.4,), (0.5, 3.0), ((0.60, 0.99),))
@@ -138,12 +138,13 @@ class Calorimeter:
 
 CMS_ECAL = Calorimeter((
     Region(1.479, 85, 360, 0.028, 0.003, 0.12, 0.6),
-    Region(3.0, 60, 240, 0.05, 0.005, 0.25, 0.8),
+    Region(3.0, 60, 240, 0.05, 0.005, 0.25, 1.5),
     Region(5.2, 13, 36, 2.0, 0.09, 0.0, 1.0),
 ))  # fmt: skip
 CMS_HCAL = Calorimeter((
-    Region(1.74, 20, 72, 1.8, 0.0, 0.0, 0.8),
-    Region(3.0, 7, 36, 2.0, 0.0, 0.0, 0.8),
+    Region(1.305, 15, 72, 1.8, 0.0, 0.0, 0.8),
+    Region(1.74, 5, 72, 3.0, 0.0, 0.0, 0.8),
+    Region(3.0, 7, 36, 3.0, 0.0, 0.0, 1.2),
     Region(5.2, 13, 36, 2.8, 0.11, 0.0, 1.4),
 ))  # fmt: skip
 
@@ -167,10 +168,10 @@ class Detector:
     tracker: Tracker = Tracker()
     ecal: Calorimeter = CMS_ECAL
     hcal: Calorimeter = CMS_HCAL
-    showering: float = 0.6
+    showering: float = 0.45
     share: tuple[float, float] = (1.0, 2.0)
     crossing: float = 0.25
-    compensation: float = 0.6
+    compensation: float = 0.65
     excess: float = 0.7
     merge: bool = True
 
