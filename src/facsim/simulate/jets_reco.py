@@ -41,8 +41,17 @@ DIJETS = (
     "PhaseSpace:bias2SelectionPow = 4.5",
 )
 """Pairs of jets, nearly as many at every ln pT: the bias multiplies the cross section by (pT / 10 GeV)^4.5."""
-CALIBRATION = JetCalibration((1.3, 2.5), ((1.0, 0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0)), (20.0, 1500.0))
-"""Of the default detector, by `python benchmarks/detector_check.py calibrate`."""
+CALIBRATION = JetCalibration(
+    (0.8, 1.5, 2.0, 2.5),
+    (
+        (1.02793, 0.02192, 0.01699, -0.00549),
+        (1.02221, 0.02206, 0.0146, -0.00362),
+        (1.05398, 0.02191, 0.01104, -0.00348),
+        (1.08791, 0.03368, -0.00883, -0.01335),
+    ),
+    (21.7, 1531.6),
+)
+"""Of the default detector, by `python benchmarks/detector_check.py calibrate --events 5000`."""
 
 
 class Pairs(NamedTuple):
