@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from facsim.core.errors import FacsimError
 from facsim.core.events import make_events
 from facsim.core.geometry import CylinderGeometry, Geometry, Layer, regular_cylinder
 from facsim.core.rng import generator
-from facsim.core.schema import Feature, Schema, calorimeter_schema
+from facsim.core.schema import Feature, Schema, calorimeter_schema, given_conditions
 from facsim.export.check import check_export
 from facsim.export.onnx import export_onnx
 from facsim.models import MODELS, EventModel
@@ -82,6 +83,34 @@ def _cloud(counted: bool = False) -> tuple[Schema, Batch]:
     return schema, Batch(_tensor(x), _tensor(cond), mask=torch.as_tensor(mask))
 
 
+def _given() -> tuple[Schema, Batch]:
+    """Points that are those given before, moved a little, where they are not lost; events without any, too."""
+    _, batch = _cloud()
+    assert batch.mask is not None
+    rng = generator(4, "toy-given")
+    size = np.sort(rng.exponential(0.2, (N, 4)), axis=1)[:, ::-1] * (np.arange(4) < rng.integers(0, 5, N)[:, None])
+    points = np.concatenate([rng.normal(0, 0.3, (N, 4, 2)) * (size > 0)[..., None], size[..., None]], -1)
+    names = (Feature("a"), Feature("b"), Feature("size"))
+    schema = Schema("cloud", (Feature("x", "mm"), Feature("energy", "MeV")), (), points=6)
+    schema = replace(schema, conditions=(ENERGY, *given_conditions(4, names, "g")), given=4)
+    cond = torch.cat([batch.cond, _tensor(points.reshape(N, -1))], 1)
+    return schema, replace(batch, cond=cond)
+
+
+def _reco() -> tuple[Schema, Batch]:
+    """Jets of which particles are lost and smeared."""
+    rng = generator(5, "toy-reco")
+    size = np.sort(rng.dirichlet(np.ones(5), N), axis=1)[:, ::-1]
+    gen = np.concatenate([rng.normal(0, 0.1, (N, 5, 2)), size[..., None]], -1)
+    mask = np.arange(6) < rng.integers(0, 6, N)[:, None]
+    x = np.pad(gen * rng.normal(1, 0.1, gen.shape), ((0, 0), (0, 1), (0, 0)))
+    names = tuple(Feature(name) for name in ("etarel", "phirel", "ptrel"))
+    scalars = (Feature("gen_pt", "GeV"), Feature("gen_eta"))
+    schema = Schema("cloud", names, (*scalars, *given_conditions(5, names, "gen")), points=6, given=5)
+    cond = np.concatenate([rng.uniform(20, 100, (N, 1)), rng.uniform(-2, 2, (N, 1)), gen.reshape(N, -1)], 1)
+    return schema, Batch(_tensor(np.abs(x) * mask[..., None]), _tensor(cond), mask=torch.as_tensor(mask))
+
+
 def _tensor(values: Any) -> torch.Tensor:
     return torch.as_tensor(values, dtype=torch.float32)
 
@@ -95,8 +124,14 @@ EVENTS: dict[str, Callable[[], tuple[Schema, Batch]]] = {
     "table-without-conditions": lambda: _table(()),
     "cloud": _cloud,
     "cloud-counted": lambda: _cloud(True),
+    "cloud-given": _given,
+    "cloud-given-attended": _given,
+    "cloud-reco": _reco,
 }
-TAKES = {"two-stage": ("grid", "ragged"), "single-stage": tuple(EVENTS)}
+TAKES = {"two-stage": ("grid", "ragged"), "single-stage": tuple(EVENTS), "reco-vae": ("cloud-reco",)}
+OF_METHODS = ("two-stage", "single-stage")
+SCORED = "scored"
+"""Losses of two draws of a jet."""
 
 Case = tuple[str, str, str]
 """Model, events, method."""
@@ -110,7 +145,12 @@ def _cases() -> Iterator[Case]:
         yield from ((model, events, "flow-matching") for events in TAKES[model])
         if "candidates" in MODELS[model].Options.model_fields:
             yield from ((model, events, SELECTED) for events in TAKES[model][:2])
+        if model not in OF_METHODS:
+            yield from ((model, events, SCORED) for events in TAKES[model])
+            continue
         for index, method in enumerate(name for name in METHODS if name != "flow-matching"):
+            if model == "single-stage" and method in ("gan", "vae", "distilled"):
+                yield model, "cloud-given-attended", method
             fitting = [e for e in TAKES[model][:6] if _representation(e) in METHODS[method].representations]
             if fitting:
                 yield model, fitting[index % len(fitting)], method
@@ -124,10 +164,14 @@ def _representation(events: str) -> str:
 def _options(case: Case) -> dict[str, Any]:
     model, events, method = case
     network = NETWORKS.get(events.partition("-")[0], TRANSFORMER)
+    if model == "reco-vae":
+        own = {"latent": 3, "width": 8, "network": network}
+        return {**own, "jets": "energy-score"} if method == SCORED else own
     if (events, method) == ("ragged", "flow"):  # a coupling may leave all cells of one kind of layer alone
         network = MLP
     if model == "single-stage":
-        return {"method": _small(method, network)}
+        given = {"given": {"outputs": 3, "width": 8, "attend": True}} if events.endswith("attended") else {}
+        return {"method": _small(method, network), **given}
     if method == SELECTED:
         return {**_options((model, events, "flow-matching")), "layer_candidates": 3, "candidates": 2}
     takes_table = "table" in METHODS[method].representations
@@ -246,7 +290,7 @@ def test_many_events_are_sampled_in_parts(case: Case, monkeypatch: pytest.Monkey
 @EACH
 def test_exported_graph_has_physical_units(case: Case, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
-    if case[2] != SELECTED and not METHODS[case[2]].exports:
+    if case[2] in METHODS and not METHODS[case[2]].exports:
         pytest.skip("does not export")
     model, batch = prepared(case)
     export_onnx(model.eval(), tmp_path / "model.onnx")

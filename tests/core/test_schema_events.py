@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from facsim.core.errors import FacsimError, MissingExtraError
 from facsim.core.events import Events, chunks, concatenate, make_events
 from facsim.core.geometry import regular_cylinder
-from facsim.core.schema import Feature, Schema, calorimeter_schema, parse_schema
+from facsim.core.schema import Feature, Schema, calorimeter_schema, given_conditions, parse_schema
 from facsim.core.sources import MemorySource
 
 GEOMETRY = regular_cylinder("small", "electron", 2, 3, 4, 1.0, 0.01)
@@ -39,6 +39,34 @@ def test_schema_round_trip(schema: Schema) -> None:
     back = parse_schema(json.dumps(schema.to_dict()), "here")
     assert back == schema
     assert back.provenance == schema.provenance
+
+
+def test_given_points_are_the_last_conditions() -> None:
+    features = (Feature("etarel"), Feature("phirel", "rad"), Feature("ptrel"))
+    scalars = (Feature("gen_pt", "GeV"), Feature("gen_eta"))
+    schema = Schema("cloud", features, (*scalars, *given_conditions(4, features, "gen")), points=5, given=4)
+    assert [f.name for f in schema.conditions[4:6]] == ["gen0_ptrel", "gen1_etarel"]
+    assert schema.scalar_conditions == scalars
+    cond = np.arange(28.0).reshape(2, 14)
+    assert schema.scalars(cond).tolist() == [[0, 1], [14, 15]]
+    assert schema.given_points(cond)[1, 0].tolist() == [16, 17, 18]
+    back = parse_schema(json.dumps(schema.to_dict()), "here")
+    assert back == schema
+    assert back.given == 4
+
+
+def test_files_without_given_points_say_nothing_of_them() -> None:
+    schema = calorimeter_schema(GEOMETRY)
+    assert "given" not in schema.to_dict()
+    assert schema.scalar_conditions == schema.conditions
+    assert schema.given_points(np.ones((3, 1))).shape == (3, 0, 3)
+
+
+@pytest.mark.parametrize("given", [1, -1, 0.5, True, "2", None])
+def test_given_points_need_their_conditions(given: object) -> None:
+    text = json.dumps({**Schema("cloud", (), (Feature("a"), Feature("b"))).to_dict(), "given": given})
+    with pytest.raises(FacsimError, match="given points"):
+        parse_schema(text, "here")
 
 
 @pytest.mark.parametrize("text", [None, "", "{", "[1]", '{"representation": 1}', '{"representation": "grid"}'])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facsim.core.cell_geometry import geometry_from_dict
 from facsim.core.errors import FacsimError
@@ -17,6 +18,8 @@ Representation = Literal["table", "grid", "cloud"]
 SCHEMA = "schema"
 LARGEST_ATTRIBUTE = 32_000
 AXIAL_CONDITIONS = ("incident_energy", "pdg")
+GIVEN_FEATURES = 3
+"""Columns of a given point: two places and a size, which is 0 where there is no point."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,13 @@ class Schema:
     `features` are the columns of a table, the channels of a grid, the point features of a cloud;
     `conditions` are known per event before simulation. `provenance` says where the events come from. `points` is the
     size to which clouds are padded, None where it is not known; files of one kind may differ in it.
+
+    `given` is a number of points that are known of each event before simulation, such as the particles of a jet before
+    the detector: the last 3 * `given` conditions are these points, one after the other, zeros where there is none. They
+    are conditions as far as arrays go, and no quantities to bin in, plot or guard one by one: `scalar_conditions` are.
+
+    Raises:
+        FacsimError: fewer conditions than the given points have columns.
     """
 
     representation: Representation
@@ -42,6 +52,29 @@ class Schema:
     geometry: Geometry | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict, compare=False)
     points: int | None = field(default=None, compare=False)
+    given: int = 0
+
+    def __post_init__(self) -> None:
+        given: object = self.given  # of a file, which may hold anything
+        whole = isinstance(given, int) and not isinstance(given, bool)
+        if not whole or not 0 <= GIVEN_FEATURES * self.given <= len(self.conditions):
+            raise FacsimError(
+                f"a schema with {len(self.conditions)} conditions cannot have {given!r} given points: they are "
+                f"the last {GIVEN_FEATURES} conditions for each."
+            )
+
+    @property
+    def scalar_conditions(self) -> tuple[Feature, ...]:
+        """The conditions that are no coordinates of given points."""
+        return self.conditions[: len(self.conditions) - GIVEN_FEATURES * self.given]
+
+    def scalars(self, cond: NDArray[Any]) -> NDArray[Any]:
+        """Columns of the `scalar_conditions`, (N, S), of conditions (N, K)."""
+        return cond[:, : len(self.scalar_conditions)]
+
+    def given_points(self, cond: NDArray[Any]) -> NDArray[Any]:
+        """The given points (N, given, 3) of conditions (N, K)."""
+        return cond[:, len(self.scalar_conditions) :].reshape(len(cond), self.given, GIVEN_FEATURES)
 
     def condition_index(self, name: str) -> int:
         """Column of the condition `name`.
@@ -70,6 +103,7 @@ class Schema:
             "geometry": None if self.geometry is None else self.geometry.to_dict(),
             "provenance": dict(self.provenance),
             **({} if self.points is None else {"points": self.points}),
+            **({"given": self.given} if self.given else {}),
         }
 
     @classmethod
@@ -77,7 +111,7 @@ class Schema:
         """Schema from `to_dict`'s mapping.
 
         Raises:
-            FacsimError: unknown representation or a missing key.
+            FacsimError: unknown representation, a missing key, or more given points than conditions.
         """
         try:
             if data["representation"] not in get_args(Representation):
@@ -92,6 +126,7 @@ class Schema:
                 geometry=None if geometry is None else geometry_from_dict(geometry),
                 provenance=dict(data.get("provenance", {})),
                 points=data.get("points"),
+                given=data.get("given", 0),
             )
         except KeyError as error:
             raise FacsimError(f"a schema needs the key {error}; it has {sorted(data)}.") from None
@@ -113,6 +148,11 @@ def stored_schema(group: Any) -> str | None:
         return bytes(group[SCHEMA][:]).decode(errors="replace")
     text: str | None = group.attrs.get(SCHEMA)
     return text
+
+
+def given_conditions(points: int, features: tuple[Feature, ...], prefix: str) -> tuple[Feature, ...]:
+    """Conditions that `points` given points of three `features` are: `gen0_etarel`, ... for the prefix `gen`."""
+    return tuple(Feature(f"{prefix}{k}_{f.name}", f.unit) for k in range(points) for f in features)
 
 
 def parse_schema(text: Any, where: str) -> Schema:

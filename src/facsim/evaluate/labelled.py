@@ -50,13 +50,14 @@ class Sample:
 
 
 def as_sample(data: Sample | Events | Array, conditions: int = 0) -> Sample:
-    """`data` as a sample: of events conditions in energy units become logarithms; of a plain table the first
-    `conditions` columns are the conditions."""
+    """`data` as a sample: of events conditions in energy units become logarithms, and given points are left out; of a
+    plain table the first `conditions` columns are the conditions."""
     if isinstance(data, Sample):
         return data
     if isinstance(data, Events):
-        units = [feature.unit for feature in data.schema.conditions]
-        columns = [np.log10(c) if u in ENERGIES else c for c, u in zip(data.cond.T, units, strict=True)]
+        units = [feature.unit for feature in data.schema.scalar_conditions]
+        scalars = data.schema.scalars(data.cond)
+        columns = [np.log10(c) if u in ENERGIES else c for c, u in zip(scalars.T, units, strict=True)]
         cond = np.column_stack(columns) if columns else None
         return Sample(data.x, cond, data.mask, data.weight, data.group_id, data.schema.geometry)
     x = np.asarray(data)

@@ -65,11 +65,14 @@ def training_range(schema: Schema, train_cond: NDArray[Any]) -> list[dict[str, A
 
 
 def training_domain(schema: Schema, train_cond: NDArray[Any]) -> dict[str, Any] | None:
-    """The domain of the conditions of the training events (N, K), None without conditions or with too few events."""
-    names = [feature.name for feature in schema.conditions]
+    """The domain of the conditions of the training events (N, K) that are no given points; None without any, or with
+    too few events."""
+    names = [feature.name for feature in schema.scalar_conditions]
     if not names or len(train_cond) < FEWEST:
         return None
-    return ConditionDomain.fit(train_cond, names, seed=0, kept=min(KEPT, KEPT_EACH * len(names))).to_dict()
+    return ConditionDomain.fit(
+        schema.scalars(train_cond), names, seed=0, kept=min(KEPT, KEPT_EACH * len(names))
+    ).to_dict()
 
 
 def file_facts(path: Path) -> dict[str, Any]:
@@ -89,7 +92,12 @@ def describe_model(model: EventModel, name: str, ranges: list[dict[str, Any]]) -
         "model": name,
         "options": model.options.model_dump(),
         "inputs": {
-            "condition": {"shape": ["batch", len(ranges)], "dtype": "float32", "columns": ranges},
+            "condition": {
+                "shape": ["batch", len(ranges)],
+                "dtype": "float32",
+                "columns": ranges,
+                **({"given_points": schema.given} if schema.given else {}),
+            },
             "noise": noise,
         },
         "output": {

@@ -10,12 +10,14 @@ from pydantic import BaseModel
 from facsim.core import plugins
 from facsim.core.errors import FacsimError
 from facsim.models.base import EventModel
+from facsim.models.reco_vae import RecoVAE
 from facsim.models.single_stage import SingleStage
 from facsim.models.two_stage import TwoStageShower
 
 MODELS: dict[str, type[EventModel]] = {
     "two-stage": TwoStageShower,
     "single-stage": SingleStage,
+    "reco-vae": RecoVAE,
 }
 
 __all__ = ["MODELS", "EventModel", "find_model"]

@@ -9,13 +9,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
+from facsim.core.errors import FacsimError
 from facsim.core.schema import Representation, Schema
 from facsim.models.choices import Choice
 from facsim.models.space import Space
@@ -239,6 +240,23 @@ def event_loss(error: Tensor, batch: Batch) -> Tensor:
     real = batch.mask[..., None].to(error)
     of_event = (error * real).flatten(1).sum(1) / (real.sum((1, 2)) * error.shape[-1]).clamp(min=1)
     return weighted_mean(of_event, batch.weight)
+
+
+def pad_clouds(batch: Batch, points: int) -> Batch:
+    """Clouds with a mask and as many points as a model has.
+
+    Raises:
+        FacsimError: an event has more.
+    """
+    n, there = batch.x.shape[:2]
+    mask = torch.ones(n, there, dtype=torch.bool, device=batch.x.device) if batch.mask is None else batch.mask
+    missing = points - there
+    if missing < 0:
+        if bool(mask[:, missing:].any()):
+            raise FacsimError(f"an event has more than the {points} points that the model gives: raise model.points.")
+        return replace(batch, x=batch.x[:, :missing], mask=mask[:, :missing])
+    x = nn.functional.pad(batch.x, (0, 0, 0, missing))
+    return replace(batch, x=x, mask=nn.functional.pad(mask, (0, missing)))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from facsim.models.base import Batch, MethodOptions, NoiseSpec, event_loss
 from facsim.models.coupling import drawn_by_weight, optimal_coupling
 from facsim.models.nets import build_network
+from facsim.models.nets.given import own_conditions
 from facsim.models.nets.library_prior import LibraryPrior
 from facsim.models.nets.prior import build_prior
 from facsim.models.probability_flow import RATES, PathName, ProbabilityFlow, path_at
@@ -107,7 +108,9 @@ class FlowMatching(ProbabilityFlow):
         x0 = self.start(noise, batch.cond)
         if self.options.coupling == "independent":
             return x0
-        return x0[optimal_coupling(x0, x1, batch.cond, batch.mask, self.options.condition_cost)]
+        return x0[
+            optimal_coupling(x0, x1, own_conditions(batch.cond, self.space), batch.mask, self.options.condition_cost)
+        ]
 
     def losses(self, batch: Batch, turn: str, generator: torch.Generator | None = None) -> dict[str, Tensor]:
         if self.options.coupling != "independent":

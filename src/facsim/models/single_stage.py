@@ -10,15 +10,15 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor, nn
 
-from facsim.core.errors import FacsimError
 from facsim.core.schema import Schema
-from facsim.models.base import Batch, EventModel, NoiseSpec
+from facsim.models.base import Batch, EventModel, NoiseSpec, pad_clouds
 from facsim.models.choices import Choice
 from facsim.models.event_transforms import Cells, EventTransform, build_transform
 from facsim.models.expected_weight import ExpectedWeight, mean_weight
 from facsim.models.methods import build_method, checked_method, method_phases, with_steps
 from facsim.models.multiplicity import Multiplicity
 from facsim.models.nets.conditioning import Conditioning
+from facsim.models.nets.given import TOKEN, GivenPoints, own_conditions, own_number
 from facsim.models.steering import REGRESSOR, Steer, Steering
 
 ENERGIES = ("MeV", "GeV")
@@ -27,6 +27,21 @@ COUNTS = ("num_particles", "num_points")
 WEIGHTS = "weights"
 """The phase in which expected weights are learned."""
 METHOD = Choice(name="flow-matching", prior="gaussian", steps=8)
+
+
+class GivenOptions(BaseModel):
+    """How given points become conditions (`nets.given`).
+
+    Args:
+        outputs, width: of the network that reads them into features.
+        attend: whether the points of clouds attend to them, too.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    outputs: int = Field(32, ge=1)
+    width: int = Field(64, ge=1)
+    attend: bool = False
 
 
 class SingleStageOptions(BaseModel):
@@ -40,6 +55,7 @@ class SingleStageOptions(BaseModel):
         event_weights: what losses count events with: their own weights, or what is expected of these given the event
             (`expected_weight`), which is not negative, so that every method takes signed weights.
         points: largest number of points of a cloud, in place of what the file says.
+        given: how the method sees the given points of events that have some (`Schema.given`).
         steer: a metric that training attends to (`steering`).
         steps: sampler steps, in place of what `method` says.
     """
@@ -52,6 +68,7 @@ class SingleStageOptions(BaseModel):
     fractions: tuple[str, ...] = ()
     event_weights: Literal["given", "expected"] = "given"
     points: int | None = Field(None, ge=1)
+    given: GivenOptions = GivenOptions()
     steer: Steer | None = None
     steps: int | None = Field(None, ge=0, le=1000)
 
@@ -86,23 +103,31 @@ class SingleStage(EventModel):
         super().__init__(schema, options)
         self.phases = self.phases_of(options)
         self.transform: EventTransform = build_transform(schema, options.transform, options.cells)
-        names = [feature.name for feature in schema.conditions]
+        names = [feature.name for feature in schema.scalar_conditions]
         fractions = tuple(schema.condition_index(name) for name in options.fractions)
         energy = bool(names) and schema.conditions[0].unit in ENERGIES
         px, py, pz = (names.index(name) if name in names else -1 for name in MOMENTUM)
         momentum = (px, py, pz) if min(px, py, pz) >= 0 else None
         self.conditioning = Conditioning(len(names), energy, fractions, momentum)
-        self.method = build_method(options.chosen, self.transform.space, self.conditioning.n_features)
+        self.given: GivenPoints | None = None
+        space, n_features = self.transform.space, self.conditioning.n_features
+        if schema.given:
+            self.given = GivenPoints(schema.given, options.given.outputs, options.given.width)
+            n_features += self.given.n_features
+            if options.given.attend and schema.representation == "cloud":
+                space = replace(space, given=(n_features, schema.given))
+                n_features += TOKEN * schema.given
+        self.method = build_method(options.chosen, space, n_features)
         self.weights = self.method.weights
         self.register_buffer("weight_mean", torch.ones(()))
         self.weight_net: ExpectedWeight | None = None
         if options.event_weights == "expected":
             self.weights = "signed"
-            self.weight_net = ExpectedWeight(self.transform.space, self.conditioning.n_features)
+            self.weight_net = ExpectedWeight(space, n_features)
         self.count_column = next((names.index(name) for name in COUNTS if name in names), None)
         self.count: Multiplicity | None = None
         if schema.representation == "cloud" and self.count_column is None:
-            self.count = Multiplicity(self.conditioning.n_features, self.transform.space.shape[0])
+            self.count = Multiplicity(own_number(n_features, space), space.shape[0])
         self.first_turn = self.method.turns(self.method.phases[0])[0]
         self.steering: Steering | None = None
         if options.steer is not None:
@@ -125,7 +150,7 @@ class SingleStage(EventModel):
         if turn == WEIGHTS and self.weight_net is not None:
             return list(self.weight_net.parameters())
         own = self.method.parameters_of(turn)
-        return own if self.count is None or turn != self.first_turn else [*own, *self.count.parameters()]
+        return own if turn != self.first_turn else [*own, *self._beside]
 
     def optimiser_of(self, turn: str) -> dict[str, Any]:
         return {} if turn in (REGRESSOR, WEIGHTS) else self.method.optimiser_of(turn)
@@ -134,7 +159,13 @@ class SingleStage(EventModel):
         if phase == WEIGHTS:
             return self.parameters_of(phase)
         own = self.method.averaged(phase)
-        return own if self.count is None or phase != self.method.phases[0] else [*own, *self.count.parameters()]
+        return own if phase != self.method.phases[0] else [*own, *self._beside]
+
+    @property
+    def _beside(self) -> list[nn.Parameter]:
+        """What is trained along with the first turn of the method; a critic, say, reads given points, and its generator
+        takes what it finds, since both at once could hide from one another what they read."""
+        return [p for part in (self.count, self.given) if part is not None for p in part.parameters()]
 
     def noise_spec(self, n: int) -> dict[str, NoiseSpec]:
         own = {} if self.count is None else {"multiplicity": NoiseSpec((n, 1), "uniform")}
@@ -142,13 +173,24 @@ class SingleStage(EventModel):
 
     def sample(self, cond: Tensor, noise: Mapping[str, Tensor]) -> Tensor:
         """Events (N, *event_shape) at the conditions (N, K) in physical units."""
-        features = self.conditioning(cond)
+        features = self.features(cond)
         mask = self._mask(cond, features, noise)
         x = self.transform.decode(self.method.sample(features, noise, mask))
         if mask is None:
             return x
         present = mask.to(x)[..., None]
         return torch.cat([x * present, present], -1)
+
+    def features(self, cond: Tensor) -> Tensor:
+        """Conditions (N, K) in physical units as the method sees them."""
+        if self.given is None:
+            return self.conditioning(cond)  # type: ignore[no-any-return]
+        n = len(self.schema.scalar_conditions)
+        points = cond[:, n:]
+        parts = [self.conditioning(cond[:, :n]), self.given(points)]
+        if self.method.space.given is not None:
+            parts.append(self.given.tokens(points).flatten(1))
+        return torch.cat(parts, -1)
 
     def _mask(self, cond: Tensor, features: Tensor, noise: Mapping[str, Tensor]) -> Tensor | None:
         if self.schema.representation != "cloud":
@@ -157,7 +199,7 @@ class SingleStage(EventModel):
             count = cond[:, self.count_column : self.count_column + 1].round()
         else:
             assert self.count is not None
-            count = self.count.draw(features, noise["multiplicity"])
+            count = self.count.draw(own_conditions(features, self.method.space), noise["multiplicity"])
         return torch.arange(self.transform.space.shape[0], device=cond.device) < count
 
     def losses(self, batch: Batch, turn: str, generator: torch.Generator | None = None) -> dict[str, Tensor]:
@@ -166,6 +208,8 @@ class SingleStage(EventModel):
         if turn == WEIGHTS and self.weight_net is not None:
             return {"weights": self.weight_net.loss(latents)}
         latents = self._counted(latents)
+        if self.given is not None and turn == self.first_turn:
+            latents = replace(latents, cond=self.features(batch.cond))  # with gradients
         if self.steering is not None and turn == REGRESSOR:
             return self.steering.regression(physical, latents, generator)
         losses = self.method.losses(latents, turn, generator)
@@ -173,7 +217,8 @@ class SingleStage(EventModel):
             losses = losses | self.steering.losses(physical, latents, generator)
         if self.count is not None and turn == self.first_turn:
             assert latents.mask is not None
-            losses = losses | {"multiplicity": self.count.loss(latents.cond, latents.mask.sum(1), latents.weight)}
+            own = own_conditions(latents.cond, self.method.space)
+            losses = losses | {"multiplicity": self.count.loss(own, latents.mask.sum(1), latents.weight)}
         return losses
 
     @torch.no_grad()
@@ -182,7 +227,9 @@ class SingleStage(EventModel):
         batch = self._padded(batch)
         if phase == self.phases[0]:
             self.weight_mean.copy_(mean_weight(batch.weight))
-            self.conditioning.fit(batch.cond, batch.weight)
+            self.conditioning.fit(batch.cond[:, : len(self.schema.scalar_conditions)], batch.weight)
+            if self.given is not None:
+                self.given.fit(batch.cond[:, len(self.schema.scalar_conditions) :])
             self.transform.fit(batch.x, batch.mask, batch.weight, generator)
             self.method.know(self.transform.intervals())
             if self.count is not None:
@@ -208,25 +255,9 @@ class SingleStage(EventModel):
         if batch.mask is not None:
             z = z * batch.mask[..., None]
         weight = None if batch.weight is None else batch.weight / self.weight_mean
-        return replace(batch, x=z, cond=self.conditioning(batch.cond), weight=weight)
+        return replace(batch, x=z, cond=self.features(batch.cond), weight=weight)
 
     def _padded(self, batch: Batch) -> Batch:
-        """Clouds with a mask and as many points as the model has.
-
-        Raises:
-            FacsimError: an event has more.
-        """
         if self.schema.representation != "cloud":
             return batch
-        n, points = batch.x.shape[:2]
-        mask = torch.ones(n, points, dtype=torch.bool, device=batch.x.device) if batch.mask is None else batch.mask
-        missing = self.transform.space.shape[0] - points
-        if missing < 0:
-            if bool(mask[:, missing:].any()):
-                raise FacsimError(
-                    f"an event has more than the {self.transform.space.shape[0]} points that the model gives: "
-                    "raise model.points."
-                )
-            return replace(batch, x=batch.x[:, :missing], mask=mask[:, :missing])
-        x = nn.functional.pad(batch.x, (0, 0, 0, missing))
-        return replace(batch, x=x, mask=nn.functional.pad(mask, (0, missing)))
+        return pad_clouds(batch, self.transform.space.shape[0])

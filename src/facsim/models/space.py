@@ -20,6 +20,8 @@ class Space:
             the ring running fastest. Empty for other grids, tables and clouds.
         image: rows and columns of a grid that is one plane, numbered row by row; None for others.
         least: what numbers are at least that are not exactly 0, where there are such zeros; 0 where there are none.
+        given: where points that are known of an event beforehand stand among the conditions, and how many there are
+            (`nets.given`); None where there are none, or none that points are to attend to.
     """
 
     representation: Representation
@@ -27,6 +29,7 @@ class Space:
     layers: tuple[tuple[int, int], ...] = ()
     image: tuple[int, int] | None = None
     least: float = 0.0
+    given: tuple[int, int] | None = None
 
     @property
     def channels(self) -> int:

@@ -86,7 +86,7 @@ class Steering(nn.Module):
     @torch.no_grad()
     def fit(self, batch: Batch) -> None:
         """Take mean and standard deviation of the metric of the events of `batch`, in physical units."""
-        values = metric_values(self.metric, batch.x, batch.cond, self.schema)
+        values = metric_values(self.metric, _real(batch.x, batch), batch.cond, self.schema)
         self.mean.copy_(values.mean(0))
         self.std.copy_(values.std(0, correction=0).clamp(min=1e-6))
 
@@ -97,7 +97,7 @@ class Steering(nn.Module):
         method, _ = self._parts
         drawn = [method.draw(latents, generator) for _ in range(2)]
         if self.regressor is None:
-            real, fake, other = (self._values(x, physical.cond) for x in (latents.x, *drawn))
+            real, fake, other = (self._values(x, physical) for x in (latents.x, *drawn))
         else:
             real, fake, other = (self._told(x, latents) for x in (latents.x, *drawn))
         score = energy_score(real, fake, other)
@@ -111,14 +111,14 @@ class Steering(nn.Module):
         size = None if latents.weight is None else latents.weight.abs()
         errors = {}
         for name, x in (("true", latents.x), ("generated", drawn)):
-            error = (self._told(x, latents) - self._values(x, physical.cond)) ** 2
+            error = (self._told(x, latents) - self._values(x, physical)) ** 2
             errors[name] = weighted_mean(error.mean(1), size)
         return errors
 
-    def _values(self, x: Tensor, cond: Tensor) -> Tensor:
-        """The metric of latents, over its standard deviation: (N, D)."""
+    def _values(self, x: Tensor, physical: Batch) -> Tensor:
+        """The metric of latents at the conditions and with the mask of `physical`, over its deviation: (N, D)."""
         _, transform = self._parts
-        values = metric_values(self.metric, transform.decode(x), cond, self.schema)
+        values = metric_values(self.metric, _real(transform.decode(x), physical), physical.cond, self.schema)
         return ((values - self.mean) / self.std).clamp(-FARTHEST, FARTHEST)
 
     def _told(self, x: Tensor, batch: Batch) -> Tensor:
@@ -126,6 +126,11 @@ class Steering(nn.Module):
         assert self.regressor is not None
         out: Tensor = self.regressor(x, batch.cond, batch.mask)
         return out
+
+
+def _real(x: Tensor, batch: Batch) -> Tensor:
+    """Events with zeros in place of points that are not there."""
+    return x if batch.mask is None else x * batch.mask[..., None]
 
 
 def _steered_turn(method: Method) -> str:

@@ -15,6 +15,7 @@ from facsim.core.image import ImageGeometry
 from facsim.core.schema import Schema
 from facsim.models.choices import known
 from facsim.physics import ecal_observables as ecal
+from facsim.physics.jets import PARTICLE_COLUMNS, jet_features
 
 LEAST = 1e-6
 
@@ -84,6 +85,12 @@ def ecal_widths(x: Tensor, cond: Tensor, schema: Schema) -> Tensor:
     return found
 
 
+def jets(x: Tensor, cond: Tensor, schema: Schema) -> Tensor:
+    """pT and mass of jets over the pT that their particles are relative to, (N, 2)."""
+    found = jet_features(x)
+    return torch.stack([found["pt"], found["mass"]], 1)
+
+
 def _frame(cond: Tensor, schema: Schema) -> ecal.Frame:
     return ecal.shower_frame(ecal.incidence(cond, schema), _image(schema))
 
@@ -117,6 +124,11 @@ def _of_columns(schema: Schema) -> tuple[str, ...]:
     return tuple(f.name for f in schema.features) if schema.representation == "table" else ()
 
 
+def _of_jets(schema: Schema) -> tuple[str, ...]:
+    names = tuple(f.name for f in schema.features)
+    return ("jet pT", "jet mass") if schema.representation == "cloud" and names == PARTICLE_COLUMNS else ()
+
+
 def _of_pairs(schema: Schema) -> tuple[str, ...]:
     return tuple(f"{a} - {b}" for a, b in combinations(_of_columns(schema), 2))
 
@@ -126,6 +138,7 @@ METRICS: dict[str, Metric] = {
     "differences": Metric(differences, _of_pairs),
     "ecal-asymmetry": Metric(ecal_asymmetry, _of_showers("longitudinal asymmetry", "transverse asymmetry")),
     "ecal-widths": Metric(ecal_widths, _of_showers("longitudinal width", "transverse width")),
+    "jets": Metric(jets, _of_jets),
     "lit": Metric(lit, _of_channels("lit cells"), differentiable=False),
     "moments": Metric(moments, _of_images("row", "column", "row variance", "column variance", "covariance")),
     "total": Metric(total, _of_channels("total")),

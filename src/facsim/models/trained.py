@@ -74,7 +74,7 @@ class TrainedSampler(TorchSampler):
                     f"the run '{self.name}' has no card with its training domain: do its stage 'export', or choose "
                     "outside='ignore'."
                 )
-            flags, text = self.domain.guard(values, outside, f"run '{self.name}'")
+            flags, text = self.domain.guard(self.schema.scalars(values), outside, f"run '{self.name}'")
             if text and outside == "warn":
                 warnings.warn(text, stacklevel=2)
         events = make_events(self.schema, self.sample(values, generator(seed, "trained", self.name)), values)

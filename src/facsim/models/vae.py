@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from facsim.models.base import Batch, Method, MethodOptions, NoiseSpec, event_loss, weighted_mean
 from facsim.models.flow_matching import FlowMatching, FlowMatchingOptions
 from facsim.models.nets import build_network
+from facsim.models.nets.given import own_number
 from facsim.models.nets.likelihood import GaussianLikelihood
 from facsim.models.nets.readers import EventReader, flat_condition, with_numbers
 from facsim.models.space import Space, table
@@ -62,7 +63,7 @@ class VAE(Method):
         self.likelihood = GaussianLikelihood(space)
         self.prior: FlowMatching | None = None
         if options.prior == "flow-matching":
-            n = n_cond * max(1, len(space.layers))
+            n = own_number(n_cond, space) * max(1, len(space.layers))
             flow = FlowMatchingOptions(prior="gaussian", steps=options.prior_steps)
             self.prior = FlowMatching(table(self.latent), n, flow)
         self.register_buffer("mean", torch.zeros(self.latent))

@@ -17,6 +17,7 @@ SIMULATIONS: dict[str, str] = {
     "tpc": "facsim.simulate.tpc:TPCSimulation",
     "ecal": "facsim.simulate.ecal:ECALSimulation",
     "jets": "facsim.simulate.jets:JetSimulation",
+    "jets-reco": "facsim.simulate.jets_reco:JetRecoSimulation",
 }
 """Task to the class of its settings (`truth.TruthSimulation`), the section `simulate` of a configuration."""
 

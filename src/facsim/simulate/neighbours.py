@@ -31,8 +31,9 @@ class Nearest(Baseline):
     Conditions are compared in units of their spread, those that are positive and span more than a factor of `WIDE` by
     their logarithm; particle types and charges (`CATEGORIES`) never mix where the training events have the one asked
     for. It knows the distribution at every condition as well as the training events do, and depends on conditions as
-    coarsely as they lie apart. Of events with weights one is drawn in proportion to its weight among the nearest, and
-    one with a negative weight never, which only approximates what signed weights mean.
+    coarsely as they lie apart. Given points (`Schema.given`) are not compared. Of events with weights one is drawn in
+    proportion to its weight among the nearest, and one with a negative weight never, which only approximates what
+    signed weights mean.
 
     Args:
         nearest: how many neighbours an event is drawn from.
@@ -59,7 +60,9 @@ class Nearest(Baseline):
     @classmethod
     def unfit(cls, schema: Schema, **options: Any) -> str | None:
         return (
-            None if schema.conditions else f"baseline '{cls.name}' needs events with conditions, and these have none."
+            None
+            if schema.scalar_conditions
+            else f"baseline '{cls.name}' needs events with conditions, and these have none."
         )
 
     def _fit(self, train: EventSource, seed: int) -> None:
@@ -72,8 +75,8 @@ class Nearest(Baseline):
             keep[rng.choice(len(train), self.events, replace=False)] = True
         labels, self._stored, self._shape = _store(train, keep)
         self._schema, self._ids, self._weight = train.schema, labels.event_id, labels.weight
-        cond = np.asarray(labels.cond, dtype=np.float64)
-        self._scaling = _Scaling.of(cond, [feature.name for feature in self._schema.conditions])
+        cond = self._schema.scalars(np.asarray(labels.cond, dtype=np.float64))
+        self._scaling = _Scaling.of(cond, [feature.name for feature in self._schema.scalar_conditions])
         point = self._scaling(cond)
         # events at equal conditions are drawn alike
         self._tree = cKDTree(point + JITTER * rng.uniform(-1, 1, point.shape))
@@ -91,7 +94,7 @@ class Nearest(Baseline):
 
     def _neighbour(self, cond: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:
         """A stored event for each condition."""
-        point = self._scaling(cond)
+        point = self._scaling(self._schema.scalars(cond))
         point += JITTER * rng.uniform(-1, 1, point.shape)
         nearest = min(self.nearest, len(self._ids))
         index = np.asarray(self._tree.query(point, k=nearest)[1], dtype=np.int64).reshape(len(cond), nearest)

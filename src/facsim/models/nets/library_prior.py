@@ -5,11 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from facsim.models.nets.given import own_conditions, own_number
 from facsim.models.space import Space
 
 
 def flat_condition(space: Space, cond: Tensor) -> Tensor:
     """Conditions (N, K) or (N, L, K) as one row an event; where there are layers, (N, L K) for both."""
+    cond = own_conditions(cond, space)
     if space.layers and cond.dim() == 2:
         cond = cond[:, None].expand(-1, len(space.layers), -1)
     return cond.flatten(1)
@@ -37,7 +39,7 @@ class LibraryPrior(nn.Module):
     def __init__(self, space: Space, n_cond: int, events: int, near: int, width: float) -> None:
         super().__init__()
         self.space, self.near, self.width = space, min(near, events), width
-        size = n_cond * max(len(space.layers), 1)
+        size = own_number(n_cond, space) * max(len(space.layers), 1)
         self.register_buffer("x", torch.zeros(events, *space.shape))
         self.register_buffer("cond", torch.zeros(events, size))
         self.register_buffer("mean", torch.zeros(size))

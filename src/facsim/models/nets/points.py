@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from facsim.core.schema import Representation
 from facsim.models.nets.base import Network, last_layer
+from facsim.models.nets.given import AttendGiven, given_tokens, own_conditions, own_number
 from facsim.models.nets.layers import Context
 from facsim.models.space import Space
 
@@ -16,8 +17,9 @@ from facsim.models.space import Space
 class PointNetwork(Network):
     """Points are embedded one by one, pass through `blocks` together and are read out one by one.
 
-    The blocks are modulated by time, condition and the number of real points, which attention would not see. Any number
-    of points may come in; for arguments see `Network`.
+    The blocks are modulated by time, condition and the number of real points, which attention would not see. Where the
+    space has given points, all points attend to them before the blocks. Any number of points may come in; for arguments
+    see `Network`.
     """
 
     representations: ClassVar[tuple[Representation, ...]] = ("cloud",)
@@ -25,7 +27,8 @@ class PointNetwork(Network):
     def __init__(self, space: Space, n_in: int, n_out: int, n_cond: int, *, zero: bool, width: int) -> None:
         super().__init__(space, n_in, n_out, n_cond)
         self.most = space.shape[0]
-        self.context = Context(n_cond + 1, width)
+        self.context = Context(own_number(n_cond, space) + 1, width)
+        self.attend = None if space.given is None else AttendGiven(width)
         self.embed = nn.Linear(n_in, width)
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.out = last_layer(width, n_out, zero)
@@ -37,7 +40,9 @@ class PointNetwork(Network):
     def forward(self, x: Tensor, t: Tensor | None, cond: Tensor, mask: Tensor | None = None) -> Tensor:
         real = torch.ones_like(x[..., 0], dtype=torch.bool) if mask is None else mask
         count = real.to(x).sum(1, keepdim=True) / self.most
-        context = self.context(t, torch.cat([cond, count], -1))
+        context = self.context(t, torch.cat([own_conditions(cond, self.space), count], -1))
         h = self.embed(x.masked_fill(~real[..., None], 0.0))
+        if self.attend is not None:
+            h = self.attend(h, given_tokens(cond, self.space))
         out: Tensor = self.out(self.norm(self.blocks_of(h, context, real)))
         return out

@@ -11,6 +11,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from facsim.models.choices import known
 from facsim.models.nets.base import check_sizes, of_layers
 from facsim.models.nets.classifiers import NETWORKS, Inputs
+from facsim.models.nets.given import own_conditions, own_number
 from facsim.models.space import Space
 
 _GIVEN = ("self", "inputs", "outputs", "dropout", "lit", "pooled")
@@ -20,7 +21,8 @@ class EventReader(nn.Module):
     """(x (N, *space.shape), cond, mask) -> (N, outputs), by the classifier network that suits the events.
 
     That is `grid` for regular cylinders, `layers` for ragged ones, `image`, `cloud`, and `table` for the rest.
-    `cond` is (N, K) or, on cylinders, (N, L, K): the condition of a layer reads as further cells of it.
+    `cond` is (N, K) or, on cylinders, (N, L, K): the condition of a layer reads as further cells of it. Given points
+    among the conditions are left out: what is to be read of them stands among the others.
 
     Args:
         space: the events. n_cond: K. outputs: numbers of an event.
@@ -34,6 +36,7 @@ class EventReader(nn.Module):
     def __init__(self, space: Space, n_cond: int, outputs: int, spectral: bool = False, /, **options: int) -> None:
         super().__init__()
         self.space = space
+        n_cond = own_number(n_cond, space)
         cells = tuple(a * r * space.channels for a, r in space.layers)
         if space.representation == "cloud":
             name, inputs = "cloud", Inputs(space.shape, n_cond)
@@ -58,6 +61,7 @@ class EventReader(nn.Module):
             _normalise(self.net)
 
     def forward(self, x: Tensor, cond: Tensor, mask: Tensor | None = None) -> Tensor:
+        cond = own_conditions(cond, self.space)
         whole = cond.mean(1) if cond.dim() == 3 else cond
         if self.name == "table":
             x = x.flatten(1)
@@ -101,5 +105,6 @@ def with_numbers(cond: Tensor, z: Tensor) -> Tensor:
 
 
 def flat_condition(cond: Tensor, space: Space) -> Tensor:
-    """Conditions (N, K), and those of layers (N, L, K) side by side: of one length for events of `space`."""
+    """Conditions (N, K) without given points, those of layers (N, L, K) side by side: of one length for a `space`."""
+    cond = own_conditions(cond, space)
     return of_layers(cond, len(space.layers)).flatten(1) if space.layers else cond
