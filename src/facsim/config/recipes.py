@@ -17,6 +17,7 @@ RECIPES = {
     "tpc": ("tpc.yaml", "local responses of the MPD TPC at NICA; whole events built from them and reconstructed"),
     "rich": ("rich.yaml", "particle identification with the RICH detectors of LHCb, from kinematics"),
     "ecal": ("ecal.yaml", "photons in an ECAL like that of LHCb; pairs of photons on the whole calorimeter"),
+    "jets-reco": ("jets-reco.yaml", "reconstructed jets from generator-level ones, in a detector like CMS"),
 }
 """Name to the file in `recipes` and what it does. Files `calo-*.yaml` share one truth, so that they can be compared."""
 
