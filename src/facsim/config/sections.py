@@ -58,7 +58,8 @@ class DataConfig(Section):
     """Events of one's own, or the truth of another run, in place of a simulation.
 
     `files` are read in the order given; `format` is found out when left alone; `mapping` is a YAML file that
-    says which keys or branches of a foreign file hold what; `geometry` is a built-in name or a binning XML file.
+    says which keys or branches of a foreign file hold what; `geometry` is a built-in name or a binning XML file;
+    `conditions` are those of the file's that are kept, all by default, with `type` for the kind of jets.
     `run`, in place of all these, is a run directory whose truth and splits are used, so that several surrogates are
     trained and judged on the same showers. Relative paths start at the configuration file.
     """
@@ -66,14 +67,15 @@ class DataConfig(Section):
     files: list[str] = []
     mapping: str | None = None
     geometry: str | None = None
+    conditions: list[str] | None = None
     run: str | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> DataConfig:
         if bool(self.files) == (self.run is not None):
             raise ValueError("give either 'files' (your own) or 'run' (a directory whose truth to use), and not both")
-        if self.run is not None and (self.mapping or self.geometry):
-            raise ValueError("'mapping' and 'geometry' describe 'files'; with 'run' leave them out")
+        if self.run is not None and (self.mapping or self.geometry or self.conditions is not None):
+            raise ValueError("'mapping', 'geometry' and 'conditions' describe 'files'; with 'run' leave them out")
         return self
 
 

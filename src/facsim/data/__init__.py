@@ -14,14 +14,18 @@ from facsim.data import calogan, hgcal, lemurs, showerdata
 from facsim.data.calochallenge import CaloChallengeReader
 from facsim.data.calogan import CaloGANReader
 from facsim.data.cloud_cells import CloudsInCells
+from facsim.data.conditions import with_conditions
 from facsim.data.ecal_npz import ECALReader, is_ecal_npz
 from facsim.data.geometry import GeometryLike, load_geometry
 from facsim.data.hgcal import HGCalReader
 from facsim.data.jetnet import PARTICLES, JetNetReader
 from facsim.data.lemurs import LEMURSReader
 from facsim.data.mpd_tpc import MPDReader, is_mpd
+from facsim.data.quark_gluon import QuarkGluonReader, is_quark_gluon
+from facsim.data.root_jets import root_jets
 from facsim.data.showerdata import ShowerCloudReader
 from facsim.data.text_columns import SUFFIXES
+from facsim.data.top_tagging import TopTaggingReader
 
 __all__ = ["FORMATS", "OTHER_FORMATS", "open_events"]
 
@@ -36,12 +40,20 @@ FORMATS: dict[str, tuple[frozenset[str], Opener]] = {
     "CaloGAN": (frozenset({*calogan.LAYERS, calogan.OVERFLOW}), CaloGANReader),
     "CaloChallenge": (frozenset({ENERGIES, SHOWERS}), CaloChallengeReader),
     "JetNet": (frozenset({PARTICLES}), lambda path, geometry: _check_geometry(JetNetReader(path), geometry, path)),
+    "top tagging": (
+        frozenset({"table"}),
+        lambda path, geometry: _check_geometry(TopTaggingReader(path), geometry, path),
+    ),
 }
 """Formats by name: data sets, any of which at the top of a file tells it, and what opens it. The first that fits is
 taken; a file that lacks the others is refused by its reader, which says what is missing."""
 OTHER_FORMATS: dict[str, tuple[Callable[[Path], bool], Opener]] = {
     "ECAL images": (is_ecal_npz, ECALReader),
     "MPD TPC": (is_mpd, MPDReader),
+    "quark and gluon jets": (
+        is_quark_gluon,
+        lambda path, geometry: _check_geometry(QuarkGluonReader(path), geometry, path),
+    ),
 }
 """Formats that are no HDF5, by name: what recognises a file, and what opens it."""
 
@@ -51,6 +63,7 @@ def open_events(
     *,
     geometry: GeometryLike | None = None,
     mapping: str | Path | None = None,
+    conditions: Sequence[str] | None = None,
 ) -> EventSource:
     """Open a file of events, or several as one, without loading it.
 
@@ -61,21 +74,35 @@ def open_events(
             binning XML or geometry JSON, or a geometry. Point clouds of showers are put into its cells.
         mapping: YAML file that says where the file keeps what, see `facsim.data.mapping`, or the name of one that ships
             (`lhcb-rich`).
+        conditions: which of the events' conditions are kept, in this order; None for all. `type` is the kind of jets,
+            as columns `is_g` and so on, by the names of the files (`g.hdf5`, `t.hdf5`) where these do not say it.
 
     Returns:
         A source that reads by range.
 
     Raises:
-        FacsimError: the file is missing, damaged or of an unknown layout, or does not fit the geometry.
+        FacsimError: the file is missing, damaged or of an unknown layout, given twice, or does not fit the geometry.
     """
-    if not isinstance(path, str | Path):
-        return ConcatSource([open_events(one, geometry=geometry, mapping=mapping) for one in path])
-    path = Path(path)
+    paths = [Path(path)] if isinstance(path, str | Path) else [Path(one) for one in path]
+    twice = [one for one in paths if paths.count(one) > 1]
+    if twice:
+        raise FacsimError(f"the file '{twice[0]}' is given twice: its events would be counted twice.")
+    sources = [_open(one, geometry, mapping) for one in paths]
+    if conditions is not None:
+        sources = with_conditions(paths, sources, conditions)
+    return sources[0] if isinstance(path, str | Path) else ConcatSource(sources)
+
+
+def _open(path: Path, geometry: GeometryLike | None, mapping: str | Path | None) -> EventSource:
+    """One file, all its conditions."""
     if mapping is not None:
         from facsim.data.mapped import open_mapped  # noqa: PLC0415  (pydantic and yaml are slow to import)
 
         return open_mapped(path, Path(mapping), geometry)
     if path.suffix.lower() == ".root":
+        jets = root_jets(path)
+        if jets is not None:
+            return _check_geometry(jets, geometry, path)
         raise FacsimError(f"'{path}' is a ROOT file: say which branches hold the events with a mapping file.")
     for recognised, opener in OTHER_FORMATS.values():
         if recognised(path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -16,7 +16,11 @@ FRACTIONS: Mapping[str, int | float] = {"train": 0.5, "validation": 0.1, "refere
 
 
 def make_splits(
-    group_id: Array | None, n: int, sizes: Mapping[str, int | float] = FRACTIONS, seed: int = 0
+    group_id: Array | None,
+    n: int,
+    sizes: Mapping[str, int | float] = FRACTIONS,
+    seed: int = 0,
+    name: str | None = None,
 ) -> dict[str, IntArray]:
     """Draw disjoint splits at random, whole groups at a time.
 
@@ -29,6 +33,7 @@ def make_splits(
         n: the number of events.
         sizes: per split, a fraction of the events (a float up to 1) or a number of events (an int).
         seed: the run's seed.
+        name: of the sample, for draws of its own.
 
     Returns:
         Increasing event positions for each split.
@@ -39,7 +44,7 @@ def make_splits(
     if group_id is not None and len(group_id) != n:
         raise FacsimError(f"there are {len(group_id)} group ids for {n} events.")
     edges = np.cumsum([0, *_counts(sizes, n)])
-    rng = generator(seed, "splits")
+    rng = generator(seed, "splits", *(() if name is None else (name,)))
     if group_id is None:
         place = rng.permutation(n)
     else:
@@ -50,14 +55,38 @@ def make_splits(
         middle[order] = ends - (counts[order] + 1) // 2
         place = middle[group]
     splits = {
-        name: np.flatnonzero((place >= low) & (place < high)).astype(np.int64)
-        for name, (low, high) in zip(sizes, pairwise(edges.tolist()), strict=True)
+        split: np.flatnonzero((place >= low) & (place < high)).astype(np.int64)
+        for split, (low, high) in zip(sizes, pairwise(edges.tolist()), strict=True)
     }
     _same_size(splits, rng)
-    for name, indices in splits.items():
+    for split, indices in splits.items():
         if not len(indices):
-            raise FacsimError(f"the split '{name}' would be empty: {n} events are too few for the sizes {dict(sizes)}.")
+            raise FacsimError(
+                f"the split '{split}' would be empty: {n} events are too few for the sizes {dict(sizes)}."
+            )
     return splits
+
+
+def split_files(
+    files: Sequence[tuple[str, Array]], sizes: Callable[[int], Mapping[str, int | float]], seed: int = 0
+) -> dict[str, IntArray]:
+    """Splits of several files read as one, each drawn for its file alone: they do not depend on the other files.
+
+    Args:
+        files: name of each, and the group ids of its events, (n,), in the order in which they are read.
+        sizes: of the splits of a file, given the number of its events.
+        seed: the run's seed.
+
+    Raises:
+        FacsimError: as `make_splits`, for one of the files.
+    """
+    parts: list[dict[str, IntArray]] = []
+    first = 0
+    for name, group_id in files:
+        found = make_splits(group_id, len(group_id), sizes(len(group_id)), seed, name)
+        parts.append({split: first + indices for split, indices in found.items()})
+        first += len(group_id)
+    return {split: np.concatenate([part[split] for part in parts]) for split in parts[0]}
 
 
 def _counts(sizes: Mapping[str, int | float], n: int) -> list[int]:

@@ -6,10 +6,14 @@ import os
 from dataclasses import asdict
 
 from facsim.core.errors import FacsimError
+from facsim.core.events import EventSource
+from facsim.core.geometry import IntArray
 from facsim.core.sources import read_labels
 from facsim.core.store import write_json
+from facsim.data import open_events
 from facsim.data.checks import check_events
-from facsim.data.splits import make_splits, to_ranges
+from facsim.data.splits import make_splits, split_files, to_ranges
+from facsim.physics.jet_schema import is_jets
 from facsim.pipeline.lifecycle import stages_of
 from facsim.pipeline.preflight import check_baselines, split_sizes
 from facsim.pipeline.stage import reason
@@ -37,8 +41,7 @@ def prepare(run: Run) -> None:
         report = check_events(truth, names, lambda done: advance(done / len(truth), f"{done} events"))
     for warning in report.warnings:
         run.reporter.say(f"  warning: {warning}", "yellow")
-    sizes = split_sizes(report.events, run.config.prepare)
-    splits = make_splits(read_labels(truth).group_id, report.events, sizes, run.config.seed)
+    splits = _splits(run, truth)
     found = {name: len(indices) for name, indices in splits.items()}
     write_json(
         run.data,
@@ -53,6 +56,19 @@ def prepare(run: Run) -> None:
         },
     )
     run.reporter.say("  " + ", ".join(f"{count} {name}" for name, count in found.items()))
+
+
+def _splits(run: Run, truth: EventSource) -> dict[str, IntArray]:
+    """Splits of the truth; files of jets are divided each for itself, so that it does not matter which are taken."""
+    groups, settings = read_labels(truth).group_id, run.config.prepare
+    if run.config.data is None or not is_jets(truth.schema):
+        return make_splits(groups, len(truth), split_sizes(len(truth), settings), run.config.seed)
+    files, first = [], 0
+    for path in truth_files(run):
+        length = len(open_events(path, mapping=run.config.data.mapping))
+        files.append((path.stem, groups[first : first + length]))
+        first += length
+    return split_files(files, lambda n: split_sizes(n, settings), run.config.seed)
 
 
 def _adopt(run: Run, source: Run) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from facsim.core.errors import FacsimError
 from facsim.core.rng import integer_seed
+from facsim.data import open_events
+from facsim.data.jetnet import export_jetnet
 from facsim.run import Run
 from facsim.simulate.showers_progress import Progress
 
@@ -24,6 +26,9 @@ def simulate(run: Run) -> None:
             advance(progress.done / progress.total, rate)
 
         report = settings.simulate(run.truth, integer_seed(run.config.seed, "simulate"), tell)
+    if getattr(settings, "jetnet", False):
+        for path in export_jetnet(open_events(run.truth), run.dir):
+            run.reporter.say(f"  {path}")
     if report.reused:
         run.reporter.say(f"  {report.reused} {settings.noun} were there already")
     each = 1000 * report.cpu_seconds / report.events

@@ -44,7 +44,9 @@ def open_truth(run: Run) -> EventSource:
     """
     files, data = truth_files(run), truth_run(run).config.data
     where = files[0] if len(files) == 1 else files
-    return open_events(where) if data is None else open_events(where, geometry=data.geometry, mapping=data.mapping)
+    if data is None:
+        return open_events(where)
+    return open_events(where, geometry=data.geometry, mapping=data.mapping, conditions=data.conditions)
 
 
 def read_data(run: Run) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from facsim.report.text import energy
 
 Json = dict[str, Any]
 CALORIMETER = "calorimeter"
-NOUNS = {"calorimeter": "showers", "ecal": "showers", "rich": "tracks", "tpc": "responses"}
+NOUNS = {"calorimeter": "showers", "ecal": "showers", "jets": "jets", "rich": "tracks", "tpc": "responses"}
 NOT_SAMPLES = ("timing", "steps")
 _LABELS = {
     "gflash": "GFlash",

@@ -16,6 +16,8 @@ SIMULATIONS: dict[str, str] = {
     "rich": "facsim.simulate.rich:RichSimulation",
     "tpc": "facsim.simulate.tpc:TPCSimulation",
     "ecal": "facsim.simulate.ecal:ECALSimulation",
+    "jets": "facsim.simulate.jets:JetSimulation",
+    "jets-reco": "facsim.simulate.jets_reco:JetRecoSimulation",
 }
 """Task to the class of its settings (`truth.TruthSimulation`), the section `simulate` of a configuration."""
 

@@ -1,6 +1,7 @@
 """The worker processes of a simulation: start them, hand out chunks, survive their deaths.
 
-Workers are fresh interpreters, not forks: Geant4 aborts its process on a fatal error, and cannot be set up twice.
+Workers are fresh interpreters, not forks: Geant4 aborts its process on a fatal error, and cannot be set up twice; and
+unlike those of `multiprocessing` they do not run the user's script again.
 Each runs in a session of its own, so that Ctrl-C reaches only the process that commands them.
 """
 
@@ -25,7 +26,7 @@ from facsim.core.errors import FacsimError
 
 BOOT = (
     "import sys; root = sys.argv[1]; root in sys.path or sys.path.insert(0, root); "
-    "from facsim.simulate.geant4_worker import main; main()"
+    "from importlib import import_module; import_module(sys.argv[2]).main()"
 )
 ATTEMPTS = 2
 LOG_TAIL = 4000
@@ -35,14 +36,16 @@ SET_UP = -1
 class Worker:
     """One worker process; a thread turns its answers into messages on `inbox`."""
 
-    def __init__(self, setup: str, environment: dict[str, str], inbox: queue.SimpleQueue[tuple[Worker, Any]]) -> None:
+    def __init__(
+        self, setup: str, environment: dict[str, str], inbox: queue.SimpleQueue[tuple[Worker, Any]], module: str
+    ) -> None:
         self.task: dict[str, Any] | None = None
         self.ready = False
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         root = str(Path(__file__).parents[2])
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-c", BOOT, root],
+            [sys.executable, "-P", "-c", BOOT, root, module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -76,7 +79,7 @@ class Worker:
         self._send(json.dumps(task))
 
     def cause_of_death(self) -> str:
-        """How the process ended and the last words of Geant4, in a phrase."""
+        """How the process ended and the last words of the simulator, in a phrase."""
         code = self.process.wait()
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
         self._log.seek(0, os.SEEK_END)
@@ -110,9 +113,19 @@ class Pool:
         setup: first line for each worker.
         environment: variables that lead Geant4 to its data.
         workers: number of processes.
+        module: whose `main` a worker runs.
+        simulator: its name, for errors.
     """
 
-    def __init__(self, setup: dict[str, Any], environment: dict[str, str], workers: int) -> None:
+    def __init__(
+        self,
+        setup: dict[str, Any],
+        environment: dict[str, str],
+        workers: int,
+        module: str = "facsim.simulate.geant4_worker",
+        simulator: str = "Geant4",
+    ) -> None:
+        self._module, self._simulator = module, simulator
         self._setup, self._environment = json.dumps(setup), environment
         self._inbox: queue.SimpleQueue[tuple[Worker, Any]] = queue.SimpleQueue()
         self._workers: list[Worker] = []
@@ -154,7 +167,7 @@ class Pool:
             self.close()
 
     def _start(self) -> None:
-        self._workers.append(Worker(self._setup, self._environment, self._inbox))
+        self._workers.append(Worker(self._setup, self._environment, self._inbox, self._module))
 
     def _next(self, worker: Worker, waiting: deque[dict[str, Any]]) -> None:
         if waiting:
@@ -168,13 +181,16 @@ class Pool:
         if not worker.ready:
             self._deaths[SET_UP] = self._deaths.get(SET_UP, 0) + 1
             if self._deaths[SET_UP] >= ATTEMPTS:
-                raise FacsimError(f"Geant4 stopped while it was set up: {cause}; check the detector and Geant4's data.")
+                raise FacsimError(
+                    f"{self._simulator} stopped while it was set up: {cause}; check its settings and its data."
+                )
         if task is not None:
-            first, last = task["first"], task["first"] + len(task["rows"]) - 1
+            first = task["first"]
+            last = first + (task["events"] if "events" in task else len(task["rows"])) - 1
             self._deaths[first] = self._deaths.get(first, 0) + 1
             if self._deaths[first] >= ATTEMPTS:
                 raise FacsimError(
-                    f"a Geant4 worker died twice on events {first} to {last}: {cause}; "
+                    f"a {self._simulator} worker died twice on events {first} to {last}: {cause}; "
                     "the finished chunks are kept and a rerun resumes from them."
                 )
             waiting.appendleft(task)

@@ -1,7 +1,8 @@
 """What every truth simulation is: the settings of a run's section `simulate`, and how they become events.
 
-One subclass for each task. Those that draw many events at once with NumPy are `VectorisedSimulation`s; they describe
-one batch, and chunks, seeds, workers, interruptions and timing are common.
+One subclass for each task. Those that make events chunk by chunk are `ChunkedSimulation`s: they describe one chunk, and
+seeds, workers and interruptions are common. NumPy draws many events at once in threads (`VectorisedSimulation`);
+generators that are slow in Python or hold global state run in processes (`truth_processes.ProcessSimulation`).
 """
 
 from __future__ import annotations
@@ -50,12 +51,15 @@ class SimulationReport:
 
 
 class Drawn(NamedTuple):
-    """Simulated events: `x` as in `Events`, `cond` (N, K), and `weight` (N,) and `target` (N, ...) where there are."""
+    """Simulated events: `x` as in `Events`, `cond` (N, K), and where there are `weight` (N,), `target` (N, ...), `mask`
+    (N, P), and `group` (N,), the place of the first event that must stay together with each."""
 
     x: NDArray[Any]
     cond: NDArray[Any]
     weight: NDArray[Any] | None = None
     target: NDArray[Any] | None = None
+    mask: NDArray[np.bool_] | None = None
+    group: NDArray[np.int64] | None = None
 
 
 class TruthSimulation(BaseModel, ABC):
@@ -72,6 +76,8 @@ class TruthSimulation(BaseModel, ABC):
     """What the truth is called in words and figures."""
     noun: ClassVar[str] = "events"
     """What its events are called, in the plural."""
+    undetermining: ClassVar[frozenset[str]] = frozenset({"workers"})
+    """Settings that the events do not depend on."""
 
     events: Annotated[int, Field(ge=1)]
     workers: Annotated[int, Field(ge=1)] | None = None
@@ -99,10 +105,25 @@ class TruthSimulation(BaseModel, ABC):
         return None
 
 
-class VectorisedSimulation(TruthSimulation):
-    """A truth simulator that draws a batch of events at once with NumPy."""
+class Count:
+    """Adds finished chunks up and tells the user: of `total` events `done` were there before."""
 
-    chunk: Annotated[int, Field(ge=1)] = 2000
+    def __init__(self, total: int, done: int, workers: int, tell: Tell | None) -> None:
+        self._begin, self._before, self._tell = time.monotonic(), done, tell
+        self.total, self.done, self.workers, self.cpu = total, done, workers, 0.0
+
+    def add(self, events: int, cpu: float) -> None:
+        """A chunk of `events` is finished, after `cpu` seconds."""
+        self.cpu += cpu
+        self.done += events
+        if self._tell is not None:
+            rate = (self.done - self._before) / max(time.monotonic() - self._begin, 1e-9)
+            left = (self.total - self.done) / rate
+            self._tell(Progress(self.done, self.total, rate, left, self.cpu, self.workers))
+
+
+class ChunkedSimulation(TruthSimulation):
+    """A truth simulator whose events are made in chunks that each have random numbers of their own."""
 
     @abstractmethod
     def schema_of(self) -> Schema:
@@ -113,12 +134,17 @@ class VectorisedSimulation(TruthSimulation):
         """`n` events at conditions drawn as the settings say."""
 
     @abstractmethod
-    def respond(self, cond: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
-        """Events `x` at the conditions (N, K), columns as in the schema.
+    def work(self, missing: list[Chunk], seed: int, count: Count) -> None:
+        """Make the `missing` chunks with `write_chunk`, and add each to `count`."""
 
-        Raises:
-            FacsimError: conditions that cannot be.
-        """
+    def inputs(self) -> dict[str, Any]:
+        """What the events depend on beside settings and seed."""
+        return {}
+
+    @property
+    def chunk_events(self) -> int:
+        """Events per chunk at most."""
+        return self.chunk
 
     def event_schema(self, provenance: dict[str, Any] | None = None) -> Schema:
         return replace(self.schema_of(), provenance=provenance or {})
@@ -131,17 +157,52 @@ class VectorisedSimulation(TruthSimulation):
         folder = out.with_name(out.name + ".parts")
         claim(folder, identity)
         parts = [
-            Chunk(first, min(first + self.chunk, self.events), folder / f"part-{first:08d}.h5")
-            for first in range(0, self.events, self.chunk)
+            Chunk(first, min(first + self.chunk_events, self.events), folder / f"part-{first:08d}.h5")
+            for first in range(0, self.events, self.chunk_events)
         ]
         missing = [part for part in parts if not _is_complete(part)]
         workers = min(self.workers or available_processors(), max(len(missing), 1))
-        cpu = self._work(missing, workers, seed, tell)
-        provenance = {"simulator": self.simulator, "cpu_seconds": round(cpu, 3), **identity}
+        reused = self.events - sum(part.stop - part.first for part in missing)
+        count = Count(self.events, reused, workers, tell)
+        if missing:
+            self.work(missing, seed, count)
+        provenance = {"simulator": self.simulator, "cpu_seconds": round(count.cpu, 3), **identity}
         write_store(out, _merged(parts, self.event_schema(provenance)))
         shutil.rmtree(folder, ignore_errors=True)
-        reused = self.events - sum(part.stop - part.first for part in missing)
-        return SimulationReport(out, self.events, reused, workers, cpu, time.monotonic() - begin, provenance)
+        return SimulationReport(out, self.events, reused, workers, count.cpu, time.monotonic() - begin, provenance)
+
+    def write_chunk(self, part: Chunk, seed: int) -> float:
+        """Make one chunk and write its file; returns CPU seconds of this thread."""
+        begin = time.thread_time()
+        drawn = self.generate(part.stop - part.first, generator(seed, "truth", part.first))
+        x = drawn.x.astype(np.float32, copy=False)
+        group = None if drawn.group is None else part.first + drawn.group
+        extra = {"weight": drawn.weight, "target": drawn.target, "mask": drawn.mask}
+        events = make_events(self.schema_of(), x, drawn.cond, part.first, group, **extra)
+        spent = time.thread_time() - begin
+        write_store(part.path, [events])
+        return spent
+
+    def _identity(self, seed: int) -> dict[str, Any]:
+        """All that determines the events, and its fingerprint."""
+        settings = self.model_dump(mode="json", exclude=set(self.undetermining))
+        determining = {"format": FORMAT, "settings": settings, "seed": seed, **self.inputs()}
+        text = json.dumps({"simulator": self.simulator, **determining}, sort_keys=True)
+        return {"fingerprint": hashlib.sha256(text.encode()).hexdigest(), **determining}
+
+
+class VectorisedSimulation(ChunkedSimulation):
+    """A truth simulator that draws a batch of events at once with NumPy, in threads."""
+
+    chunk: Annotated[int, Field(ge=1)] = 2000
+
+    @abstractmethod
+    def respond(self, cond: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
+        """Events `x` at the conditions (N, K), columns as in the schema.
+
+        Raises:
+            FacsimError: conditions that cannot be.
+        """
 
     def time(self, cond: NDArray[Any], seed: int) -> FloatArray:
         self.respond(cond[:1], generator(seed, "warm-up"))
@@ -149,39 +210,16 @@ class VectorisedSimulation(TruthSimulation):
         self.respond(cond, generator(seed, "timing"))
         return np.full(len(cond), 1000 * (time.thread_time() - begin) / len(cond))
 
-    def _work(self, missing: list[Chunk], workers: int, seed: int, tell: Tell | None) -> float:
-        """Simulate the missing chunks on threads; NumPy computes outside of Python's lock. Returns CPU seconds."""
-        begin, cpu, done = time.monotonic(), 0.0, self.events - sum(part.stop - part.first for part in missing)
-        here = done
-        with ThreadPoolExecutor(workers) as pool:
-            waiting = {pool.submit(self._chunk, part, seed): part for part in missing}
+    def work(self, missing: list[Chunk], seed: int, count: Count) -> None:
+        # NumPy computes outside of Python's lock
+        with ThreadPoolExecutor(count.workers) as pool:
+            waiting = {pool.submit(self.write_chunk, part, seed): part for part in missing}
             try:
                 for future in as_completed(waiting):
-                    cpu += future.result()
-                    done += waiting[future].stop - waiting[future].first
-                    if tell is not None:
-                        rate = (done - here) / max(time.monotonic() - begin, 1e-9)
-                        tell(Progress(done, self.events, rate, (self.events - done) / rate, cpu, workers))
+                    count.add(waiting[future].stop - waiting[future].first, future.result())
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
-        return cpu
-
-    def _chunk(self, part: Chunk, seed: int) -> float:
-        begin = time.thread_time()
-        drawn = self.generate(part.stop - part.first, generator(seed, "truth", part.first))
-        x = drawn.x.astype(np.float32, copy=False)
-        events = make_events(self.schema_of(), x, drawn.cond, part.first, weight=drawn.weight, target=drawn.target)
-        spent = time.thread_time() - begin
-        write_store(part.path, [events])
-        return spent
-
-    def _identity(self, seed: int) -> dict[str, Any]:
-        """All that determines the events, and its fingerprint."""
-        settings = self.model_dump(mode="json", exclude={"workers"})
-        determining = {"format": FORMAT, "settings": settings, "seed": seed}
-        text = json.dumps({"simulator": self.simulator, **determining}, sort_keys=True)
-        return {"fingerprint": hashlib.sha256(text.encode()).hexdigest(), **determining}
 
 
 def _finished(out: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
