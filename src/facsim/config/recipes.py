@@ -18,6 +18,7 @@ RECIPES = {
     "rich": ("rich.yaml", "particle identification with the RICH detectors of LHCb, from kinematics"),
     "jets": ("jets.yaml", "truth alone: jets of Pythia and FastJet in JetNet's form, five kinds"),
     "ecal": ("ecal.yaml", "photons in an ECAL like that of LHCb; pairs of photons on the whole calorimeter"),
+    "jets-reco": ("jets-reco.yaml", "reconstructed jets from generator-level ones, in a detector like CMS"),
 }
 """Name to the file in `recipes` and what it does. Files `calo-*.yaml` share one truth, so that they can be compared."""
 

@@ -8,6 +8,7 @@ from facsim.simulate.baseline import Baseline, Sampled
 from facsim.simulate.bootstrap import Bootstrap
 from facsim.simulate.gflash import GFlash
 from facsim.simulate.gflash_tuned import TunedGFlash
+from facsim.simulate.jet_smearing import JetSmearing
 from facsim.simulate.library import ShowerLibrary
 from facsim.simulate.neighbours import Nearest
 
@@ -19,6 +20,7 @@ BASELINES: dict[str, type[Baseline]] = {
     "library": ShowerLibrary,
     "bootstrap": Bootstrap,
     "nearest": Nearest,
+    "jet-smearing": JetSmearing,
 }
 
 
