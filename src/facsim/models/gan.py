@@ -63,7 +63,9 @@ class GANOptions(MethodOptions):
         if self.noise == "latent" and self.latent == 0:
             raise ValueError("with 'noise: latent' the generator needs 'latent' numbers, and there are 0")
         if self.noise == "latent" and (self.element_noise is not None or self.ordered):
-            raise ValueError("'element_noise' and 'ordered' are of the noise of each element: leave out 'noise: latent'")
+            raise ValueError(
+                "'element_noise' and 'ordered' are of the noise of each element: leave out 'noise: latent'"
+            )
         return self
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -53,7 +54,7 @@ class MPGAN(Network):
         self.context = Context(n_cond + 1, hidden)
         sizes = [n_in, *[hidden] * (depth - 1), n_out]
         self.layers = nn.ModuleList(
-            MessagePassing(n, m, hidden, edges, nodes) for n, m in zip(sizes[:-1], sizes[1:], strict=True)
+            MessagePassing(n, m, hidden, edges, nodes) for n, m in itertools.pairwise(sizes)
         )
         if zero:
             last = self.layers[-1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 
@@ -21,13 +23,11 @@ class MPGANClassifier(ClassifierNetwork):
         dropout: before the output.
     """
 
-    def __init__(
-        self, inputs: Inputs, outputs: int, hidden: int = 32, depth: int = 2, dropout: float = 0.5
-    ) -> None:
+    def __init__(self, inputs: Inputs, outputs: int, hidden: int = 32, depth: int = 2, dropout: float = 0.5) -> None:
         super().__init__(inputs, outputs)
         sizes = [inputs.x[1], *[hidden] * depth]
         self.layers = nn.ModuleList(
-            MessagePassing(n, m, inputs.context + 1, EDGES, NODES) for n, m in zip(sizes[:-1], sizes[1:], strict=True)
+            MessagePassing(n, m, inputs.context + 1, EDGES, NODES) for n, m in itertools.pairwise(sizes)
         )
         self.out = head(hidden + inputs.context + 1, hidden, outputs, dropout)
 
