@@ -36,7 +36,7 @@ from facsim.train.loop import Trainer, TrainProgress
 from facsim.train.settings import TrainSettings
 
 Json = dict[str, Any]
-PROBE = 9
+PROBE = 6
 """Optimiser steps by which a step's cost is measured."""
 BATCH = 1000
 
@@ -149,7 +149,7 @@ def trained(row: Row, truth: Truth, seconds: float, seed: int) -> tuple[EventMod
     with tempfile.TemporaryDirectory() as folder:
         times: list[float] = []
         _train(row, truth, Path(folder) / "probe", PROBE, seed, times)
-        cost = float(np.median(np.diff(times)))
+        cost = float(np.mean(np.diff(times)[1:]))
         phases = 2 if row.method["name"] == "distilled" else 1
         steps = max(1, int(seconds / cost / phases))
         begin = time.process_time()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def files(tmp_path: Path) -> Path:
     state = {}
     for layer, n_in in enumerate((32, 32)):
         for net, sizes in (("fe", (2 * n_in, 96, 160, 192)), ("fn", (192 + n_in, 256, 256, (32, 3)[layer]))):
-            for k, (n, m) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+            for k, (n, m) in enumerate(itertools.pairwise(sizes)):
                 state[f"mp_layers.{layer}.{net}.net.{k}.weight"] = torch.randn(m, n, generator=rng) / n
                 state[f"mp_layers.{layer}.{net}.net.{k}.bias"] = torch.zeros(m)
     torch.save(state, tmp_path / "G.pt")

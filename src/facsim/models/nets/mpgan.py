@@ -53,9 +53,7 @@ class MPGAN(Network):
         self.most, self.tanh = space.shape[0], tanh
         self.context = Context(n_cond + 1, hidden)
         sizes = [n_in, *[hidden] * (depth - 1), n_out]
-        self.layers = nn.ModuleList(
-            MessagePassing(n, m, hidden, edges, nodes) for n, m in itertools.pairwise(sizes)
-        )
+        self.layers = nn.ModuleList(MessagePassing(n, m, hidden, edges, nodes) for n, m in itertools.pairwise(sizes))
         if zero:
             last = self.layers[-1]
             assert isinstance(last, MessagePassing)
