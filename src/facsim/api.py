@@ -45,6 +45,7 @@ __all__ = [
     "demo",
     "evaluate",
     "export",
+    "import_weights",
     "info",
     "init",
     "leaderboard",
@@ -343,6 +344,28 @@ def study_all(
     from facsim.pipeline.study import study_all as study_each  # noqa: PLC0415
 
     return study_each(out=Path(out), settings=StudySettings(events, repeats, seed), reporter=reporter or Terminal())
+
+
+def import_weights(
+    model: str, weights: str | Path, *, jets: str, data: str | Path, out: str | Path = "published"
+) -> dict[str, Any]:
+    """Make a trained model of weights that others have published; no code in their file is run.
+
+    What comes is read as `facsim.load(Path(out))`, and a run goes on from it with `train.start`.
+
+    Args:
+        model: `mpgan`, the generator of arXiv 2106.11535.
+        weights: the state dict, such as `trained_models/mp_g/G_best_epoch.pt` of its repository.
+        jets: the kind it was trained on: `g`, `q` or `t`.
+        data: true jets of the same kind, whose conditions the model has and whose numbers of particles it draws.
+        out: folder of the model, laid out as that of a run.
+
+    Raises:
+        FacsimError: an unknown model or kind, another layout of the weights, or data of another form.
+    """
+    from facsim.pipeline.published import import_weights as make  # noqa: PLC0415  torch is heavy
+
+    return make(model, Path(weights), jets, Path(data), Path(out))
 
 
 def _reporter(options: RunOptions) -> Reporter:

@@ -321,6 +321,26 @@ def study(
             raise FacsimError("--all runs studies of its own: leave out --truth, --jets and --geometry.")
 
 
+@app.command("import", epilog="Example: facsim import G_best_epoch.pt --jets g --data gluons.h5 --out models/mpgan-g")
+def import_weights(
+    weights: Annotated[Path, typer.Argument(help="State dict, such as MPGAN's G_best_epoch.pt.", show_default=False)],
+    jets: Annotated[str, typer.Option("--jets", metavar="KIND", help="Which it makes: g, q or t.")],
+    data: Annotated[Path, typer.Option("--data", help="True jets of that kind, for conditions and numbers.")],
+    model: Annotated[str, typer.Option("--model", help="What was published; there is: mpgan.")] = "mpgan",
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="For the model.")] = Path("published"),
+    as_json: Json = False,
+) -> None:
+    """Make a model of published weights; no code in them is run.
+
+    A run goes on from it with train.start.
+    """
+    with _told_plainly(), _result(as_json) as give:
+        from facsim import api  # noqa: PLC0415
+
+        found = api.import_weights(model, weights, jets=jets, data=data, out=out)
+        give(found, lambda told: typer.echo(f"{told['model']} holds {told['published']}, jets {told['jets']}."))
+
+
 @app.command(epilog="Example: facsim info --json")
 def info(as_json: Json = False) -> None:
     """What is installed, and which trained models ship."""

@@ -30,6 +30,7 @@ VERBS = [
     "run",
     "demo",
     "leaderboard",
+    "import",
     "info",
 ]
 

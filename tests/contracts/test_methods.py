@@ -71,6 +71,24 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "components": 5,
     },
     "gan:attention": {"spectral_norm": True, "critic": {"channels": 4, "width": 8, "attention": 1}},
+    "gan:mpgan": {
+        "loss": "least-squares",
+        "element_noise": 5,
+        "critic": {"name": "mpgan", "hidden": 4, "depth": 1},
+        "network": {"name": "mpgan", "edges": [6], "nodes": [8], "hidden": 4},
+    },
+    "gan:gapt": {
+        "critic": {"name": "gapt", "width": 8, "depth": 1, "heads": 2},
+        "network": {"name": "gapt", "width": 8, "depth": 1, "heads": 2},
+    },
+    "gan:igapt": {
+        "critic": {"name": "igapt", "width": 8, "depth": 1, "heads": 2},
+        "network": {"name": "igapt", "width": 8, "depth": 1, "heads": 2},
+    },
+    "gan:epic": {
+        "critic": {"name": "epic-gan", "width": 8, "latent": 2, "depth": 1},
+        "network": {"name": "epic-gan", "width": 8, "latent": 2, "depth": 1},
+    },
     "gan:straight": {"zeros": "straight", "network": {"name": "superposition", "width": 8, "depth": 1}},
     "vae:flow-matching": {"latent": 4, "prior": "flow-matching", "prior_steps": 2},
     "vq:codes": {"codes": 2, "size": 8, "dim": 2, "width": 16, "depth": 1, "heads": 2},
@@ -87,6 +105,10 @@ SMALL_NETWORKS: dict[str, dict[str, Any]] = {
     "epic": {"width": 16, "latent": 4, "depth": 1},
     "induced-attention": {"width": 8, "heads": 2, "depth": 1, "inducing": 3},
     "attention": {"width": 8, "heads": 2, "depth": 1},
+    "epic-gan": {"width": 8, "latent": 3, "depth": 1},
+    "gapt": {"width": 8, "heads": 2, "depth": 1},
+    "igapt": {"width": 8, "heads": 2, "depth": 1},
+    "mpgan": {"edges": [6], "nodes": [8], "hidden": 4},
 }
 LEARNING_STEPS: dict[str, int] = {}
 """Optimiser steps of each phase on the known distribution, where 200 are too few."""

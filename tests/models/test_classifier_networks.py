@@ -15,14 +15,26 @@ EVENTS = {
     "image": Inputs((5, 6, 2), 2),
     "layers": Inputs((9,), 2, (2, 4, 3)),
     "cloud": Inputs((7, 3), 2),
+    "epic-gan": Inputs((7, 3), 2),
+    "gapt": Inputs((7, 3), 2),
+    "igapt": Inputs((7, 3), 2),
+    "mpgan": Inputs((7, 3), 2),
+}
+CLOUDS = [name for name, inputs in EVENTS.items() if inputs.x == (7, 3)]
+SMALL = {
+    "plain": {"width": 16},
+    "epic-gan": {"width": 8, "depth": 2},
+    "gapt": {"width": 8, "heads": 2},
+    "igapt": {"width": 8, "heads": 2, "depth": 2},
+    "mpgan": {"hidden": 4},
 }
 
 
 def made(name: str, outputs: int = 3) -> tuple[torch.nn.Module, torch.Tensor, torch.Tensor, torch.Tensor | None]:
     torch.manual_seed(1)
     inputs = EVENTS[name]
-    network = NETWORKS[name](inputs, outputs, **({"width": 16} if name == "plain" else {}))
-    mask = torch.arange(7) < torch.tensor([[7], [4], [1], [0]]) if name == "cloud" else None
+    network = NETWORKS[name](inputs, outputs, **SMALL.get(name, {}))
+    mask = torch.arange(7) < torch.tensor([[7], [4], [1], [0]]) if name in CLOUDS else None
     return network.eval(), torch.randn(4, *inputs.x), torch.randn(4, inputs.context), mask
 
 
@@ -47,8 +59,9 @@ def test_the_context_matters(name):
     assert not torch.allclose(network(x, context, mask), network(x, context + 1, mask), atol=1e-6)
 
 
-def test_a_cloud_has_no_order_and_points_outside_the_mask_no_influence():
-    network, x, context, mask = made("cloud")
+@pytest.mark.parametrize("name", CLOUDS)
+def test_a_cloud_has_no_order_and_points_outside_the_mask_no_influence(name):
+    network, x, context, mask = made(name)
     out = network(x, context, mask)
     order = torch.randperm(7)
     assert torch.allclose(network(x[:, order], context, mask[:, order]), out, atol=1e-6)

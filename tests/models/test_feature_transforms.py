@@ -159,3 +159,12 @@ def test_codes_of_particles_come_back_and_hardly_any_others() -> None:
     assert float((transform.decode(transform.encode(x, dither(x))) == x).float().mean()) > 0.995
     drawn = transform.decode(torch.randn(N, 1, generator=torch.Generator().manual_seed(3)))
     assert float(torch.isin(drawn, codes).float().mean()) > 0.95
+
+
+def test_standardised_features_that_were_never_negative_stay_so() -> None:
+    transform = TRANSFORMS["standard"](2)
+    transform.fit(torch.tensor([[0.0, -1.0], [2.0, 1.0], [4.0, 3.0]]))
+    x = transform.decode(torch.tensor([[-5.0, -5.0], [1.0, 1.0]]))
+    assert float(x[0, 0]) == 0.0
+    assert float(x[0, 1]) < -1.0
+    torch.testing.assert_close(transform.encode(x[1:], x[1:]), torch.ones(1, 2))

@@ -22,6 +22,7 @@ from facsim.models.gan_losses import (
     penalised_gradient,
 )
 from facsim.models.methods import build_method
+from facsim.models.nets.classifiers.mpgan import MPGANClassifier
 from facsim.models.nets.readers import EventReader, flat_condition, with_numbers
 from facsim.models.space import Space, cloud, table
 
@@ -233,6 +234,44 @@ def test_readers_see_every_cell_and_the_condition_of_each_layer(space: Space) ->
 def test_an_unknown_option_of_the_critic_is_refused() -> None:
     with pytest.raises(FacsimError, match="unknown option of the network that reads a table 'wdith'"):
         _gan("hinge", critic={"wdith": 8})
+
+
+def test_points_are_ordered_by_their_first_noise_number_and_the_least_are_real() -> None:
+    gan = _gan("least-squares", cloud(4, 3), latent=0, element_noise=5, ordered=True)
+    assert gan.noise_spec(2)["noise"].shape == (2, 4, 5)
+    noise = torch.randn(2, 4, 5, generator=torch.Generator().manual_seed(1))
+    mask, cond = torch.arange(4) < torch.tensor([[4], [2]]), torch.zeros(2, 1)
+    with torch.no_grad():
+        x = gan.sample(cond, {"noise": noise}, mask)
+        turned = gan.sample(cond, {"noise": noise[:, [2, 0, 3, 1]]}, mask)
+        rank = noise[..., 0].argsort(1).argsort(1)
+        unsorted = gan.net(noise, None, cond, rank < mask.sum(1, keepdim=True))
+    torch.testing.assert_close(x, turned)
+    for event, count in enumerate((4, 2)):
+        chosen = unsorted[event][noise[event, :, 0].argsort()[:count]]
+        torch.testing.assert_close(x[event, :count], chosen, rtol=1e-4, atol=1e-5)
+
+
+def test_element_noise_is_of_tables_too_and_not_of_latent_noise() -> None:
+    gan = _gan("energy", element_noise=7)
+    assert gan.noise_spec(3)["noise"].shape == (3, 7)
+    assert gan.sample(torch.zeros(3, 1), {"noise": torch.randn(3, 7), "latent": torch.randn(3, 8)}).shape == (3, 2)
+    for wrong in ({"element_noise": 3}, {"ordered": True}):
+        with pytest.raises(FacsimError, match="are of the noise of each element"):
+            _gan("energy", noise="latent", **wrong)
+    with pytest.raises(FacsimError, match="'ordered' of the method 'gan' is for clouds"):
+        _gan("energy", ordered=True)
+
+
+def test_the_critic_may_be_another_network_and_learn_faster() -> None:
+    gan = _gan("hinge", cloud(4, 3), critic={"name": "mpgan", "hidden": 4}, critic_rate=3.0)
+    assert isinstance(gan.critic.net, MPGANClassifier)
+    assert gan.optimiser_of("critic")["lr_factor"] == 3.0
+    assert "lr_factor" not in gan.optimiser_of("generator")
+    with pytest.raises(FacsimError, match="unknown network that reads a table 'mpgan': expected one of"):
+        _gan("hinge", critic={"name": "mpgan"})
+    with pytest.raises(FacsimError, match="unknown option of the network that reads a mpgan 'width'"):
+        _gan("hinge", cloud(4, 3), critic={"name": "mpgan", "width": 4})
 
 
 @pytest.mark.parametrize(("key", "value"), [("width", -1), ("width", 0), ("depth", -2)])

@@ -49,27 +49,31 @@ class FeatureTransform(nn.Module):
 
 
 class Standardisation(FeatureTransform):
-    """(x - mean) / standard deviation."""
+    """(x - mean) / standard deviation. A feature that was never negative stays so."""
 
     mean: Tensor
     std: Tensor
+    positive: Tensor
 
     def __init__(self, n: int) -> None:
         super().__init__(n)
         self.register_buffer("mean", torch.zeros(n))
         self.register_buffer("std", torch.ones(n))
+        self.register_buffer("positive", torch.zeros(n, dtype=torch.bool))
 
     @torch.no_grad()
     def fit(self, x: Tensor, weight: Tensor | None = None) -> None:
         mean, std = moments(x, weight)
         self.mean.copy_(mean)
         self.std.copy_(torch.where(std > 1e-6 * self.mean.abs() + 1e-12, std, 1.0))
+        self.positive.copy_((x >= 0).all(0))
 
     def encode(self, x: Tensor, dither: Tensor) -> Tensor:
         return (x - self.mean) / self.std
 
     def decode(self, z: Tensor) -> Tensor:
-        return self.mean + z * self.std
+        x = self.mean + z * self.std
+        return torch.where(self.positive, x.clamp(min=0), x)
 
 
 class QuantileNormalisation(FeatureTransform):

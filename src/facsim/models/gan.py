@@ -36,7 +36,10 @@ class GANOptions(MethodOptions):
 
     loss: LossName = "non-saturating"
     critic_steps: int = Field(1, ge=1, le=20, description="steps of the critic for each one of the generator")
-    critic: dict[str, int] = Field({}, description="options of the critic's network (nets.readers), such as width")
+    critic: dict[str, int | str] = Field(
+        {}, description="options of the critic's network (nets.readers), such as width; `name` for another one"
+    )
+    critic_rate: float = Field(1.0, gt=0, description="learning rate of the critic over that of the generator")
     features: int = Field(64, ge=1, description="outputs of the critic for the Cramer loss")
     spectral_norm: bool = False
     gradient_penalty: float = Field(1.0, ge=0, description="of the Wasserstein and Cramer losses")
@@ -44,6 +47,10 @@ class GANOptions(MethodOptions):
     one_sided: bool = Field(False, description="whether that penalty is on slopes above 1 alone")
     noise: Literal["elements", "latent"] = Field("elements", description="noise of each element, or of the event alone")
     latent: int = Field(8, ge=0, description="noise numbers of the whole event beside those of each element")
+    element_noise: int | None = Field(
+        None, ge=1, description="noise numbers of each element; as many as it has channels if left out"
+    )
+    ordered: bool = Field(False, description="whether points are numbered by their first noise number, rising")
     zeros: Literal["kinked", "straight"] = Field("kinked", description="how the generator learns exact zeros of cells")
     energy: float = Field(0.0, ge=0, description="factor of the energy distance of events beside another loss")
     patches: tuple[tuple[PositiveInt, PositiveInt], ...] = Field(
@@ -55,6 +62,10 @@ class GANOptions(MethodOptions):
     def _some_noise(self) -> GANOptions:
         if self.noise == "latent" and self.latent == 0:
             raise ValueError("with 'noise: latent' the generator needs 'latent' numbers, and there are 0")
+        if self.noise == "latent" and (self.element_noise is not None or self.ordered):
+            raise ValueError(
+                "'element_noise' and 'ordered' are of the noise of each element: leave out 'noise: latent'"
+            )
         return self
 
 
@@ -72,6 +83,9 @@ class GAN(Method):
     Where cells are 0 or at least `Space.least`, what the generator gives passes `kinked` (arXiv 2012.04595), or, with
     `zeros: straight`, becomes 0 below `least` with the gradient as if it had not (arXiv 1308.3432). With
     `noise: latent` a network that needs events to start from gets linear functions of the latent numbers.
+
+    `ordered` is of clouds and MPGAN's way to choose which points are real (arXiv 2106.11535): those of the least first
+    noise numbers among all that there could be.
     """
 
     phases = ("adversarial",)
@@ -89,7 +103,9 @@ class GAN(Method):
             self.patches = PatchScore(space.image, options.patches)
         self.components = ComponentScore(space.size, options.components) if options.components else None
         self.seed: nn.Linear | None = None
-        n_in = channels
+        if options.ordered and space.representation != "cloud":
+            raise FacsimError("the option 'ordered' of the method 'gan' is for clouds: leave it out.")
+        n_in = options.element_noise or channels
         if options.noise == "latent":
             n_in = 0 if without_input(options.network, space) else channels
             self.seed = nn.Linear(latent, space.size) if n_in else None
@@ -117,7 +133,8 @@ class GAN(Method):
         return True
 
     def noise_spec(self, n: int) -> dict[str, NoiseSpec]:
-        spec = {"noise": NoiseSpec((n, *self.space.shape))} if self.options.noise == "elements" else {}
+        each = (n, *self.space.elements, self.options.element_noise or self.space.channels)
+        spec = {"noise": NoiseSpec(each)} if self.options.noise == "elements" else {}
         return spec | ({"latent": NoiseSpec((n, self.options.latent))} if self.options.latent else {})
 
     def turns(self, phase: str) -> tuple[str, ...]:
@@ -130,7 +147,8 @@ class GAN(Method):
         return [*self.net.parameters(), *([] if self.seed is None else self.seed.parameters())]
 
     def optimiser_of(self, turn: str) -> dict[str, Any]:
-        return {"betas": (0.0 if self.options.loss in PENALISED else 0.5, 0.9), "weight_decay": 0.0}
+        changes = {"betas": (0.0 if self.options.loss in PENALISED else 0.5, 0.9), "weight_decay": 0.0}
+        return changes | ({"lr_factor": self.options.critic_rate} if turn == "critic" else {})
 
     def averaged(self, phase: str) -> list[nn.Parameter]:
         return self.parameters_of("generator")
@@ -138,7 +156,7 @@ class GAN(Method):
     def sample(self, cond: Tensor, noise: Mapping[str, Tensor], mask: Tensor | None = None) -> Tensor:
         shape = (cond.shape[0], *self.space.elements)
         if self.options.noise == "elements":
-            given = noise["noise"]
+            given = by_first(noise["noise"]) if self.options.ordered else noise["noise"]
         elif self.seed is None:
             given = cond.new_zeros(*shape, 0)
         else:
@@ -217,6 +235,12 @@ class GAN(Method):
         for part in (self.patches, self.components):
             score = score if part is None else score + part(real, fake, other)
         return score
+
+
+def by_first(x: Tensor) -> Tensor:
+    """Points (N, P, F) in the order of their rising first number."""
+    order = x[..., :1].argsort(1)
+    return x.gather(1, order.expand_as(x))
 
 
 def _excess(slope: Tensor, one_sided: bool) -> Tensor:

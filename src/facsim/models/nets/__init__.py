@@ -15,10 +15,13 @@ from facsim.models.nets.attention import PointTransformer
 from facsim.models.nets.base import Network
 from facsim.models.nets.cylinder_conv import CylinderConvolution
 from facsim.models.nets.epic import EPiC
+from facsim.models.nets.epic_gan import EPiCGAN
+from facsim.models.nets.gapt import GAPT, InducedGAPT
 from facsim.models.nets.image_conv import ImageConvolution
 from facsim.models.nets.induced_attention import InducedAttention
 from facsim.models.nets.layer_transformer import LayerTransformer
 from facsim.models.nets.mlp import ResidualMLP
+from facsim.models.nets.mpgan import MPGAN
 from facsim.models.nets.patch_transformer import PatchTransformer
 from facsim.models.nets.plain_mlp import PlainMLP
 from facsim.models.nets.superposition import Superposition
@@ -35,6 +38,10 @@ NETWORKS: dict[str, type[Network]] = {
     "epic": EPiC,
     "induced-attention": InducedAttention,
     "attention": PointTransformer,
+    "epic-gan": EPiCGAN,
+    "gapt": GAPT,
+    "igapt": InducedGAPT,
+    "mpgan": MPGAN,
 }
 DEFAULTS: dict[Representation, str] = {"table": "residual-mlp", "grid": "layer-transformer", "cloud": "epic"}
 """Of each representation; grids that are no cylinder have that of tables, images `image-conv`."""

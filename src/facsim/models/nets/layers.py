@@ -62,12 +62,13 @@ class Attention(nn.Module):
     """Multi-head attention of tokens (N, T, width) to one another, or to `others` (N, S, width): -> (N, T, width).
 
     `keys` (N, S) says which of those attended to exist; where none does, what comes out is finite and means nothing.
-    With `causal` each token sees those before it and itself.
+    With `causal` each token sees those before it and itself. Without `fused`, gradients have gradients, which critics
+    need for penalties on their slopes.
     """
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, fused: bool = True) -> None:
         super().__init__()
-        self.heads = heads
+        self.heads, self.fused = heads, fused
         self.query = nn.Linear(width, width)
         self.key_value = nn.Linear(width, 2 * width)
         self.out = nn.Linear(width, width)
@@ -79,12 +80,21 @@ class Attention(nn.Module):
         q = self._heads(self.query(x))
         k, v = (self._heads(part) for part in self.key_value(others).chunk(2, dim=-1))
         allowed = None if keys is None else (keys | ~keys.any(1, keepdim=True))[:, None, None]
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed, is_causal=causal)
+        if self.fused or causal:
+            y = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed, is_causal=causal)
+        else:
+            y = _attended(q, k, v, allowed)
         out: Tensor = self.out(y.transpose(1, 2).reshape(-1, x.shape[1], x.shape[2]))
         return out
 
     def _heads(self, x: Tensor) -> Tensor:
         return x.reshape(-1, x.shape[1], self.heads, x.shape[2] // self.heads).transpose(1, 2)
+
+
+def _attended(q: Tensor, k: Tensor, v: Tensor, allowed: Tensor | None) -> Tensor:
+    scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+    scores = scores if allowed is None else scores.masked_fill(~allowed, -math.inf)
+    return scores.softmax(-1) @ v
 
 
 def feed_forward(width: int, expansion: int = 2) -> nn.Sequential:

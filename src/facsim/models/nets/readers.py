@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,25 +16,28 @@ from facsim.models.nets.given import own_conditions, own_number
 from facsim.models.space import Space
 
 _GIVEN = ("self", "inputs", "outputs", "dropout", "lit", "pooled")
+OTHERS = {"cloud": ("epic-gan", "gapt", "igapt", "mpgan"), "table": ("plain",)}
+"""Classifier networks that may take the place of the usual one."""
 
 
 class EventReader(nn.Module):
     """(x (N, *space.shape), cond, mask) -> (N, outputs), by the classifier network that suits the events.
 
-    That is `grid` for regular cylinders, `layers` for ragged ones, `image`, `cloud`, and `table` for the rest.
-    `cond` is (N, K) or, on cylinders, (N, L, K): the condition of a layer reads as further cells of it. Given points
-    among the conditions are left out: what is to be read of them stands among the others.
+    That is `grid` for regular cylinders, `layers` for ragged ones, `image`, `cloud`, and `table` for the rest; clouds
+    and tables have `OTHERS` too. `cond` is (N, K) or, on cylinders, (N, L, K): the condition of a layer reads as
+    further cells of it. Given points among the conditions are left out: what is to be read of them stands among the
+    others.
 
     Args:
         space: the events. n_cond: K. outputs: numbers of an event.
         spectral: divide every weight matrix by its largest singular value (Miyato et al., arXiv 1802.05957).
-        options: of the classifier network, such as `width`.
+        options: of the classifier network, such as `width`; `name` is that of another one.
 
     Raises:
-        FacsimError: an unknown option or a bad value.
+        FacsimError: an unknown network or option, or a bad value.
     """
 
-    def __init__(self, space: Space, n_cond: int, outputs: int, spectral: bool = False, /, **options: int) -> None:
+    def __init__(self, space: Space, n_cond: int, outputs: int, spectral: bool = False, /, **options: Any) -> None:
         super().__init__()
         self.space = space
         n_cond = own_number(n_cond, space)
@@ -51,12 +55,14 @@ class EventReader(nn.Module):
         else:
             name, inputs = "table", Inputs((space.size,), n_cond)
         self.name, self.cells = name, cells
-        names = inspect.signature(NETWORKS[name].__init__).parameters
+        chosen = options.pop("name", name)
+        known(chosen, [name, *OTHERS.get(name, ())], f"network that reads a {name}")
+        names = inspect.signature(NETWORKS[chosen].__init__).parameters
         for key in options:
-            known(key, [n for n in names if n not in _GIVEN], f"option of the network that reads a {name}")
-        check_sizes(name, **options)
-        fixed = {key: False for key in ("lit", "pooled") if key in names}
-        self.net = NETWORKS[name](inputs, outputs, dropout=0.0, **fixed, **options)
+            known(key, [n for n in names if n not in _GIVEN], f"option of the network that reads a {chosen}")
+        check_sizes(chosen, **options)
+        fixed = {key: value for key, value in (("lit", False), ("pooled", False), ("dropout", 0.0)) if key in names}
+        self.net = NETWORKS[chosen](inputs, outputs, **fixed, **options)
         if spectral:
             _normalise(self.net)
 

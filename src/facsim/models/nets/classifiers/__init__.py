@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from facsim.models.nets.classifiers.base import ClassifierNetwork, Inputs
 from facsim.models.nets.classifiers.cloud import CloudClassifier
+from facsim.models.nets.classifiers.epic_gan import EPiCClassifier
+from facsim.models.nets.classifiers.gapt import GAPTClassifier, InducedGAPTClassifier
 from facsim.models.nets.classifiers.grid import GridClassifier
 from facsim.models.nets.classifiers.image import ImageClassifier
 from facsim.models.nets.classifiers.layers import LayersClassifier
 from facsim.models.nets.classifiers.resnet import ResNet3D
+from facsim.models.nets.classifiers.mpgan import MPGANClassifier
 from facsim.models.nets.classifiers.table import PlainClassifier, TableClassifier
 
 NETWORKS: dict[str, type[ClassifierNetwork]] = {
@@ -22,6 +25,10 @@ NETWORKS: dict[str, type[ClassifierNetwork]] = {
     "cloud": CloudClassifier,
     "plain": PlainClassifier,
     "resnet-3d": ResNet3D,
+    "epic-gan": EPiCClassifier,
+    "gapt": GAPTClassifier,
+    "igapt": InducedGAPTClassifier,
+    "mpgan": MPGANClassifier,
 }
 
 __all__ = ["NETWORKS", "ClassifierNetwork", "Inputs"]
