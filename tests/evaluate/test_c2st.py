@@ -13,8 +13,10 @@ from facsim.core.events import make_events
 from facsim.core.geometry import CylinderGeometry, Layer, regular_cylinder
 from facsim.core.schema import calorimeter_schema
 from facsim.evaluate.c2st import CONTROL, NetworkTest, compare, network_test
-from facsim.evaluate.crossfit import Plan
+from facsim.evaluate.crossfit import Plan, _columns
 from facsim.evaluate.labelled import Sample, as_sample
+from facsim.evaluate.likelihood_ratio import weight_diagnostics
+from facsim.evaluate.truth_ratio import truth_ratio
 from facsim.train.classifier import ClassifierSettings
 
 QUICK = Plan(seeds=1, settings=ClassifierSettings(30, patience=3), device="cpu")
@@ -202,6 +204,58 @@ def test_the_network_for_clouds_sees_correlated_points():
     assert found.auc > 0.75
 
 
+def signal(shift: float, seed: int, n: int = 500) -> Sample:
+    """Signal N(shift, 1) with weight 1, and background about 3 that cancels on average: half of it has weight -1."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(2 * n, 3))
+    x[:n, 0] += shift
+    x[n:, 1] += 3.0
+    return Sample(x, weight=np.r_[np.ones(n), np.tile([1.0, -1.0], n // 2)])
+
+
+@pytest.mark.parametrize("shift", [0.0, 1.0])
+def test_negative_weights_subtract_their_events(shift):
+    a, b = signal(0.0, 1, 300), signal(shift, 2, 300)
+    found = run(a, b, replace(QUICK, folds=3, settings=ClassifierSettings(15, patience=3)))
+    assert found.signed
+    ideal = norm.cdf(shift / np.sqrt(2))
+    assert found.error < 0.1
+    assert found.auc == pytest.approx(ideal, abs=2.5 * found.error)
+    assert (found.auc > 0.5 + 3 * found.error) == (shift > 0)
+    low = np.concatenate([a.x, b.x])[:, 2] < 0
+    auc, error = found.region(low)
+    assert auc == pytest.approx(ideal, abs=3 * error)
+    with pytest.raises(FacsimError, match="without negative weights"):
+        weight_diagnostics(found)
+
+
+def test_signed_weights_are_told_in_the_note_and_others_refuse_them():
+    made = network_test(signal(0.0, 3, 100), signal(1.0, 4, 100), plan=QUICK, seed=1)
+    assert "conditional expectations of the signed weights" in made.score.note
+    with pytest.raises(FacsimError, match="the reference sample's are not"):
+        truth_ratio(signal(0.0, 3, 100), signal(1.0, 4, 100), "model", plan=QUICK)
+
+
+def test_signed_weights_of_points():
+    rng = np.random.default_rng(5)
+    samples = []
+    for shift in (0.0, 1.5):
+        x = rng.gamma(2.0, 1.0, size=(200, 4, 2))
+        x[:100, :, 0] += shift
+        mask = rng.random((200, 4)) < 0.8
+        samples.append(Sample(x, mask=mask, weight=np.r_[np.ones(100), np.tile([1.0, -1.0], 50)]))
+    found = run(*samples, replace(QUICK, network="cloud", folds=2, settings=ClassifierSettings(10)))
+    assert found.auc > 0.5 + 3 * found.error
+
+
+def test_weights_of_many_cells_are_expected_of_their_sums():
+    x = np.random.default_rng(6).gamma(2.0, 1.0, size=(60, 30, 5, 4))
+    columns = _columns(Sample(x, cond=np.ones((60, 1))))
+    assert columns.shape[1] < 300
+    assert columns[:, 1] == pytest.approx(x.reshape(60, -1).sum(axis=1))
+    assert columns[:, 2] == pytest.approx(x.reshape(60, -1)[:, :3].sum(axis=1))
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -209,8 +263,8 @@ def test_the_network_for_clouds_sees_correlated_points():
         ({"x": np.full((60, 4), np.nan)}, "not finite"),
         ({"x": np.ones((20, 4))}, "at least 50 events"),
         ({"x": np.ones((60, 2, 2))}, "events of one shape"),
-        ({"weight": np.zeros(60)}, "do not sum to zero"),
-        ({"weight": np.r_[-1.0, np.ones(59)]}, "not negative"),
+        ({"weight": np.zeros(60)}, "have a positive sum"),
+        ({"weight": np.r_[-60.0, np.ones(59)]}, "have a positive sum"),
         ({"weight": np.ones(59)}, "'weight' of length 59"),
         ({"groups": np.zeros(60)}, "only 1 groups"),
         ({"cond": np.ones((60, 1))}, "only some of the samples have 'cond'"),

@@ -142,9 +142,9 @@ def test_showers_do_not_depend_on_the_order_of_calls_but_on_the_seed() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"pion": 3}, "section 'apply' of an ECAL run: pion: Extra inputs"),
-        ({"energy": [5, 2]}, r"apply.energy must be two increasing energies \(GeV\), not \[5.0, 2.0\]"),
-        ({"pion_energy": [3, 50]}, "apply.pion_energy must start at twice apply.energy"),
+        ({"pion": 3}, "unknown option 'apply.pion': expected one of .*'pions'"),
+        ({"energy": [5, 2]}, r"'apply.energy': expected two increasing energies in GeV \(got \[5, 2\]\)"),
+        ({"pion_energy": [3, 50]}, r"'apply.pion_energy': expected to start at twice apply.energy \(4 GeV\)"),
     ],
 )
 def test_options_that_cannot_be_are_told(settings: dict[str, Any], message: str) -> None:

@@ -3,7 +3,8 @@
 The protocol fixes: networks and trainings of `Plan()`; five folds of whole groups, two networks for each; classes of
 equal weight; inputs prepared on training events without labels; training stopped and outputs calibrated on a fifth of
 the training events; AUC of the mean calibrated log-likelihood ratio over pairs within a fold; error from a bootstrap
-over groups times 1.5 for the overlap of training sets; a control of truth distorted by 2 %.
+over groups times 1.5 for the overlap of training sets; a control of truth distorted by 2 %. Negative weights (sWeights)
+train by their conditional expectations; the AUC has the exact ones, its error is DeLong's with weights, times 1.5.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from facsim.core.events import Events
 from facsim.core.rng import generator
 from facsim.evaluate.crossfit import CrossFit, Plan, Progress, cross_fit
 from facsim.evaluate.labelled import Sample, as_sample
+from facsim.metrics.auc import stratified_auc
 from facsim.metrics.auc_bootstrap import WeightedAuc, bootstrap_error
 from facsim.metrics.score import Score
 
@@ -29,6 +31,7 @@ Data = Sample | Events | NDArray[Any]
 PROTOCOL = "facsim-c2st-net-1"
 CONTROL = 0.02
 SEEN, CLEAR = 2.0, 3.0
+SIGNED = "; trained with conditional expectations of the signed weights"
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,14 @@ class NetworkTest:
 
     def region(self, inside: NDArray[np.bool_], seed: int = 0) -> tuple[float, float]:
         """AUC and error of the same scores among the chosen events, (N,) booleans; NaN without both classes."""
-        auc, weight = WeightedAuc(self.log_ratio[inside], self.label[inside], self.fold[inside]), self.weight[inside]
-        groups = np.unique(self.groups[inside], return_inverse=True)[1]
-        return auc(weight), _error(auc, weight, groups, int(self.fold.max()) + 1, seed)
+        label, fold, groups = (part[inside] for part in (self.label, self.fold, self.groups))
+        folds = int(self.fold.max()) + 1
+        return _auc(self.log_ratio[inside], label, fold, groups, self.weight[inside], folds, seed)
+
+    @property
+    def signed(self) -> bool:
+        """Whether some weights are negative."""
+        return bool(self.weight.min() < 0)
 
     @property
     def seed_spread(self) -> float:
@@ -99,7 +107,8 @@ def network_test(
     """How well networks tell `candidate` from `reference`: AUC 0.5 when they cannot.
 
     Args:
-        reference: truth. candidate: the sample to judge. Arrays, `Events` or `Sample` (with weights, groups, masks).
+        reference: truth. candidate: the sample to judge. Arrays, `Events` or `Sample` (with weights, groups, masks);
+            weights may be negative.
         network: `table`, `grid` or `cloud`.
         null: a second truth sample, disjoint from the reference and best as large as the candidate.
         control: makes a known small distortion of the null; where it is not seen the score is `underpowered`. None
@@ -134,18 +143,17 @@ def compare(
     reference: Sample, candidate: Sample, plan: Plan, seed: int, progress: Progress | None = None
 ) -> NetworkTest:
     """One comparison: networks, out-of-fold log-ratios, AUC and error."""
-    fit = cross_fit((reference, candidate), plan, seed, PROTOCOL, progress)
+    fit = cross_fit((reference, candidate), plan, seed, PROTOCOL, progress, signed=True)
     return judged(fit, seed)
 
 
 def judged(fit: CrossFit, seed: int) -> NetworkTest:
     """AUC of the log-ratios of a fit of two classes."""
     mean, runs = fit.log_p[:, 1] - fit.log_p[:, 0], fit.runs[:, :, 1] - fit.runs[:, :, 0]
-    auc = WeightedAuc(mean, fit.label, fit.fold)
-    error = _error(auc, fit.weight, fit.groups, int(fit.fold.max()) + 1, seed)
+    auc, error = _auc(mean, fit.label, fit.fold, fit.groups, fit.weight, int(fit.fold.max()) + 1, seed)
     right = np.where(fit.label == 1, mean > 0, mean <= 0)
     return NetworkTest(
-        auc(fit.weight),
+        auc,
         error,
         float(np.average(right, weights=fit.weight)),
         np.array([WeightedAuc(one, fit.label, fit.fold)(fit.weight) for one in runs]),
@@ -159,10 +167,25 @@ def judged(fit: CrossFit, seed: int) -> NetworkTest:
     )
 
 
-def _error(auc: WeightedAuc, weight: FloatArray, groups: NDArray[np.int64], folds: int, seed: int) -> float:
-    """Bootstrap error over groups, with the factor for training sets that overlap (Nadeau and Bengio 2003)."""
-    rng = generator(seed, PROTOCOL, "bootstrap")
-    return math.sqrt(1 + folds / (folds - 1)) * bootstrap_error(auc, weight, groups, rng)
+def _auc(
+    log_ratio: FloatArray,
+    label: NDArray[np.int64],
+    fold: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    weight: FloatArray,
+    folds: int,
+    seed: int,
+) -> tuple[float, float]:
+    """AUC and its error over groups, with the factor for training sets that overlap (Nadeau and Bengio 2003): by a
+    bootstrap, and where weights are negative, and replicas of a few events have no AUC, DeLong's."""
+    overlap = math.sqrt(1 + folds / (folds - 1))
+    if len(weight) and weight.min() < 0:
+        pairs = [(part[label == 0], part[label == 1]) for part in (log_ratio, fold, groups, weight)]
+        value, error = stratified_auc(*(part for pair in pairs for part in pair))
+        return value, overlap * error
+    auc = WeightedAuc(log_ratio, label, fold)
+    numbers = np.unique(groups, return_inverse=True)[1]
+    return auc(weight), overlap * bootstrap_error(auc, weight, numbers, generator(seed, PROTOCOL, "bootstrap"))
 
 
 def _step(progress: Progress, number: int, total: int) -> Progress:
@@ -174,6 +197,7 @@ def _score(found: dict[str, NetworkTest], protocol: str, plan: Plan, sizes: tupl
     base = (0.5, 0.0) if null is None else (null.auc, null.error)
     note = f"network '{plan.network}', {plan.seeds} seeds, trained on {test.n_train} events"
     note += f"; spread of the seeds {test.seed_spread:.4f}" if plan.seeds > 1 else ""
+    note += SIGNED if test.signed else ""
     status = "ok"
     if control is not None:
         note += f"; control {control.auc:.4f} +- {control.error:.4f}"

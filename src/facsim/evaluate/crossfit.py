@@ -15,7 +15,9 @@ from facsim.core.rng import generator, integer_seed
 from facsim.evaluate.labelled import Sample, checked, class_weights, join
 from facsim.evaluate.preparation import PREPARATIONS, Preparation
 from facsim.metrics.calibration import fit_isotonic, fit_temperature
+from facsim.metrics.classifier import uniform_ranks, with_components
 from facsim.metrics.folds import group_folds, group_numbers
+from facsim.metrics.signed_weights import expected_weights
 from facsim.models.nets.classifiers import NETWORKS, ClassifierNetwork
 from facsim.train.classifier import ClassifierSettings, Labelled, class_outputs, fit_classifier
 from facsim.train.device import choose_device
@@ -25,6 +27,7 @@ IntArray = NDArray[np.int64]
 Progress = Callable[[float], None]
 CALIBRATIONS = ("temperature", "isotonic")
 FEWEST_EVENTS = 50
+MOST_COLUMNS = 400
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class CrossFit:
             more events than any validation part has.
         runs: of each seed's networks alone, (S, N, K).
         label, fold, groups: class, fold and group (different between classes) of each event, (N,).
-        weight: each class adds up to N / K, (N,).
+        weight: each class adds up to N / K, (N,); of any sign where the samples' are.
         n_train: events in the smallest training part, the inner validation part left out.
         epochs: epoch kept by each training, (S, folds).
     """
@@ -90,19 +93,29 @@ class CrossFit:
 
 
 def cross_fit(
-    samples: Sequence[Sample], plan: Plan, seed: int, name: str, progress: Progress | None = None
+    samples: Sequence[Sample],
+    plan: Plan,
+    seed: int,
+    name: str,
+    progress: Progress | None = None,
+    *,
+    signed: bool = False,
 ) -> CrossFit:
     """Train and apply the networks of `plan`.
+
+    Negative weights (sWeights) leave the loss without a lower bound: networks are then trained, stopped and calibrated
+    with conditional expectations of the weights (`metrics.signed_weights`).
 
     Args:
         samples: one for each class, truth first. plan: how. seed: of folds, weights and order.
         name: branch of the seed, the protocol. progress: called with the share done.
+        signed: whether negative weights are taken; what judges the events must know of them.
 
     Raises:
         FacsimError: samples that a classifier cannot use, or a plan that does not fit them.
     """
     for number, sample in enumerate(samples):
-        checked(sample, "reference" if number == 0 else "generated", FEWEST_EVENTS)
+        checked(sample, "reference" if number == 0 else "generated", FEWEST_EVENTS, signed=signed)
     pooled, rng = join(samples), generator(seed, name, "folds")
     ids = [
         group_numbers(s.groups, len(s), "reference" if k == 0 else "generated", plan.folds)
@@ -112,28 +125,58 @@ def cross_fit(
     label = np.repeat(np.arange(len(samples)), [len(s) for s in samples])
     groups = _apart(ids)
     weight = class_weights(samples)
+    trained = np.tile(weight, (plan.folds, 1))
+    if weight.min() < 0:
+        trained = _expected(pooled, label, weight, fold, generator(seed, name, "weights"))
     runs = np.empty((plan.seeds, len(label), len(samples)))
     epochs = np.zeros((plan.seeds, plan.folds), dtype=np.int64)
     n_train = len(label)
     for k in range(plan.folds):
         outside, inside = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
-        part = _Part(pooled, label, weight, plan, outside)
+        part = _Part(pooled, label, trained[k], plan, outside)
         for s in range(plan.seeds):
             inner = _validation(groups[outside], label[outside], plan.validation, generator(seed, name, "inner", k, s))
             n_train = min(n_train, int((~inner).sum()))
             runs[s, inside], epochs[s, k] = part.judge(inner, inside, integer_seed(seed, name, "network", k, s))
             if progress is not None:
                 progress((k * plan.seeds + s + 1) / (plan.folds * plan.seeds))
-    log_p = _recalibrated(runs.mean(axis=0), label, fold, weight)
+    log_p = _recalibrated(runs.mean(axis=0), label, fold, trained)
     return CrossFit(log_p, runs, label, fold, groups, weight, n_train, epochs)
 
 
+def _expected(
+    pooled: Sample, label: IntArray, weight: FloatArray, fold: IntArray, rng: np.random.Generator
+) -> FloatArray:
+    """What the networks of each fold are trained with in place of weights of any sign: each class adds up to N / K,
+    (folds, N)."""
+    found = expected_weights(uniform_ranks(_columns(pooled)), label, weight, fold, rng)
+    total = np.stack([np.bincount(label, one) for one in found])
+    found *= (len(label) / total.shape[1] / np.maximum(total, 1e-12))[:, label]
+    return found
+
+
+def _columns(sample: Sample) -> FloatArray:
+    """What weights are expected of: conditions, and the columns of a table with their principal components; of cells
+    and points the sums over events where there are too many columns, (N, D)."""
+    x = np.asarray(sample.x, dtype=np.float64).reshape(*sample.x.shape[:2], -1)
+    if sample.mask is not None:
+        real = np.asarray(sample.mask, dtype=bool)
+        x = np.where(real[..., None], x, 0.0)
+        x = np.concatenate([real.sum(axis=1)[:, None], x.sum(axis=1), (x**2).sum(axis=1), x.max(axis=1)], axis=1)
+    flat = x.reshape(len(x), -1)
+    if flat.shape[1] > MOST_COLUMNS:
+        parts = np.array_split(flat, MOST_COLUMNS // 2, axis=1)
+        flat = np.column_stack([flat.sum(axis=1), *(part.sum(axis=1) for part in parts)])
+    cond = np.zeros((len(x), 0)) if sample.cond is None else np.asarray(sample.cond, dtype=np.float64)
+    return np.hstack([cond, with_components(flat)])
+
+
 def _recalibrated(log_p: FloatArray, label: IntArray, fold: IntArray, weight: FloatArray) -> FloatArray:
-    """Each fold's values calibrated by a temperature from the other folds' values."""
+    """Each fold's values calibrated by a temperature from the other folds' values; weights are (folds, N)."""
     out = np.empty_like(log_p)
     for k in np.unique(fold):
         other, own = fold != k, fold == k
-        out[own] = fit_temperature(log_p[other], label[other], weight[other]).log_probabilities(log_p[own])
+        out[own] = fit_temperature(log_p[other], label[other], weight[k][other]).log_probabilities(log_p[own])
     return out
 
 

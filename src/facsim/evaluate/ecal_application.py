@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from facsim.core.errors import FacsimError, MissingExtraError
 from facsim.core.image import ImageGeometry
@@ -22,6 +22,7 @@ from facsim.evaluate.ecal_curves import curves, display, shown_part
 from facsim.evaluate.ecal_reconstruction import Local, Responder, calibrated, respond, see_photons, see_pions
 from facsim.evaluate.ecal_scores import Given, Seen, scores
 from facsim.evaluate.physics import Physics
+from facsim.models.choices import checked
 from facsim.physics.ecal_calibration import Calibration
 from facsim.physics.ecal_clusters import find_clusters
 from facsim.physics.ecal_event import Particles
@@ -53,6 +54,19 @@ class ECALOptions(BaseModel):
     pion_energy: tuple[float, float] = (6.0, 80.0)
     slope: float = Field(0.3, gt=0)
 
+    @field_validator("energy", "pion_energy")
+    @classmethod
+    def _increasing(cls, value: tuple[float, float], info: ValidationInfo) -> tuple[float, float]:
+        if not 0 < value[0] < value[1]:
+            raise ValueError("expected two increasing energies in GeV")
+        if info.field_name == "pion_energy" and value[0] < 2 * info.data.get("energy", (0.0, 0.0))[0]:
+            least = 2 * info.data["energy"][0]
+            raise ValueError(
+                f"expected to start at twice apply.energy ({least:g} GeV) at least, so that both photons of a pion are "
+                "in the range"
+            )
+        return value
+
 
 @dataclass(frozen=True)
 class _Particles:
@@ -79,7 +93,7 @@ def ecal_application(
     Raises:
         FacsimError: options that do not exist or cannot be, windows that are not square, or too few photons.
     """
-    options, tell = _options(settings), advance or (lambda done, note: None)
+    options, tell = checked(ECALOptions, dict(settings), "apply"), advance or (lambda done, note: None)
     local = _local(truth.event_schema(), LHCB)
     tell(0.0, "particles")
     notes: list[str] = []
@@ -99,25 +113,6 @@ def ecal_application(
         "answered by truth twice and by the surrogate; clusters are calibrated with other photons of truth.",
     )
     return Physics(scores(samples, given, LHCB, seed), curves(samples, given, LHCB), [display(samples, LHCB)], notes)
-
-
-def _options(settings: Mapping[str, Any]) -> ECALOptions:
-    try:
-        options = ECALOptions.model_validate(dict(settings))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise FacsimError(f"the section 'apply' of an ECAL run: {where}: {first['msg']}.") from None
-    for name in ("energy", "pion_energy"):
-        low, high = getattr(options, name)
-        if not 0 < low < high:
-            raise FacsimError(f"apply.{name} must be two increasing energies (GeV), not {[low, high]}.")
-    if options.pion_energy[0] < 2 * options.energy[0]:
-        raise FacsimError(
-            f"apply.pion_energy must start at twice apply.energy ({2 * options.energy[0]:g} GeV) at least: both "
-            "photons of a pion have to be in the range."
-        )
-    return options
 
 
 def _local(schema: Schema, place: CellMap) -> Local:

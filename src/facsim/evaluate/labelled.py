@@ -25,7 +25,8 @@ class Sample:
         x: (N, D) a table; (N, V), (N, V, 1) or (N, L, A, R) a grid; (N, P, F) a cloud.
         cond: what is known before simulation, (N, K); energies as logarithms.
         mask: true where a point is real, (N, P).
-        weight: not negative, (N,). groups: events that depend on one another share a number, (N,).
+        weight: (N,); negative ones only where a test says that it takes them.
+        groups: events that depend on one another share a number, (N,).
         geometry: of a grid given as (N, V).
     """
 
@@ -94,8 +95,8 @@ def _common(first: Sample) -> list[str]:
     return ["x", *(name for name in ("cond", "mask") if getattr(first, name) is not None)]
 
 
-def checked(sample: Sample, name: str, fewest: int) -> Sample:
-    """`sample` itself when a classifier can use it.
+def checked(sample: Sample, name: str, fewest: int, *, signed: bool = False) -> Sample:
+    """`sample` itself when a classifier can use it; `signed`: one that takes negative weights.
 
     Raises:
         FacsimError: too few events, values that are not finite, arrays of different lengths, bad weights.
@@ -110,10 +111,11 @@ def checked(sample: Sample, name: str, fewest: int) -> Sample:
         raise FacsimError(f"the {name} sample holds values that are not finite; remove events with NaN or infinity.")
     if sample.weight is not None:
         weight = np.asarray(sample.weight)
-        if weight.shape != (len(sample),) or not np.isfinite(weight).all() or weight.min() < 0 or weight.sum() <= 0:
+        fits = weight.shape == (len(sample),) and np.isfinite(weight).all() and weight.sum() > 0
+        if not fits or (weight.min() < 0 and not signed):
+            sign = "have a positive sum" if signed else "are not negative and do not sum to zero"
             raise FacsimError(
-                f"a classifier needs finite weights that are not negative and do not sum to zero, one an event; the "
-                f"{name} sample's are not."
+                f"this classifier needs finite weights that {sign}, one an event; the {name} sample's are not."
             )
     return sample
 

@@ -105,6 +105,10 @@ def weight_diagnostics(
     """
     if not hasattr(test, "log_ratio"):
         raise FacsimError("weights are of one comparison: give `network_test(...).test`.")
+    if np.min(test.weight) < 0:
+        raise FacsimError(
+            "the diagnosis of classifier weights needs events without negative weights: its densities are not defined."
+        )
     is_candidate, weight = test.label == 1, test.weight
     observables = _joined(reference or {}, candidate or {}, int((~is_candidate).sum()), int(is_candidate.sum()))
     w = np.exp(np.clip(-test.log_ratio, -FARTHEST, FARTHEST))

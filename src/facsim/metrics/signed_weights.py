@@ -36,11 +36,24 @@ def training_weights(
     count = int(fold.max()) + 1
     found = np.zeros((count, len(weight)))
     train = fold[None, :] != np.arange(count)[:, None]
+    expected = expected_weights(ranks, label, weight, fold, rng)
     for one in (0, 1):
         rows = np.flatnonzero(np.asarray(label) == one)
-        mean = np.mean(weight[rows])
-        expected = cross_fitted_means(ranks[:, rows], weight[rows] / mean, fold[rows], REGRESSION, rng)
-        expected = np.maximum(expected, 0.0)
-        total = (expected * train[:, rows]).sum(axis=1)
-        found[:, rows] = expected * (0.5 * train.sum(axis=1) / np.maximum(total, 1e-12))[:, None]
+        total = (expected[:, rows] * train[:, rows]).sum(axis=1)
+        found[:, rows] = expected[:, rows] * (0.5 * train.sum(axis=1) / np.maximum(total, 1e-12))[:, None]
+    return found
+
+
+def expected_weights(
+    ranks: NDArray[Any], label: NDArray[Any], weight: NDArray[Any], fold: NDArray[Any], rng: np.random.Generator
+) -> FloatArray:
+    """E[w | x] of the events of each label in units of their mean weight, at least 0, for each fold: (folds, N).
+
+    Arguments as of `training_weights`, but labels are any integers; the mean weight of each must be positive.
+    """
+    found = np.zeros((int(fold.max()) + 1, len(weight)))
+    for one in np.unique(label):
+        rows = np.flatnonzero(np.asarray(label) == one)
+        relative = weight[rows] / np.mean(weight[rows])
+        found[:, rows] = np.maximum(cross_fitted_means(ranks[:, rows], relative, fold[rows], REGRESSION, rng), 0.0)
     return found
