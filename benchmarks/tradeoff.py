@@ -4,13 +4,15 @@ OMP_NUM_THREADS=1 python benchmarks/tradeoff.py SOURCE --out DIR [--seconds 120 
 
 SOURCE is a run directory, whose truth and splits are taken, or a configuration or recipe (tpc, rich, ecal, ...), whose
 truth is simulated into DIR/truth. Rows are the truth simulator itself, the configuration's baselines and `nearest`, the
-configuration's own model, and methods of `single-stage` (`ROWS`), one of them at several sampler steps, one also with
-weights of 8 bits. All trainings
-get the same budget: processor time on one thread (`--seconds`, turned into steps by a short measurement) or optimiser
-steps of all phases together (`--steps`). The judge is that of a run's scorecard: AUC on high-level quantities, over all
-conditions and in the worst bin, and on cells. Times are of one thread, after a warm-up. With `--sizes`, rows are
-trained anew on random parts of the training events. Each row is kept in DIR/rows and not measured again with the same
-settings; DIR/tradeoff.json, .md and .png hold them all.
+configuration's own model, and methods of `single-stage` (`ROWS`), one of them at several sampler steps. `--int8` adds
+graphs with weights of 8 bits. `--pruned` adds copies without their smallest weights (`sparse`: SPARSE of them are zero)
+and without whole neurons (`narrow`, for networks `mlp`: NARROW of them), each tuned for TUNED of the budget more; the
+narrow one also with 8 bits. All trainings get the same budget: processor time on one thread (`--seconds`, turned into
+steps by a short measurement) or optimiser steps of all phases together (`--steps`). The judge is that of a run's
+scorecard: AUC on high-level quantities, over all conditions and in the worst bin, and on cells. Times are of one
+thread, after a warm-up. With `--sizes`, rows (those of `--sized`) are trained anew on random parts of the training
+events. Each row is kept in DIR/rows and not measured again with the same settings; DIR/tradeoff.json, .md and .png hold
+them all.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ import numpy as np
 import torch
 import yaml
 from tradeoff_bench import Bench, prepared
+from tradeoff_prune import pruned
 from tradeoff_tables import AUCS, picture, sizes_table, table
 
 from facsim.core.errors import FacsimError, MissingExtraError
@@ -72,6 +75,7 @@ ROWS: dict[str, Row] = {
     "gan-cramer": Row({"name": "gan", "loss": "cramer", "critic_steps": 2}),
     "vae": Row({"name": "vae"}),
     "flow": Row({"name": "flow"}),
+    "flow-autoregressive": Row({"name": "flow", "kind": "autoregressive", "layers": 3}),
     "diffusion": Row({"name": "diffusion"}),
     "flow-matching": Row({"name": "flow-matching"}, steps=(1, 2, 4, 16)),
     "distilled": Row({"name": "distilled"}),
@@ -192,7 +196,8 @@ def model_rows(bench: Bench, name: str, row: Row | None, size: int | None = None
     if row is None:
         model, options, lr, steps = bench.config.surrogate.name, bench.config.surrogate.options, None, (None,)
     else:
-        network = {} if bench.network is None else {"network": bench.network}
+        own = row.method.get("kind") == "autoregressive"  # which has a network of its own
+        network = {} if bench.network is None or own else {"network": bench.network}
         model, options, lr, steps = "single-stage", {"method": {**network, **row.method}}, row.lr, row.steps
         if bench.splits["train"].schema.representation not in METHODS[row.method["name"]].representations:
             return []
@@ -206,11 +211,18 @@ def model_rows(bench: Bench, name: str, row: Row | None, size: int | None = None
         bench.run.reporter.say(f"  {label} failed: {error}", "red")
         return []
     rows = [_sampled(bench, label, training, one, size) for one in (steps[-1:] if size else steps)]
-    return (
-        [*rows, _quantised(bench, label, training)]
-        if name in bench.int8 and not size and rows[-1].get("onnx_MB")
-        else rows
-    )
+    if size:
+        return rows
+    copies = [(label, training)] if name in bench.int8 else []
+    if name in bench.pruned:
+        for pruned_label, tuned in pruned(bench, label, training, source):
+            rows.append(_sampled(bench, pruned_label, tuned, None, None))
+            copies += [(pruned_label, tuned)] if "narrow" in pruned_label and name in bench.int8 else []
+    return rows + [_quantised(bench, *one) for one in copies if _graph(bench, one[0]).is_file()]
+
+
+def _graph(bench: Bench, name: str) -> Path:
+    return bench.out / "graphs" / f"{name.replace(', ', '-')}.onnx"
 
 
 def _sampled(bench: Bench, label: str, training: Json, steps: int | None, size: int | None) -> Json:
@@ -221,13 +233,14 @@ def _sampled(bench: Bench, label: str, training: Json, steps: int | None, size: 
     bench.run.reporter.say(f"  {name}")
     folder = Path(training["folder"])
     model = load_model(folder, **({} if steps is None else {"steps": steps}))
-    parameters = count_parameters(model)
+    parameters = training.get("parameters", count_parameters(model))
     events = _events(bench, TorchSampler(model).sample, name)
     row: Json = {"kind": "model", "label": name, "scores": judged(bench, name, events, "surrogate")}
     row |= {"training_s": training["cpu_s"], "training_steps": training["steps"], "parameters": parameters}
-    row |= {"training_events": training["facts"]["events"], "MB": (folder / "weights.safetensors").stat().st_size / 1e6}
+    stored = training.get("MB", (folder / "weights.safetensors").stat().st_size / 1e6)
+    row |= {"training_events": training["facts"]["events"], "MB": stored}
     if size is None:
-        row |= _timed_model(bench, model, folder, steps, bench.out / "graphs" / f"{name.replace(', ', '-')}.onnx")
+        row |= _timed_model(bench, model, folder, steps, _graph(bench, name))
     return bench.keep(name, settings, row)
 
 
@@ -249,10 +262,10 @@ def _quantised(bench: Bench, label: str, training: Json) -> Json:
     from onnxruntime.quantization import QuantType, quantize_dynamic  # noqa: PLC0415 - optional
 
     bench.run.reporter.say(f"  {name}")
-    graph = bench.out / "graphs" / f"{label}-int8.onnx"
+    graph = _graph(bench, name)
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         logging.disable(logging.WARNING)  # it tells of every tensor whose shape it does not know
-        quantize_dynamic(bench.out / "graphs" / f"{label}.onnx", graph, weight_type=QuantType.QInt8)
+        quantize_dynamic(_graph(bench, label), graph, weight_type=QuantType.QInt8)
         logging.disable(logging.NOTSET)
     noise = {key: spec.distribution for key, spec in load_model(Path(training["folder"])).noise_spec(1).items()}
     sampler = TimedSampler("model", "onnxruntime", graph, noise=noise)
@@ -277,7 +290,9 @@ def _timed_model(bench: Bench, model: Any, folder: Path, steps: int | None, grap
     return {**found, "times": timed(bench, samplers)}
 
 
-def measured(bench: Bench, names: Sequence[str], sizes: Sequence[int]) -> tuple[list[Json], list[Json]]:
+def measured(
+    bench: Bench, names: Sequence[str], sizes: Sequence[int], sized: Sequence[str]
+) -> tuple[list[Json], list[Json]]:
     """Rows of all samplers, and of trainings on fewer events."""
     rows = [row for row in [truth_row(bench)] if row]
     baselines = dict.fromkeys([*(one.name for one in bench.config.baselines), "nearest"])
@@ -288,7 +303,8 @@ def measured(bench: Bench, names: Sequence[str], sizes: Sequence[int]) -> tuple[
         if name == OWN and bench.config.model is None:
             continue
         rows += model_rows(bench, name, known[name])
-        smaller += [row for size in sizes for row in model_rows(bench, name, known[name], size)]
+        at = sizes if name in sized else []
+        smaller += [row for size in at for row in model_rows(bench, name, known[name], size)]
         write_results(bench, rows, smaller)
     return rows, smaller
 
@@ -318,11 +334,13 @@ def main() -> None:
     budget.add_argument("--steps", type=int)
     parser.add_argument("--rows", nargs="+", default=[OWN, *ROWS], choices=[OWN, *ROWS])
     parser.add_argument("--sizes", nargs="+", type=int, default=[])
+    parser.add_argument("--sized", nargs="+", choices=[OWN, *ROWS], help="rows for --sizes (default: all)")
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 100, 10_000])
     parser.add_argument("--network", help="network of all methods, as YAML: '{name: residual-mlp, width: 128}'")
     parser.add_argument(
         "--int8", nargs="*", default=["flow"], help="rows whose graph is measured with 8-bit weights too"
     )
+    parser.add_argument("--pruned", nargs="*", default=["flow"], help="rows that are pruned too")
     parser.add_argument("--set", nargs="+", default=[], dest="overrides")
     parser.add_argument("--smoke", action="store_true")
     given = parser.parse_args()
@@ -340,9 +358,10 @@ def main() -> None:
             {"steps": given.steps} if given.steps else {"seconds": given.seconds or 120.0},
             None if given.network is None else yaml.safe_load(given.network),
             tuple(given.int8),
+            tuple(given.pruned),
             np.asarray(read_labels(splits["null"]).cond),
         )
-        write_results(bench, *measured(bench, given.rows, given.sizes))
+        write_results(bench, *measured(bench, given.rows, given.sizes, given.sized or given.rows))
     except FacsimError as error:
         raise SystemExit(f"tradeoff: {error}") from None
     print((given.out / "tradeoff.md").read_text(encoding="utf-8"))

@@ -38,6 +38,7 @@ class Bench:
     budget: Json
     network: Json | None = None
     int8: tuple[str, ...] = ()
+    pruned: tuple[str, ...] = ()
     cond: np.ndarray = field(repr=False, default_factory=lambda: np.zeros((0, 0)))
 
     def kept(self, name: str, settings: Json) -> Json | None:
