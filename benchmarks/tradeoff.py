@@ -4,13 +4,15 @@ OMP_NUM_THREADS=1 python benchmarks/tradeoff.py SOURCE --out DIR [--seconds 120 
 
 SOURCE is a run directory, whose truth and splits are taken, or a configuration or recipe (tpc, rich, ecal, ...), whose
 truth is simulated into DIR/truth. Rows are the truth simulator itself, the configuration's baselines and `nearest`, the
-configuration's own model, and methods of `single-stage` (`ROWS`), one of them at several sampler steps, one also with
-weights of 8 bits. All trainings
-get the same budget: processor time on one thread (`--seconds`, turned into steps by a short measurement) or optimiser
-steps of all phases together (`--steps`). The judge is that of a run's scorecard: AUC on high-level quantities, over all
-conditions and in the worst bin, and on cells. Times are of one thread, after a warm-up. With `--sizes`, rows are
-trained anew on random parts of the training events. Each row is kept in DIR/rows and not measured again with the same
-settings; DIR/tradeoff.json, .md and .png hold them all.
+configuration's own model, and methods of `single-stage` (`ROWS`), one of them at several sampler steps. `--int8` adds
+graphs with weights of 8 bits. `--pruned` adds copies without their smallest weights (`sparse`: SPARSE of them are zero)
+and without whole neurons (`narrow`, for networks `mlp`: NARROW of them), each tuned for TUNED of the budget more; the
+narrow one also with 8 bits. All trainings get the same budget: processor time on one thread (`--seconds`, turned into
+steps by a short measurement) or optimiser steps of all phases together (`--steps`). The judge is that of a run's
+scorecard: AUC on high-level quantities, over all conditions and in the worst bin, and on cells. Times are of one
+thread, after a warm-up. With `--sizes`, rows (those of `--sized`) are trained anew on random parts of the training
+events. Each row is kept in DIR/rows and not measured again with the same settings, but for times with `--retime`;
+DIR/tradeoff.json, .md and .png hold them all.
 """
 
 from __future__ import annotations
@@ -24,14 +26,14 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import yaml
-from tradeoff_bench import Bench, prepared
+from tradeoff_bench import ROWS, Bench, Row, prepared
+from tradeoff_prune import pruned
 from tradeoff_tables import AUCS, picture, sizes_table, table
 
 from facsim.core.errors import FacsimError, MissingExtraError
@@ -57,25 +59,6 @@ PROBE = 20
 AT_ONCE = 1000
 
 
-@dataclass(frozen=True)
-class Row:
-    """A method of `single-stage` with its options, a learning rate of its own, and the sampler steps to measure."""
-
-    method: Json
-    lr: float | None = None
-    steps: tuple[int | None, ...] = (None,)
-
-
-ROWS: dict[str, Row] = {
-    "gan": Row({"name": "gan"}),
-    "gan-wasserstein": Row({"name": "gan", "loss": "wasserstein", "critic_steps": 3}, lr=1e-3),
-    "gan-cramer": Row({"name": "gan", "loss": "cramer", "critic_steps": 2}),
-    "vae": Row({"name": "vae"}),
-    "flow": Row({"name": "flow"}),
-    "diffusion": Row({"name": "diffusion"}),
-    "flow-matching": Row({"name": "flow-matching"}, steps=(1, 2, 4, 16)),
-    "distilled": Row({"name": "distilled"}),
-}
 OWN = "recipe"
 
 
@@ -108,9 +91,17 @@ def truth_row(bench: Bench) -> Json | None:
     if simulation is None:
         return None
     settings = {"truth": True}
-    if (row := bench.kept("truth", settings)) is not None:
+    if (row := bench.kept("truth", settings, lambda _: _truth_times(bench))) is not None:
         return row
-    times = []
+    times = _truth_times(bench)
+    null = judged(bench, "truth", iter([bench.splits["null"].read(0, len(bench.splits["null"]))]), "file")
+    row = {"kind": "truth", "label": simulation.simulator, "scores": null, "times": times, "training_s": 0.0}
+    return bench.keep("truth", settings, row)
+
+
+def _truth_times(bench: Bench) -> list[Json]:
+    simulation, times = bench.run.config.simulate, []
+    assert simulation is not None
     for batch in bench.plan.batches:
         cond = bench.cond[generator(bench.config.seed, "tradeoff", batch).integers(0, len(bench.cond), batch)]
         found = [simulation.time(cond, seed) for seed in range(max(1, bench.plan.repeats))]
@@ -118,9 +109,7 @@ def truth_row(bench: Bench) -> Json | None:
         if means:
             ms, low, high = np.quantile(means, (0.5, 0.16, 0.84)).tolist()
             times.append({"engine": "numpy", "batch": batch, "ms_per_shower": ms, "low": low, "high": high})
-    null = judged(bench, "truth", iter([bench.splits["null"].read(0, len(bench.splits["null"]))]), "file")
-    row = {"kind": "truth", "label": simulation.simulator, "scores": null, "times": times, "training_s": 0.0}
-    return bench.keep("truth", settings, row)
+    return times
 
 
 def baseline_row(bench: Bench, name: str) -> Json | None:
@@ -131,19 +120,25 @@ def baseline_row(bench: Bench, name: str) -> Json | None:
         bench.run.reporter.say(f"  {name} is left out: {why}", "dim")
         return None
     settings = {"baseline": name, "options": options}
-    if (row := bench.kept(name, settings)) is not None:
+
+    def fit() -> Any:
+        return kind.fit(bench.splits["train"], integer_seed(bench.config.seed, "baseline", name), **options)
+
+    def times(fitted: Any) -> list[Json]:
+        return timed(bench, [TimedSampler(name, "numpy", baseline=fitted)])
+
+    if (row := bench.kept(name, settings, lambda _: times(fit()))) is not None:
         return row
     begin = time.process_time()
-    fitted = kind.fit(bench.splits["train"], integer_seed(bench.config.seed, "baseline", name), **options)
+    fitted = fit()
     seconds = time.process_time() - begin
     made = fitted.sample(bench.cond, generator(bench.config.seed, "sample", name))
     labels, schema = read_labels(bench.splits["null"]), bench.splits["null"].schema
     events = make_events(schema, made.x, labels.cond, 0, made.group_id, mask=made.mask, weight=labels.weight)
     scores = judged(bench, name, iter([events]), "baseline", kind.resamples_truth)
-    times = timed(bench, [TimedSampler(name, "numpy", baseline=fitted)])
     size = fitted.memory_bytes / 1e6
-    row = {"kind": "baseline", "label": name, "scores": scores, "times": times, "training_s": seconds, "MB": size}
-    return bench.keep(name, settings, row)
+    row = {"kind": "baseline", "label": name, "scores": scores, "times": times(fitted), "training_s": seconds}
+    return bench.keep(name, settings, row | {"MB": size})
 
 
 def trained(bench: Bench, name: str, model: str, options: Json, lr: float | None, source: EventSource) -> Json:
@@ -192,7 +187,8 @@ def model_rows(bench: Bench, name: str, row: Row | None, size: int | None = None
     if row is None:
         model, options, lr, steps = bench.config.surrogate.name, bench.config.surrogate.options, None, (None,)
     else:
-        network = {} if bench.network is None else {"network": bench.network}
+        own = row.method.get("kind") == "autoregressive"  # which has a network of its own
+        network = {} if bench.network is None or own else {"network": bench.network}
         model, options, lr, steps = "single-stage", {"method": {**network, **row.method}}, row.lr, row.steps
         if bench.splits["train"].schema.representation not in METHODS[row.method["name"]].representations:
             return []
@@ -206,28 +202,41 @@ def model_rows(bench: Bench, name: str, row: Row | None, size: int | None = None
         bench.run.reporter.say(f"  {label} failed: {error}", "red")
         return []
     rows = [_sampled(bench, label, training, one, size) for one in (steps[-1:] if size else steps)]
-    return (
-        [*rows, _quantised(bench, label, training)]
-        if name in bench.int8 and not size and rows[-1].get("onnx_MB")
-        else rows
-    )
+    if size:
+        return rows
+    copies = [(label, training)] if name in bench.int8 else []
+    if name in bench.pruned:
+        for pruned_label, tuned in pruned(bench, label, training, source):
+            rows.append(_sampled(bench, pruned_label, tuned, None, None))
+            copies += [(pruned_label, tuned)] if "narrow" in pruned_label and name in bench.int8 else []
+    return rows + [_quantised(bench, *one) for one in copies if _graph(bench, one[0]).is_file()]
+
+
+def _graph(bench: Bench, name: str) -> Path:
+    return bench.out / "graphs" / f"{name.replace(', ', '-')}.onnx"
 
 
 def _sampled(bench: Bench, label: str, training: Json, steps: int | None, size: int | None) -> Json:
     name = label if steps is None else f"{label}, {steps} step{'s' if steps > 1 else ''}"
     settings = {"training": training["facts"], "sampler_steps": steps, "size": size}
-    if (kept := bench.kept(name, settings)) is not None:
+    folder, changes = Path(training["folder"]), {} if steps is None else {"steps": steps}
+
+    def times(row: Json) -> list[Json]:
+        graph = _graph(bench, name) if "onnx_MB" in row else None
+        return _times(bench, load_model(folder, **changes), folder, steps, graph)
+
+    if (kept := bench.kept(name, settings, times)) is not None:
         return kept
     bench.run.reporter.say(f"  {name}")
-    folder = Path(training["folder"])
-    model = load_model(folder, **({} if steps is None else {"steps": steps}))
-    parameters = count_parameters(model)
+    model = load_model(folder, **changes)
+    parameters = training.get("parameters", count_parameters(model))
     events = _events(bench, TorchSampler(model).sample, name)
     row: Json = {"kind": "model", "label": name, "scores": judged(bench, name, events, "surrogate")}
     row |= {"training_s": training["cpu_s"], "training_steps": training["steps"], "parameters": parameters}
-    row |= {"training_events": training["facts"]["events"], "MB": (folder / "weights.safetensors").stat().st_size / 1e6}
+    stored = training.get("MB", (folder / "weights.safetensors").stat().st_size / 1e6)
+    row |= {"training_events": training["facts"]["events"], "MB": stored}
     if size is None:
-        row |= _timed_model(bench, model, folder, steps, bench.out / "graphs" / f"{name.replace(', ', '-')}.onnx")
+        row |= _timed_model(bench, model, folder, steps, _graph(bench, name))
     return bench.keep(name, settings, row)
 
 
@@ -244,40 +253,50 @@ def _events(bench: Bench, sample: Any, name: str) -> Iterator[Any]:
 def _quantised(bench: Bench, label: str, training: Json) -> Json:
     """The graph of a model with weights of 8 bits: ONNX Runtime's dynamic quantisation of its matrix products."""
     name, settings = f"{label}, int8", {"training": training["facts"], "int8": True}
-    if (kept := bench.kept(name, settings)) is not None:
+    graph = _graph(bench, name)
+    noise = {key: spec.distribution for key, spec in load_model(Path(training["folder"])).noise_spec(1).items()}
+
+    def sampler() -> TimedSampler:
+        return TimedSampler("model", "onnxruntime", graph, noise=noise)
+
+    if (kept := bench.kept(name, settings, lambda _: timed(bench, [sampler()]))) is not None:
         return kept
     from onnxruntime.quantization import QuantType, quantize_dynamic  # noqa: PLC0415 - optional
 
     bench.run.reporter.say(f"  {name}")
-    graph = bench.out / "graphs" / f"{label}-int8.onnx"
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         logging.disable(logging.WARNING)  # it tells of every tensor whose shape it does not know
-        quantize_dynamic(bench.out / "graphs" / f"{label}.onnx", graph, weight_type=QuantType.QInt8)
+        quantize_dynamic(_graph(bench, label), graph, weight_type=QuantType.QInt8)
         logging.disable(logging.NOTSET)
-    noise = {key: spec.distribution for key, spec in load_model(Path(training["folder"])).noise_spec(1).items()}
-    sampler = TimedSampler("model", "onnxruntime", graph, noise=noise)
-    events = _events(bench, make_sample(sampler, 1), name)
+    events = _events(bench, make_sample(sampler(), 1), name)
     size = graph.stat().st_size / 1e6
     row: Json = {"kind": "model", "label": name, "scores": judged(bench, name, events, "surrogate")}
     row |= {"training_s": training["cpu_s"], "training_steps": training["steps"], "MB": size, "onnx_MB": size}
-    row |= {"training_events": training["facts"]["events"], "times": timed(bench, [sampler])}
+    row |= {"training_events": training["facts"]["events"], "times": timed(bench, [sampler()])}
     return bench.keep(name, settings, row)
 
 
 def _timed_model(bench: Bench, model: Any, folder: Path, steps: int | None, graph: Path) -> Json:
-    samplers = [TimedSampler("model", "torch", folder, steps=steps)]
     found: Json = {}
     try:
         export_onnx(model, graph, 20)
-        noise = {name: spec.distribution for name, spec in model.noise_spec(1).items()}
-        samplers.insert(0, TimedSampler("model", "onnxruntime", graph, noise=noise))
         found["onnx_MB"] = graph.stat().st_size / 1e6
     except FacsimError as error:
         bench.run.reporter.say(f"  no graph: {error}", "dim")
-    return {**found, "times": timed(bench, samplers)}
+    return {**found, "times": _times(bench, model, folder, steps, graph if found else None)}
 
 
-def measured(bench: Bench, names: Sequence[str], sizes: Sequence[int]) -> tuple[list[Json], list[Json]]:
+def _times(bench: Bench, model: Any, folder: Path, steps: int | None, graph: Path | None) -> list[Json]:
+    samplers = [TimedSampler("model", "torch", folder, steps=steps)]
+    if graph is not None:
+        noise = {name: spec.distribution for name, spec in model.noise_spec(1).items()}
+        samplers.insert(0, TimedSampler("model", "onnxruntime", graph, noise=noise))
+    return timed(bench, samplers)
+
+
+def measured(
+    bench: Bench, names: Sequence[str], sizes: Sequence[int], sized: Sequence[str]
+) -> tuple[list[Json], list[Json]]:
     """Rows of all samplers, and of trainings on fewer events."""
     rows = [row for row in [truth_row(bench)] if row]
     baselines = dict.fromkeys([*(one.name for one in bench.config.baselines), "nearest"])
@@ -288,7 +307,8 @@ def measured(bench: Bench, names: Sequence[str], sizes: Sequence[int]) -> tuple[
         if name == OWN and bench.config.model is None:
             continue
         rows += model_rows(bench, name, known[name])
-        smaller += [row for size in sizes for row in model_rows(bench, name, known[name], size)]
+        at = sizes if name in sized else []
+        smaller += [row for size in at for row in model_rows(bench, name, known[name], size)]
         write_results(bench, rows, smaller)
     return rows, smaller
 
@@ -318,11 +338,14 @@ def main() -> None:
     budget.add_argument("--steps", type=int)
     parser.add_argument("--rows", nargs="+", default=[OWN, *ROWS], choices=[OWN, *ROWS])
     parser.add_argument("--sizes", nargs="+", type=int, default=[])
+    parser.add_argument("--sized", nargs="+", choices=[OWN, *ROWS], help="rows for --sizes (default: all)")
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 100, 10_000])
     parser.add_argument("--network", help="network of all methods, as YAML: '{name: residual-mlp, width: 128}'")
     parser.add_argument(
         "--int8", nargs="*", default=["flow"], help="rows whose graph is measured with 8-bit weights too"
     )
+    parser.add_argument("--pruned", nargs="*", default=["flow"], help="rows that are pruned too")
+    parser.add_argument("--retime", action="store_true", help="take the times of rows that are kept anew")
     parser.add_argument("--set", nargs="+", default=[], dest="overrides")
     parser.add_argument("--smoke", action="store_true")
     given = parser.parse_args()
@@ -340,9 +363,11 @@ def main() -> None:
             {"steps": given.steps} if given.steps else {"seconds": given.seconds or 120.0},
             None if given.network is None else yaml.safe_load(given.network),
             tuple(given.int8),
+            tuple(given.pruned),
+            given.retime,
             np.asarray(read_labels(splits["null"]).cond),
         )
-        write_results(bench, *measured(bench, given.rows, given.sizes))
+        write_results(bench, *measured(bench, given.rows, given.sizes, given.sized or given.rows))
     except FacsimError as error:
         raise SystemExit(f"tradeoff: {error}") from None
     print((given.out / "tradeoff.md").read_text(encoding="utf-8"))

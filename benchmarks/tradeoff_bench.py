@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,28 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
+class Row:
+    """A method of `single-stage` with its options, a learning rate of its own, and the sampler steps to measure."""
+
+    method: Json
+    lr: float | None = None
+    steps: tuple[int | None, ...] = (None,)
+
+
+ROWS: dict[str, Row] = {
+    "gan": Row({"name": "gan"}),
+    "gan-wasserstein": Row({"name": "gan", "loss": "wasserstein", "critic_steps": 3}, lr=1e-3),
+    "gan-cramer": Row({"name": "gan", "loss": "cramer", "critic_steps": 2}),
+    "vae": Row({"name": "vae"}),
+    "flow": Row({"name": "flow"}),
+    "flow-autoregressive": Row({"name": "flow", "kind": "autoregressive", "layers": 3}),
+    "diffusion": Row({"name": "diffusion"}),
+    "flow-matching": Row({"name": "flow-matching"}, steps=(1, 2, 4, 16)),
+    "distilled": Row({"name": "distilled"}),
+}
+
+
+@dataclass(frozen=True)
 class Bench:
     """What is measured on: the run that holds the truth, its splits and judge, and the settings."""
 
@@ -38,13 +60,20 @@ class Bench:
     budget: Json
     network: Json | None = None
     int8: tuple[str, ...] = ()
+    pruned: tuple[str, ...] = ()
+    retime: bool = False
     cond: np.ndarray = field(repr=False, default_factory=lambda: np.zeros((0, 0)))
 
-    def kept(self, name: str, settings: Json) -> Json | None:
-        """The row of an earlier call with the same settings."""
+    def kept(self, name: str, settings: Json, times: Callable[[Json], list[Json]]) -> Json | None:
+        """The row of an earlier call with the same settings, its times taken anew if that is asked for."""
         path = self.out / "rows" / f"{name}.json"
         found = read_json(path) if path.is_file() else None
-        return found if found and found["settings"] == self.marked(settings) else None
+        if not found or found["settings"] != self.marked(settings):
+            return None
+        if self.retime and "times" in found:
+            found["times"] = times(found)
+            write_json(path, found)
+        return dict(found)
 
     def keep(self, name: str, settings: Json, row: Json) -> Json:
         """Store a row."""

@@ -22,7 +22,7 @@ def fastest(row: Json, batch: int) -> Json | None:
 def table(rows: Sequence[Json], batches: Sequence[int]) -> str:
     """The rows as Markdown."""
     heads = ["sampler", "AUC", "worst bin", "AUC, cells", "training, CPU s", "numbers", "MB"]
-    heads += [f"ms at {batch}" for batch in batches] + ["engine"]
+    heads += [f"µs at {batch}" for batch in batches] + ["engine"]
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for row in rows:
         cells = [row["label"], *(_auc(row["scores"][key]) for key in AUCS)]
@@ -30,9 +30,12 @@ def table(rows: Sequence[Json], batches: Sequence[int]) -> str:
             f"{row['training_s']:.0f}" if row.get("training_s") is not None else "",
             _count(row.get("parameters")),
         ]
-        cells.append(f"{row['MB']:.2f}" if row.get("MB") is not None else "")
+        size = (
+            row["MB"] if row.get("MB") is not None and "sparse" in row["label"] else row.get("onnx_MB", row.get("MB"))
+        )
+        cells.append(f"{size:.2f}" if size is not None else "")
         best = [fastest(row, batch) for batch in batches]
-        cells += ["" if one is None else f"{one['ms_per_shower']:.3g}" for one in best]
+        cells += ["" if one is None else _micro(one["ms_per_shower"]) for one in best]
         cells.append("/".join(dict.fromkeys(one["engine"] for one in best if one)))
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -49,6 +52,10 @@ def sizes_table(rows: Sequence[Json]) -> str:
 
 def _auc(score: Json | None) -> str:
     return "" if score is None or score["value"] is None else f"{score['value']:.3f} ± {score['error']:.3f}"
+
+
+def _micro(ms: float) -> str:
+    return f"{1000 * ms:.2g}" if ms < 0.01 else f"{1000 * ms:.0f}"
 
 
 def _count(n: int | None) -> str:

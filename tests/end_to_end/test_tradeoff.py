@@ -43,8 +43,8 @@ def test_the_table_takes_the_quickest_engine_and_leaves_unknown_numbers_out(tabl
         {**row("gan", "model", 0.9, ("torch", 1, 0.5), ("onnxruntime", 1, 0.1)), "parameters": 12_000, "MB": 0.05},
     ]
     lines = tables.table(rows, [1, 100]).splitlines()
-    assert lines[2] == "| truth | 0.500 ± 0.010 |  | 0.500 ± 0.010 |  |  |  | 2 |  | numpy |"
-    assert lines[3] == "| gan | 0.900 ± 0.010 |  | 0.900 ± 0.010 |  | 12 k | 0.05 | 0.1 |  | onnxruntime |"
+    assert lines[2] == "| truth | 0.500 ± 0.010 |  | 0.500 ± 0.010 |  |  |  | 2000 |  | numpy |"
+    assert lines[3] == "| gan | 0.900 ± 0.010 |  | 0.900 ± 0.010 |  | 12 k | 0.05 | 100 |  | onnxruntime |"
 
 
 def test_the_figure_joins_the_steps_of_one_model(tables: ModuleType) -> None:
