@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from facsim.core.geometry import FloatArray, IntArray
+from facsim.core.geometry import FloatArray
 from facsim.physics.detector import Response
 from facsim.physics.detector_cells import Deposits, cells_of
 from facsim.physics.detector_settings import Calorimeter, Detector

@@ -13,8 +13,8 @@ from facsim.models.nets.classifiers.gapt import GAPTClassifier, InducedGAPTClass
 from facsim.models.nets.classifiers.grid import GridClassifier
 from facsim.models.nets.classifiers.image import ImageClassifier
 from facsim.models.nets.classifiers.layers import LayersClassifier
-from facsim.models.nets.classifiers.resnet import ResNet3D
 from facsim.models.nets.classifiers.mpgan import MPGANClassifier
+from facsim.models.nets.classifiers.resnet import ResNet3D
 from facsim.models.nets.classifiers.table import PlainClassifier, TableClassifier
 
 NETWORKS: dict[str, type[ClassifierNetwork]] = {
