@@ -37,7 +37,7 @@ def images(
     return np.stack(channels, axis=3)
 
 
-def _cells(
+def _cells(calorimeter: Calorimeter, deposits: Deposits) -> tuple[IntArray, FloatArray, FloatArray, FloatArray]:
     calorimeter: Calorimeter, deposits: Deposits
 ) -> tuple[NDArray[np.int64], FloatArray, FloatArray, FloatArray]:
     eta, phi = cells_of(calorimeter).position(deposits.cell)
