@@ -18,8 +18,8 @@ def images(
 ) -> NDArray[np.float32]:
     """Images (events, sectors, rows, 3) of pT of tracks and ET of cells, GeV.
 
-    Rows run from -largest_eta to largest_eta, sectors from -pi to pi; a cell lies in the pixel of its centre, a track in
-    that of its direction at the origin. Full images take 1.2 MB an event.
+    Rows run from -largest_eta to largest_eta, sectors from -pi to pi; a cell lies in the pixel of its centre, a track
+    in that of its direction at the origin. Full images take 1.2 MB an event.
     """
     events, tracks = response.particles.events, response.tracks
     entries = [(tracks.event, tracks.eta, tracks.phi, tracks.pt)]
@@ -38,7 +38,5 @@ def images(
 
 
 def _cells(calorimeter: Calorimeter, deposits: Deposits) -> tuple[IntArray, FloatArray, FloatArray, FloatArray]:
-    calorimeter: Calorimeter, deposits: Deposits
-) -> tuple[NDArray[np.int64], FloatArray, FloatArray, FloatArray]:
     eta, phi = cells_of(calorimeter).position(deposits.cell)
     return deposits.event, eta, phi, np.asarray(deposits.energy / np.cosh(eta))
