@@ -140,9 +140,7 @@ def published_width(folder: Path, pt: float, eta: float, rho: float) -> float:
 def check_cms(folder: Path, events: int, seed: int, figure: Path | None) -> None:
     real, ours = cms_jets(folder), simulated_jets(TOPS, events, seed)
     print(f"{len(real)} pairs of jets of CMS, {len(ours)} of facsim ({events} events, seed {seed})")
-    print(
-        "| eta | pT | CMS n | response CMS | facsim | width CMS | facsim | published, rho 4 / 29 | facsim rms | CMS rms |"
-    )
+    print("| eta | pT | n | response CMS | facsim | width CMS | facsim | CMS's, rho 4 / 29 | rms facsim | CMS |")
     rows = []
     for low, high in pairwise(ETA_EDGES):
         for a, b in pairwise(PT_EDGES):

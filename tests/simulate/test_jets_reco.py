@@ -52,7 +52,7 @@ def test_given_points_sum_to_the_generator_jet(drawn):
     x, y = ((points[:, :, 2] * f(points[:, :, 1])).sum(axis=1) for f in (np.cos, np.sin))
     assert x[few] == pytest.approx(1.0, abs=1e-6)
     assert y[few] == pytest.approx(0.0, abs=1e-6)
-    assert ((pt > 30) & (pt < 1000)).all()
+    assert ((pt > 30) & (pt < 1500)).all()
 
 
 def test_reconstructed_jets_lie_on_their_generator_jets(drawn):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from facsim.core.geometry import FloatArray
+from facsim.core.geometry import FloatArray, IntArray
 from facsim.physics.detector import Response
 from facsim.physics.detector_cells import Deposits, cells_of
 from facsim.physics.detector_settings import Calorimeter, Detector
@@ -18,8 +18,8 @@ def images(
 ) -> NDArray[np.float32]:
     """Images (events, sectors, rows, 3) of pT of tracks and ET of cells, GeV.
 
-    Rows run from -largest_eta to largest_eta, sectors from -pi to pi; a cell lies in the pixel of its centre, a track in
-    that of its direction at the origin. Full images take 1.2 MB an event.
+    Rows run from -largest_eta to largest_eta, sectors from -pi to pi; a cell lies in the pixel of its centre, a track
+    in that of its direction at the origin. Full images take 1.2 MB an event.
     """
     events, tracks = response.particles.events, response.tracks
     entries = [(tracks.event, tracks.eta, tracks.phi, tracks.pt)]
@@ -37,8 +37,6 @@ def images(
     return np.stack(channels, axis=3)
 
 
-def _cells(
-    calorimeter: Calorimeter, deposits: Deposits
-) -> tuple[NDArray[np.int64], FloatArray, FloatArray, FloatArray]:
+def _cells(calorimeter: Calorimeter, deposits: Deposits) -> tuple[IntArray, FloatArray, FloatArray, FloatArray]:
     eta, phi = cells_of(calorimeter).position(deposits.cell)
     return deposits.event, eta, phi, np.asarray(deposits.energy / np.cosh(eta))
