@@ -119,7 +119,7 @@ def published_layers(state: Mapping[str, Tensor], source: str) -> list[Layer]:
         parts = [part for part in match.groups() if part]
         layer, net = (parts[0], parts[1]) if parts[0].isdigit() else (parts[1], parts[0])
         arrays[net, int(layer), int(parts[2]), parts[3]] = value
-    layers = []
+    layers: list[Layer] = []
     while ("fe", len(layers), 0, "weight") in arrays:
         layers.append(Layer(*(_linears(arrays, net, len(layers), source) for net in ("fe", "fn"))))
     if arrays or len(layers) < 2:
