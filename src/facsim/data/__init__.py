@@ -51,6 +51,7 @@ def open_events(
     *,
     geometry: GeometryLike | None = None,
     mapping: str | Path | None = None,
+    whole_table: bool = False,
 ) -> EventSource:
     """Open a file of events, or several as one, without loading it.
 
@@ -61,6 +62,7 @@ def open_events(
             binning XML or geometry JSON, or a geometry. Point clouds of showers are put into its cells.
         mapping: YAML file that says where the file keeps what, see `facsim.data.mapping`, or the name of one that ships
             (`lhcb-rich`).
+        whole_table: take a text file without a mapping as a table of all its columns.
 
     Returns:
         A source that reads by range.
@@ -69,7 +71,9 @@ def open_events(
         FacsimError: the file is missing, damaged or of an unknown layout, or does not fit the geometry.
     """
     if not isinstance(path, str | Path):
-        return ConcatSource([open_events(one, geometry=geometry, mapping=mapping) for one in path])
+        return ConcatSource(
+            [open_events(one, geometry=geometry, mapping=mapping, whole_table=whole_table) for one in path]
+        )
     path = Path(path)
     if mapping is not None:
         from facsim.data.mapped import open_mapped  # noqa: PLC0415  (pydantic and yaml are slow to import)
@@ -80,6 +84,10 @@ def open_events(
     for recognised, opener in OTHER_FORMATS.values():
         if recognised(path):
             return opener(path, geometry)
+    if path.suffix.lower() in SUFFIXES and whole_table:
+        from facsim.data.mapped import open_columns  # noqa: PLC0415  (as above)
+
+        return open_columns(path)
     if path.suffix.lower() in SUFFIXES:
         raise FacsimError(f"'{path}' is a text file: say which columns hold the events with a mapping file.")
     with open_hdf5(path) as handle:
