@@ -163,7 +163,9 @@ def test_the_judge_of_a_task_catches_the_nearest_training_events() -> None:
     assert card.validity["shared_with_truth"] == 0
     card, _ = judge.judge("truth", MemorySource(rich(1200, 4)))
     assert card.score("memorisation").status == "ok"
-    card, _ = judge.judge("truth itself", a)
+    mixed = rich(1200, 2)
+    mixed.x[::2] = b.read(0, 1200).x[::2]
+    card, _ = judge.judge("truth itself", MemorySource(mixed))
     assert card.validity["shared_with_truth"] == 1200
     assert card.score("auc_high").status in ("suspicious", "underpowered")
     assert "are tracks of truth itself" in card.notes[0]

@@ -128,13 +128,19 @@ class PhysicsJudge:
         low = None if pixels is None else np.hstack([conditions, pixels])
         features = np.hstack([conditions, self.physics.features(events, values)])
         region = np.zeros(len(events))
-        if self.physics.region:
-            region = np.asarray(events.condition(self.physics.region), dtype=np.float64)
+        if self._region:
+            region = np.asarray(events.condition(self._region), dtype=np.float64)
         return Judged(events, values, features, low, picked, region)
 
     @cached_property
+    def _region(self) -> str:
+        """The condition by which there are regions; empty where the events do not have it."""
+        names = [feature.name for feature in self.schema.conditions]
+        return self.physics.region if self.physics.region in names else ""
+
+    @cached_property
     def regions(self) -> Regions:
-        if not self.physics.region:
+        if not self._region:
             return Regions(())
         return Regions.quantiles(self.reference.region, self.options.energy_bins)
 
@@ -242,9 +248,9 @@ class PhysicsJudge:
         return {"distortion": self.physics.distortion, "value": number.value, "error": number.error, "seen": seen}
 
     def _binned(self) -> dict[str, Any]:
-        if not self.physics.region:
+        if not self._region:
             return {}
-        feature = self.schema.conditions[self.schema.condition_index(self.physics.region)]
+        feature = self.schema.conditions[self.schema.condition_index(self._region)]
         return {"condition": feature.name, "unit": feature.unit, "edges": list(self.regions.edges)}
 
     def _validity(self, sample: Judged) -> dict[str, Any]:
