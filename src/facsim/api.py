@@ -232,6 +232,8 @@ def score(
     seed: int = 1,
     leaderboard: str | None = None,
     times: Mapping[str, float] | None = None,
+    null: str | Path | None = None,
+    task: str | None = None,
 ) -> Scorecard:
     """Scorecard of the events in `generated` against those in `reference`, with no configuration.
 
@@ -247,10 +249,13 @@ def score(
         leaderboard: a published leaderboard to place the generator on: `ds1-photons`, `ds1-pions`, `ds2` or `ds3`; the
             places are in the card's `leaderboard`, and pictures of them in `out`.
         times: with `leaderboard`, the generator's costs by the board's names, e.g. `{"cpu_b100_ms": 3.5}`.
+        null: a second truth sample, disjoint from the reference, which is then not divided.
+        task: what the events are, e.g. `rich`, `table` for any table, `calorimeter` for showers; by default it is read
+            off their columns, conditions and read-out, and tables of no task are scored column by column.
 
     Raises:
-        FacsimError: files that are broken, of different geometries, or too small; a leaderboard that is not known or
-            of another read-out.
+        FacsimError: files that are broken, of different geometries, or too small; events of another task; a leaderboard
+            that is not known or of another read-out.
     """
     from facsim.pipeline.score import score as score_paths  # noqa: PLC0415  heavy
 
@@ -265,6 +270,8 @@ def score(
         reporter=Terminal(),
         leaderboard=leaderboard,
         times=times,
+        null=None if null is None else Path(null),
+        task=task,
     )
 
 

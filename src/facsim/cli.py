@@ -204,6 +204,13 @@ def score(
     train: Annotated[
         Path | None, typer.Option("--train", help="The generator's training events, for the memorisation check.")
     ] = None,
+    null: Annotated[
+        Path | None, typer.Option("--null", help="A second truth sample: the reference is then not divided.")
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option("--task", metavar="NAME", help="What the events are; by default what their columns tell."),
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Also write the scorecard here.")] = None,
     board: Annotated[
         str | None, typer.Option("--leaderboard", metavar="NAME", help="Place it there: ds1-photons, ds2, ...")
@@ -217,7 +224,8 @@ def score(
 ) -> None:
     """Scorecard of any two files.
 
-    The reference is divided in two disjoint halves, so that truth against truth stands beside every score.
+    The reference is divided in two disjoint halves, so that truth against truth stands beside every score. Showers,
+    events of a task and tables of any columns are told apart by what the files say.
     """
     with _told_plainly(), _result(as_json) as give:
         from facsim import api  # noqa: PLC0415
@@ -233,6 +241,8 @@ def score(
             seed=1 if seed is None else seed,
             leaderboard=board,
             times=_numbers(time or []),
+            null=null,
+            task=task,
         )
         give(card.to_dict(), show_scorecard)
 

@@ -147,4 +147,4 @@ def test_provenance_keeps_the_brackets_of_inner_mappings() -> None:
     ("labels", "words"), [(["bootstrap"], "Bootstrap draws its"), (["a", "b"], "A and b draw their")]
 )
 def test_note_on_resampled_truth_counts_the_baselines(labels: list[str], words: str) -> None:
-    assert _resampling_note(labels).startswith(f"{words} showers from the training sample.")
+    assert _resampling_note(labels, "tracks").startswith(f"{words} tracks from the training sample.")

@@ -64,6 +64,7 @@ def open_events(
     geometry: GeometryLike | None = None,
     mapping: str | Path | None = None,
     conditions: Sequence[str] | None = None,
+    whole_table: bool = False,
 ) -> EventSource:
     """Open a file of events, or several as one, without loading it.
 
@@ -76,6 +77,7 @@ def open_events(
             (`lhcb-rich`).
         conditions: which of the events' conditions are kept, in this order; None for all. `type` is the kind of jets,
             as columns `is_g` and so on, by the names of the files (`g.hdf5`, `t.hdf5`) where these do not say it.
+        whole_table: take a text file without a mapping as a table of all its columns.
 
     Returns:
         A source that reads by range.
@@ -87,13 +89,13 @@ def open_events(
     twice = [one for one in paths if paths.count(one) > 1]
     if twice:
         raise FacsimError(f"the file '{twice[0]}' is given twice: its events would be counted twice.")
-    sources = [_open(one, geometry, mapping) for one in paths]
+    sources = [_open(one, geometry, mapping, whole_table) for one in paths]
     if conditions is not None:
         sources = with_conditions(paths, sources, conditions)
     return sources[0] if isinstance(path, str | Path) else ConcatSource(sources)
 
 
-def _open(path: Path, geometry: GeometryLike | None, mapping: str | Path | None) -> EventSource:
+def _open(path: Path, geometry: GeometryLike | None, mapping: str | Path | None, whole_table: bool) -> EventSource:
     """One file, all its conditions."""
     if mapping is not None:
         from facsim.data.mapped import open_mapped  # noqa: PLC0415  (pydantic and yaml are slow to import)
@@ -107,6 +109,10 @@ def _open(path: Path, geometry: GeometryLike | None, mapping: str | Path | None)
     for recognised, opener in OTHER_FORMATS.values():
         if recognised(path):
             return opener(path, geometry)
+    if path.suffix.lower() in SUFFIXES and whole_table:
+        from facsim.data.mapped import open_columns  # noqa: PLC0415  (as above)
+
+        return open_columns(path)
     if path.suffix.lower() in SUFFIXES:
         raise FacsimError(f"'{path}' is a text file: say which columns hold the events with a mapping file.")
     with open_hdf5(path) as handle:

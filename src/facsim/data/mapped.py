@@ -41,6 +41,19 @@ def open_mapped(path: Path, mapping: Path, geometry: GeometryLike | None = None)
     return MappedSource(path, spec, chosen)
 
 
+def open_columns(path: Path) -> MappedSource:
+    """A text file as a table of all its columns, without units, conditions or weights.
+
+    Raises:
+        FacsimError: see `TextColumns`; a column without a name, or two of one.
+    """
+    names = TextColumns(path, ()).names
+    if len(set(names)) < len(names) or not all(names):
+        raise FacsimError(f"the columns of '{path}' need a name each, and different ones: it has {names}.")
+    columns = tuple(NamedQuantity(name=name, key=name) for name in names)
+    return MappedSource(path, EventMapping(representation="table", columns=columns))
+
+
 class MappedSource:
     """`EventSource` over a user's HDF5, ROOT or text file.
 

@@ -41,6 +41,7 @@ class TextColumns:
         names = [name.strip().strip('"').strip("'") for name in header.lstrip("#").split(self._delimiter)]
         if all(map(_is_number, names)):
             raise FacsimError(f"the first line of '{path}' must name the columns, and holds numbers: {header[:80]!r}.")
+        self.names = names
         missing = [key for key in self._keys if key not in names]
         if missing:
             raise FacsimError(f"'{path}' has no column {_listed(missing)}; it has {_listed(names)}.")

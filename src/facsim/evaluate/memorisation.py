@@ -11,7 +11,7 @@ and turns its showers is caught. Four numbers, each with truth's own answer as n
 - `duplicates`: the fraction of generated showers that have a copy among the generated ones.
 
 The ratio of the two distances follows the data-copying test of Meehan, Chaudhuri and Dasgupta (arXiv 2004.05675) and
-the nearest-neighbour distance ratio used for synthetic records.
+the nearest-neighbour distance ratio used for synthetic records. Other events than showers: `event_memory`.
 """
 
 from __future__ import annotations
@@ -46,16 +46,19 @@ IntArray = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Distances:
-    """Distances of showers to the nearest one of the training sample, of unseen truth, and of their own kind, (n,)."""
+    """Distances of events to the nearest one of the training sample, of unseen truth, and of their own kind, (n,).
+
+    `exact`: which equal a training event in every value and none of unseen truth, (n,), where that is asked."""
 
     seen: FloatArray
     unseen: FloatArray
     among: FloatArray
+    exact: NDArray[np.bool_] | None = None
 
     @property
     def ratio(self) -> NDArray[Any]:
         """Distance to the training sample over that to unseen truth, (n,)."""
-        return np.asarray((self.seen + FLOOR) / (np.minimum(self.unseen, 1.0) + FLOOR))
+        return np.asarray((self.seen + FLOOR) / (np.where(np.isfinite(self.unseen), self.unseen, 1.0) + FLOOR))
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,7 @@ def measure_memory(
     _common_geometry({"generated": generated, "training": train, "null": null})
     mine = distances(generated, train, null, seed=seed, max_events=max_events)
     truth = truth or distances(null, train, null, seed=seed, max_events=max_events)
-    return Memorisation(_scores(mine, truth, seed, resamples_truth), mine, truth)
+    return Memorisation(memory_scores(mine, truth, seed, resamples_truth), mine, truth)
 
 
 def distances(
@@ -137,8 +140,7 @@ def distances(
 ) -> Distances:
     """Distances of at most `max_events` of `showers`; those of `null` itself pass over the shower they start from."""
     geometry = _common_geometry({"training": train, "null": null})
-    limit = max(1, min(max_events, QUERY_BYTES // (16 * geometry.n_cells)))
-    part = SubsetSource(showers, _pick(len(showers), seed, limit))
+    part = SubsetSource(showers, pick(len(showers), seed, limited(max_events, geometry.n_cells)))
     search = NearestSearch(geometry, [part])
     unseen = search.search(null, part.indices if showers is null else None)
     return Distances(search.search(train).distance, unseen.distance, search.search(part, np.arange(len(part))).distance)
@@ -162,36 +164,75 @@ def _common_geometry(sources: Mapping[str, EventSource]) -> Geometry:
     return first
 
 
-def _pick(total: int, seed: int, limit: int) -> IntArray:
+def limited(most: int, n_cells: int) -> int:
+    """How many showers of `n_cells` cells are judged at once, `most` or as memory bounds it."""
+    return max(1, min(most, QUERY_BYTES // (16 * n_cells)))
+
+
+def pick(total: int, seed: int, limit: int) -> IntArray:
     """Increasing positions of at most `limit` events; equal totals give equal positions."""
     if total <= limit:
         return np.arange(total)
     return np.sort(generator(seed, "memorisation", "events").choice(total, limit, replace=False))
 
 
-def _scores(mine: Distances, truth: Distances, seed: int, resamples_truth: bool) -> list[Score]:
+def memory_scores(
+    mine: Distances,
+    truth: Distances,
+    seed: int,
+    resamples_truth: bool,
+    *,
+    noun: str = "showers",
+    protocol: str = PROTOCOL,
+    control: Distances | None = None,
+) -> list[Score]:
+    """Scores of the distances of generated events beside those of truth; the first has the status.
+
+    Args:
+        mine: of generated events. truth: of truth that the generator has not seen.
+        seed: of the bootstrap errors. resamples_truth: whether failing is what the check must do.
+        noun: what events are called, in the plural. protocol: of the scores.
+        control: of training events themselves; where these are not caught, the status is `underpowered`.
+    """
     n, m = len(mine.seen), len(truth.seen)
     sizes: dict[str, Any] = {"n_reference": m, "n_generated": n, "seed": seed}
-    copies = _tail("memorisation/copies", mine.ratio, truth.ratio, sizes)
-    close = _tail("memorisation/close", mine.seen, truth.seen, sizes)
-    status = "failed" if copies.z > SIGMAS else "underpowered" if min(n, m) < FEW_EVENTS else "ok"
+    evidence = _evidence(mine, truth, protocol, sizes)
+    close = _tail("memorisation/close", protocol, mine.seen, truth.seen, sizes, mine.exact is not None)
+    caught = max(score.z for score in evidence) > SIGMAS
+    blind = control is not None and max(score.z for score in _evidence(control, truth, protocol, sizes)) <= SIGMAS
+    status = "failed" if caught else "underpowered" if blind or min(n, m) < FEW_EVENTS else "ok"
     median, error, null_error = _median_ratio(mine.seen, truth.seen, generator(seed, "memorisation", "bootstrap"))
-    note = _note(status, copies, resamples_truth)
+    note = _note(status, evidence, resamples_truth, noun, blind)
     again, again_null = (float(np.mean(part.among < DUPLICATE)) for part in (mine, truth))
     return [
         Score(
-            "memorisation", PROTOCOL, median, error, 1.0, null_error, **sizes, status=status, better="null", note=note
+            "memorisation", protocol, median, error, 1.0, null_error, **sizes, status=status, better="null", note=note
         ),
-        copies,
+        *evidence,
         close,
-        Score("duplicates", PROTOCOL, again, _binomial(again, n), again_null, _binomial(again_null, m), **sizes),
+        Score("duplicates", protocol, again, _binomial(again, n), again_null, _binomial(again_null, m), **sizes),
     ]
 
 
-def _tail(name: str, mine: NDArray[Any], truth: NDArray[Any], sizes: dict[str, Any]) -> Score:
-    """Fraction of `mine` below truth's 1 % quantile; the null's error is that of a quantile of `truth`."""
-    value = float(np.mean(mine < np.quantile(truth, QUANTILE)))
-    return Score(name, PROTOCOL, value, _binomial(value, len(mine)), QUANTILE, _binomial(QUANTILE, len(truth)), **sizes)
+def _evidence(mine: Distances, truth: Distances, protocol: str, sizes: dict[str, Any]) -> list[Score]:
+    """What decides: the share of copies by the ratio of distances and, where it is asked, by equality."""
+    tied = mine.exact is not None
+    found = [_tail("memorisation/copies", protocol, mine.ratio, truth.ratio, sizes, tied)]
+    if mine.exact is not None and truth.exact is not None:
+        shares = [float(np.mean(exact)) for exact in (mine.exact, truth.exact)]
+        errors = [_binomial(share, len(exact)) for share, exact in zip(shares, (mine.exact, truth.exact), strict=True)]
+        found.append(Score("memorisation/exact", protocol, shares[0], errors[0], shares[1], errors[1], **sizes))
+    return found
+
+
+def _tail(
+    name: str, protocol: str, mine: NDArray[Any], truth: NDArray[Any], sizes: dict[str, Any], tied: bool
+) -> Score:
+    """Fraction of `mine` below truth's 1 % quantile; the null's error is that of a quantile of `truth`. `tied`: values
+    may be equal, and then less than 1 % of truth lies below its quantile."""
+    limit = np.quantile(truth, QUANTILE)
+    value, null = float(np.mean(mine < limit)), float(np.mean(truth < limit)) if tied else QUANTILE
+    return Score(name, protocol, value, _binomial(value, len(mine)), null, _binomial(null, len(truth)), **sizes)
 
 
 def _binomial(fraction: float, n: int) -> float:
@@ -201,19 +242,26 @@ def _binomial(fraction: float, n: int) -> float:
 
 
 def _median_ratio(mine: FloatArray, truth: FloatArray, rng: np.random.Generator) -> tuple[float, float, float]:
-    """Median of `mine` over median of `truth`, and the bootstrap errors of either median in that unit."""
-    unit = max(float(np.median(truth)), FLOOR)
+    """Median of `mine` over median of `truth`, and the bootstrap errors of either median in that unit; means where most
+    of truth equals a training event."""
+    middle = np.median if np.median(truth) > FLOOR else np.mean
+    unit = max(float(middle(truth)), FLOOR)
     errors = []
     for sample in (mine, truth):
         drawn = rng.integers(0, len(sample), (RESAMPLES, len(sample)))
-        errors.append(float(np.std(np.median(sample[drawn], axis=1), ddof=1)) / unit)
-    return float(np.median(mine)) / unit, errors[0], errors[1]
+        errors.append(float(np.std(middle(sample[drawn], axis=1), ddof=1)) / unit)
+    return float(middle(mine)) / unit, errors[0], errors[1]
 
 
-def _note(status: str, copies: Score, resamples_truth: bool) -> str:
-    share = f"{100 * copies.value:.3g} % of the showers are copies of training showers by truth's 1 % standard"
+def _note(status: str, evidence: list[Score], resamples_truth: bool, noun: str, blind: bool) -> str:
+    copies, *exact = evidence
+    share = f"{100 * copies.value:.3g} % of the {noun} are copies of training {noun} by truth's 1 % standard"
+    for score in exact:
+        share += f", {100 * score.value:.3g} % equal one exactly (truth: {100 * score.null:.3g} %)"
     if resamples_truth and status == "failed":
         return f"{share}; it reuses truth, so failing is right: a positive control."
+    if blind and status != "failed":
+        return f"{share}; training {noun} themselves would not be caught: most values are discrete."
     if resamples_truth:
         return f"{share}; it reuses truth and was not caught, so the check proves nothing here."
-    return f"{share}; fewer than {FEW_EVENTS} showers on a side." if status == "underpowered" else f"{share}."
+    return f"{share}; fewer than {FEW_EVENTS} {noun} on a side." if status == "underpowered" else f"{share}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,8 +15,9 @@ from facsim.core.errors import FacsimError
 from facsim.core.events import Events, EventSource
 from facsim.core.geometry import FloatArray
 from facsim.core.rng import generator
-from facsim.core.sources import SubsetSource
+from facsim.core.sources import MemorySource, SubsetSource, held
 from facsim.data.checks import check_alike
+from facsim.evaluate.event_memory import EventMemory, keys_of
 from facsim.evaluate.histograms import FORMAT as HISTS_FORMAT
 from facsim.evaluate.histograms import column_item
 from facsim.evaluate.measures import AUCS, Key, Measured, Regions, as_score, auc_numbers, control_seen
@@ -30,6 +31,7 @@ from facsim.physics.observables import strict_bins
 
 HIGH, LOW = AUCS
 MOST = 20_000
+SHARED = 0.01
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,12 @@ class PhysicsJudge:
         physics: what the task says of its events.
         reference: truth sample A.
         null: truth sample B, disjoint from A; generators are sampled at its conditions.
+        train: what the generators were made from, for the memorisation check; without it that check is left out.
         seed: of every random choice.
         options: see `ScorecardOptions`; `most` events are seen by classifiers and kernel metrics.
 
     Raises:
-        FacsimError: fewer than 50 events, or events of another task.
+        FacsimError: fewer than 50 events, other conditions, or events of another task.
     """
 
     def __init__(
@@ -82,14 +85,21 @@ class PhysicsJudge:
         physics: TaskPhysics,
         reference: EventSource,
         null: EventSource,
+        train: EventSource | None = None,
         *,
         seed: int,
         options: ScorecardOptions | None = None,
     ) -> None:
         check_alike(reference.schema, null.schema, "reference", "null")
+        if train is not None:
+            check_alike(reference.schema, train.schema, "reference", "training")
         self.physics, self.seed, self.options = physics, seed, options or ScorecardOptions()
         self.schema = reference.schema
         self.reference, self.null = self.take(reference, "reference"), self.take(null, "null")
+        self._memory: EventMemory | None = None
+        if train is not None:
+            truth = (held(train), held(reference), held(null))
+            self._memory = EventMemory(*truth, seed=seed, most=self.options.most_memory)
         self._n_conditions = physics.conditions(self.reference.events.cond[:1]).shape[1]
 
     def take(self, source: EventSource, role: str) -> Judged:
@@ -99,6 +109,9 @@ class PhysicsJudge:
             FacsimError: too few events, or of another kind.
         """
         check_alike(self.schema, source.schema, "reference", role)
+        names = [[feature.name for feature in schema.conditions] for schema in (self.schema, source.schema)]
+        if names[0] != names[1]:
+            raise FacsimError(f"the reference sample has the conditions {names[0]}, the {role} sample {names[1]}.")
         if len(source) < FEWEST_SHOWERS:
             raise FacsimError(f"the {role} sample has {len(source)} events; scores need at least {FEWEST_SHOWERS}.")
         rng = generator(self.seed, "judged")
@@ -115,13 +128,19 @@ class PhysicsJudge:
         low = None if pixels is None else np.hstack([conditions, pixels])
         features = np.hstack([conditions, self.physics.features(events, values)])
         region = np.zeros(len(events))
-        if self.physics.region:
-            region = np.asarray(events.condition(self.physics.region), dtype=np.float64)
+        if self._region:
+            region = np.asarray(events.condition(self._region), dtype=np.float64)
         return Judged(events, values, features, low, picked, region)
 
     @cached_property
+    def _region(self) -> str:
+        """The condition by which there are regions; empty where the events do not have it."""
+        names = [feature.name for feature in self.schema.conditions]
+        return self.physics.region if self.physics.region in names else ""
+
+    @cached_property
     def regions(self) -> Regions:
-        if not self.physics.region:
+        if not self._region:
             return Regions(())
         return Regions.quantiles(self.reference.region, self.options.energy_bins)
 
@@ -142,6 +161,17 @@ class PhysicsJudge:
         """Scorecard and histograms of one generated sample; arguments as of `scorecard.Judge.judge`."""
         sample = self.take(generated, "generated")
         numbers = self._numbers(self.reference, sample)
+        scores = [self._score(key, number) for key, number in numbers.items()]
+        if self._memory is not None:
+            scores += self._memory.scores(held(generated), self.physics.noun, resamples_truth)
+        checks, notes = self._validity(sample), self._notes(sample, len(generated), resamples_truth)
+        if checks["shared_with_truth"]:
+            scores = [replace(score, status="suspicious") if score.status == "ok" else score for score in scores]
+            notes.insert(
+                0,
+                f"{checks['shared_with_truth']} {self.physics.noun} are {self.physics.noun} of truth itself: "
+                "these scores mean nothing.",
+            )
         counts = {"reference": len(self.reference), "generated": len(sample), "null": len(self.null)}
         card = Scorecard(
             name,
@@ -149,10 +179,10 @@ class PhysicsJudge:
             self.seed,
             counts,
             [],
-            [self._score(key, number) for key, number in numbers.items()],
+            scores,
             controls={f"{key[0]}/{key[2]}": self._control_row(key) for key in self.control},
-            validity=self._validity(sample),
-            notes=self._notes(sample, len(generated), resamples_truth),
+            validity=checks,
+            notes=notes,
             binned=self._binned(),
         )
         return card, self._histograms(name, sample)
@@ -218,9 +248,9 @@ class PhysicsJudge:
         return {"distortion": self.physics.distortion, "value": number.value, "error": number.error, "seen": seen}
 
     def _binned(self) -> dict[str, Any]:
-        if not self.physics.region:
+        if not self._region:
             return {}
-        feature = self.schema.conditions[self.schema.condition_index(self.physics.region)]
+        feature = self.schema.conditions[self.schema.condition_index(self._region)]
         return {"condition": feature.name, "unit": feature.unit, "edges": list(self.regions.edges)}
 
     def _validity(self, sample: Judged) -> dict[str, Any]:
@@ -231,12 +261,30 @@ class PhysicsJudge:
             "format": "facsim-events-validity-1",
             "events": len(sample),
             "exact_duplicates": same,
+            "shared_with_truth": self._shared(sample),
             "features_outside": len(found.outliers.events),
             "valid": bool(np.isfinite(flat).all()),
         }
 
+    @cached_property
+    def _truth_keys(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Of samples A and B."""
+        return keys_of(MemorySource(self.reference.events)), keys_of(MemorySource(self.null.events))
+
+    def _shared(self, sample: Judged) -> int:
+        """Events that are events of sample A or B; 0 where there are no more than discrete values make equal by chance,
+        as those of B and A."""
+        first, second = self._truth_keys
+        count = int(np.isin(keys_of(MemorySource(sample.events)), np.concatenate([first, second])).sum())
+        chance = min(1.0, 2 * float(np.isin(second, first).mean()))
+        n = len(sample)
+        few = n * chance + 5 * np.sqrt(n * chance * (1 - chance) + 1) + SHARED * n
+        return count if count > few else 0
+
     def _notes(self, sample: Judged, n: int, resamples_truth: bool) -> list[str]:
         notes = []
+        if self._memory is None:
+            notes.append("No training sample was given: there is no memorisation check.")
         if resamples_truth:
             notes.append("This generator hands out events of truth: it bounds what the scores can tell.")
         if n > len(sample):

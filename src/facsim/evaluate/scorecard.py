@@ -80,6 +80,8 @@ class Scorecard:
     leaderboard: dict[str, Any] = field(default_factory=dict)
     binned: dict[str, Any] = field(default_factory=dict)
     """Condition, unit and edges of the regions where these are not bins of incident energy."""
+    task: str = ""
+    """What the events are where they are no showers and no configuration says it."""
 
     def score(self, name: str, region: str = "all", protocol: str | None = None) -> Score:
         """The first score of that name, region and, if given, protocol.
@@ -110,6 +112,7 @@ class Scorecard:
             "weights": self.weights,
             **({"leaderboard": self.leaderboard} if self.leaderboard else {}),
             **({"binned": self.binned} if self.binned else {}),
+            **({"task": self.task} if self.task else {}),
         }
 
 

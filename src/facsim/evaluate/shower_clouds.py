@@ -15,7 +15,7 @@ from facsim.core.schema import Schema
 from facsim.core.sources import SubsetSource, batch_rows
 from facsim.data.checks import check_alike
 from facsim.data.showerdata import is_shower_cloud
-from facsim.evaluate.files import halves
+from facsim.evaluate.files import truth_samples
 from facsim.evaluate.histograms import FORMAT as HISTS_FORMAT
 from facsim.evaluate.histograms import column_item
 from facsim.evaluate.scorecard import FEWEST_SHOWERS, Scorecard
@@ -31,7 +31,12 @@ MOST = 10_000
 
 
 def score_clouds(
-    reference: EventSource, generated: EventSource, *, seed: int, name: str = "generated"
+    reference: EventSource,
+    generated: EventSource,
+    *,
+    seed: int,
+    name: str = "generated",
+    null: EventSource | None = None,
 ) -> tuple[Scorecard, dict[str, Any]]:
     """Scorecard and histograms of point-cloud showers, as `files.score_files` of showers in cells.
 
@@ -43,11 +48,12 @@ def score_clouds(
         reference: truth. generated: clouds at the same distribution of conditions.
         seed: of the division and of every other random choice.
         name: of the generated sample.
+        null: a second truth sample, disjoint from the reference, which is then not divided.
 
     Raises:
         FacsimError: too few showers, other clouds than of x, y, z and energy, or broken events.
     """
-    first, second, judged, note = halves(reference, generated, seed)
+    first, second, judged, note = truth_samples(reference, generated, null, seed)
     card, histograms = CloudJudge(first, second, seed=seed).judge(name, judged)
     card.notes.insert(0, note)
     return card, histograms

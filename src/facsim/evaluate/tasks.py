@@ -14,7 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from facsim.core.errors import FacsimError
+
 if TYPE_CHECKING:
+    from facsim.core.events import Events
     from facsim.evaluate.physics import Physics, TaskPhysics
 
 Sampler = Callable[[NDArray[Any], np.random.Generator], NDArray[Any]]
@@ -47,6 +50,20 @@ OPTIONS: dict[str, str] = {
 def find_physics(task: str) -> TaskPhysics | None:
     """The physics of `task`, None where it has none here."""
     return _load(PHYSICS[task])() if task in PHYSICS else None
+
+
+def recognised(events: Events) -> str | None:
+    """The task that `events` are of, by their columns, conditions and read-out; None where they are of none in
+    `PHYSICS`."""
+    for task in PHYSICS:
+        physics = find_physics(task)
+        try:
+            if physics is not None:
+                physics.check(events)
+                return task
+        except FacsimError:
+            continue
+    return None
 
 
 def find_application(task: str) -> Application | None:

@@ -25,7 +25,8 @@ def judge_of(run: Run) -> AnyJudge:
     options = ScorecardOptions(settings.energy_bins, settings.classifier_events, settings.memorisation_events)
     physics = find_physics(run.config.task)
     if physics is not None:
-        return PhysicsJudge(physics, splits["reference"], splits["null"], seed=run.config.seed, options=options)
+        truth = (splits["reference"], splits["null"], splits["train"])
+        return PhysicsJudge(physics, *truth, seed=run.config.seed, options=options)
     if splits["reference"].schema.representation == "cloud":
         return CloudJudge(splits["reference"], splits["null"], seed=run.config.seed)
     return Judge(splits["reference"], splits["null"], splits["train"], seed=run.config.seed, options=options)

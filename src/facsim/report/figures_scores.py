@@ -123,8 +123,8 @@ def _lowest(rows: Sequence[tuple[str, Mapping[str, Json]]]) -> float:
 def memorisation_figure(samples: Sequence[Sample], looks: Mapping[str, Look]) -> Figure | None:
     """Nearness to the training sample, and the share of copies where it was measured; None without the check."""
     parts = [
-        ("memorisation", "distance to the nearest\ntraining shower, relative to truth"),
-        ("memorisation/copies", "share of copies\nof training showers"),
+        ("memorisation", "distance to the nearest\ntraining event, relative to truth"),
+        ("memorisation/copies", "share of copies\nof training events"),
     ]
     drawn = [(name, label) for name, label in parts if any(_measured(sample, name) for sample in samples)]
     shown = [sample for sample in samples if any(_measured(sample, name) for name, _ in drawn)]

@@ -105,7 +105,7 @@ def _memory_tile(sample: Sample | None) -> Tile | None:
         str(row.get("status", "ok")), ("undecided", "fair")
     )
     null = plus_minus(row.get("null"), row.get("null_error"))
-    detail = f"Nearest training shower at {plus_minus(row['value'], row.get('error'))}, unseen truth at {null}"
+    detail = f"Nearest training event at {plus_minus(row['value'], row.get('error'))}, unseen truth at {null}"
     return Tile("Memorisation check", result, "", detail, mark)
 
 
@@ -166,5 +166,5 @@ def _memory(run: RunData, sample: Sample) -> str:
     caught = f", which catches {listing(controls)}" if controls else ""
     outcome = {"failed": "fails", "ok": "passes"}.get(str(row.get("status", "ok")))
     if outcome is None:
-        return "There are too few showers for the memorisation check to decide."
+        return f"The memorisation check cannot decide: too few {run.noun}, or values that are discrete."
     return f"The surrogate {outcome} the memorisation check{caught}."

@@ -122,7 +122,8 @@ class RunData:
     @property
     def task(self) -> str:
         """What the events are."""
-        return str(self.config.get("task", CALORIMETER))
+        told = (str((sample.scorecard or {}).get("task") or "") for sample in self.samples)
+        return str(self.config.get("task") or next(filter(None, told), CALORIMETER))
 
     @property
     def noun(self) -> str:

@@ -6,7 +6,7 @@ from facsim.report.blocks import Block, Gallery, Note, Picture, Section
 from facsim.report.figures_scores import distance_figure, energy_bins_figure, memorisation_figure
 from facsim.report.figures_weights import weights_figure
 from facsim.report.render import to_svg
-from facsim.report.rundata import RESAMPLERS, Json, RunData
+from facsim.report.rundata import CALORIMETER, RESAMPLERS, Json, RunData
 from facsim.report.scoretable import (
     Key,
     by_family,
@@ -31,7 +31,7 @@ def scores_section(run: RunData) -> Section | None:
     blocks: list[Block] = []
     resampled = [sample.label for sample in samples if sample.name in RESAMPLERS]
     if resampled:
-        blocks.append(Note(_resampling_note(resampled), "aside"))
+        blocks.append(Note(_resampling_note(resampled, run.noun), "aside"))
     rows = score_rows(samples)
     ordered = [
         (full_label((key[0], "")), rows[key]) for _, keys in by_family(rows) for key in keys if _drawn(key, rows[key])
@@ -93,9 +93,9 @@ def _notes(run: RunData) -> list[Note]:
     ]
 
 
-def _resampling_note(labels: list[str]) -> str:
+def _resampling_note(labels: list[str], noun: str) -> str:
     who = capital(listing(labels))
-    draw = f"{who} draw their showers" if len(labels) > 1 else f"{who} draws its showers"
+    draw = f"{who} draw their {noun}" if len(labels) > 1 else f"{who} draws its {noun}"
     return (
         f"{draw} from the training sample. Such baselines bound what a score can tell: "
         "they come close to truth in every distribution, because they are truth, and what they still score is the "
@@ -152,11 +152,12 @@ def _memory_picture(run: RunData) -> Picture | None:
         labels = [label for label, row in found if row.get("status") == status]
         outcome += [f"{words}: {listing(labels)}"] if labels else []
     sizes = {row["n_generated"] for _, row in found if row.get("n_generated")}
-    number = f"{count(max(sizes))} showers of each sample. " if sizes else ""
+    number = f"{count(max(sizes))} {run.noun} of each sample. " if sizes else ""
+    blind = " the smallest over rotations and energy scale," if run.task == CALORIMETER else ""
     caption = (
-        f"{number}Left: distance of a shower to the nearest training shower, the smallest over rotations and energy "
-        "scale, relative to that of unseen truth (grey). Right: share of showers that are much nearer to a training "
-        "shower than to any other, by a standard that 1 % of unseen truth meets; it decides. "
+        f"{number}Left: distance of a {run.event} to the nearest training {run.event},{blind} relative to that of "
+        f"unseen truth (grey). Right: share of {run.noun} that are much nearer to a training {run.event} than to any "
+        "other, by a standard that 1 % of unseen truth meets; it decides. "
         f"{capital('; '.join(outcome))}."
     )
     return Picture(to_svg(figure, "memorisation", "Memorisation check"), "Memorisation check", caption)

@@ -35,9 +35,10 @@ _SCORES = {
     "fpd": "Fréchet distance (FPD)",
     "kpd": "kernel distance (KPD)",
     "correlation/e_layer": "correlations of layer energies",
-    "memorisation": "distance to the nearest training shower",
-    "memorisation/close": "share close to a training shower",
-    "memorisation/copies": "share of copies of training showers",
+    "memorisation": "distance to the nearest training event",
+    "memorisation/close": "share close to a training event",
+    "memorisation/copies": "share of copies of training events",
+    "memorisation/exact": "share equal to a training event",
     "duplicates": "share with a copy in the sample",
     "equivalent_size/e_layer": "judged by layer energies",
 }
