@@ -19,7 +19,7 @@ from facsim.core.sources import SubsetSource
 from facsim.data.checks import check_alike
 from facsim.evaluate.histograms import FORMAT as HISTS_FORMAT
 from facsim.evaluate.histograms import column_item
-from facsim.evaluate.measures import AUCS, Key, Measured, Regions, as_score, auc_numbers, control_seen
+from facsim.evaluate.measures import AUCS, NETWORK, Key, Measured, Regions, as_score, auc_numbers, control_seen
 from facsim.evaluate.physics import TaskPhysics
 from facsim.evaluate.scorecard import FEWEST_SHOWERS, Scorecard, ScorecardOptions
 from facsim.metrics.classifier import PROTOCOL, C2STResult, classifier_test
@@ -29,12 +29,11 @@ from facsim.metrics.validity import validity
 from facsim.physics.observables import strict_bins
 
 HIGH, LOW = AUCS
-MOST = 20_000
 
 
 @dataclass(frozen=True)
 class Judged:
-    """One sample, read once: events (at most `MOST`), quantities (N, D), classifier inputs, and the condition (N,) by
+    """One sample, read once: events, quantities (N, D), classifier inputs, and the condition (N,) by
     which there are regions."""
 
     events: Events
@@ -89,6 +88,8 @@ class PhysicsJudge:
         check_alike(reference.schema, null.schema, "reference", "null")
         self.physics, self.seed, self.options = physics, seed, options or ScorecardOptions()
         self.schema = reference.schema
+        known = [feature.name for feature in self.schema.conditions]
+        self._region = physics.region if physics.region in known else ""
         self.reference, self.null = self.take(reference, "reference"), self.take(null, "null")
         self._n_conditions = physics.conditions(self.reference.events.cond[:1]).shape[1]
 
@@ -102,8 +103,8 @@ class PhysicsJudge:
         if len(source) < FEWEST_SHOWERS:
             raise FacsimError(f"the {role} sample has {len(source)} events; scores need at least {FEWEST_SHOWERS}.")
         rng = generator(self.seed, "judged")
-        if len(source) > MOST:
-            source = SubsetSource(source, np.sort(rng.choice(len(source), MOST, replace=False)))
+        if len(source) > self.physics.most:
+            source = SubsetSource(source, np.sort(rng.choice(len(source), self.physics.most, replace=False)))
         events = source.read(0, len(source))
         self.physics.check(events)
         picked = np.sort(rng.choice(len(events), min(self.options.most, len(events)), replace=False))
@@ -115,13 +116,13 @@ class PhysicsJudge:
         low = None if pixels is None else np.hstack([conditions, pixels])
         features = np.hstack([conditions, self.physics.features(events, values)])
         region = np.zeros(len(events))
-        if self.physics.region:
-            region = np.asarray(events.condition(self.physics.region), dtype=np.float64)
+        if self._region:
+            region = np.asarray(events.condition(self._region), dtype=np.float64)
         return Judged(events, values, features, low, picked, region)
 
     @cached_property
     def regions(self) -> Regions:
-        if not self.physics.region:
+        if not self._region:
             return Regions(())
         return Regions.quantiles(self.reference.region, self.options.energy_bins)
 
@@ -131,10 +132,16 @@ class PhysicsJudge:
         return self._numbers(self.reference, self.null)
 
     @cached_property
+    def floors(self) -> dict[Key, tuple[float, float]]:
+        """Truth against truth, divided anew."""
+        return self.physics.floors(self.reference.events, self.null.events, self.seed)
+
+    @cached_property
     def control(self) -> dict[Key, Measured]:
         """AUCs of sample B with its known defect: the positive control."""
         distorted = self._judged(self.physics.distorted(self.null.events), self.null.picked)
-        return self._aucs(self.reference, distorted, self._tests(self.reference, distorted))
+        found = self._aucs(self.reference, distorted, self._tests(self.reference, distorted))
+        return found | self._network(self.reference, distorted)
 
     def judge(
         self, name: str, generated: EventSource, *, kind: str = "file", resamples_truth: bool = False
@@ -186,10 +193,11 @@ class PhysicsJudge:
         found = self._aucs(a, b, tests)
         for name, number in self.physics.tested(tests[HIGH], a.events[a.picked], b.events[b.picked]).items():
             found[name, PROTOCOL, "all"] = number
+        found |= self._network(a, b)
         counts = (len(a), len(b))
         # conditions are among the features: what is compared is how quantities go with them
         whole, few = (slice(None), slice(None)), (a.picked, b.picked)
-        for function, rows in ((metrics.fpd, whole), (metrics.kpd, few)):
+        for function, rows in ((metrics.fpd, whole), (metrics.kpd, few)) if self.physics.distances else ():
             score = function(
                 a.features[rows[0]],
                 b.features[rows[1]],
@@ -207,7 +215,21 @@ class PhysicsJudge:
                 )
         for name, number in self.physics.measures(a.events, b.events, self.seed).items():
             found[name, STRICT, "all"] = number
-        return found
+        found |= self.physics.scored(a.events, b.events, self.seed)
+        return found | self.physics.derived(found, self.floors)
+
+    def _network(self, a: Judged, b: Judged) -> dict[Key, Measured]:
+        """The classifier test with a network, of the first `options.network` events that classifiers see."""
+        most = self.options.network
+        if most < FEWEST_SHOWERS:
+            return {}
+        few = [sample.events[sample.picked[:most]] for sample in (a, b)]
+        samples = [self.physics.network_sample(events) for events in few]
+        if samples[0] is None or samples[1] is None:
+            return {}
+        from facsim.evaluate.network_auc import NETWORK_PROTOCOL, network_auc  # noqa: PLC0415  torch is heavy
+
+        return {(NETWORK, NETWORK_PROTOCOL, "all"): network_auc(samples[0], samples[1], self.seed)}
 
     def _score(self, key: Key, number: Measured) -> Score:
         null, control = self.null_numbers.get(key), self.control.get(key)
@@ -218,9 +240,9 @@ class PhysicsJudge:
         return {"distortion": self.physics.distortion, "value": number.value, "error": number.error, "seen": seen}
 
     def _binned(self) -> dict[str, Any]:
-        if not self.physics.region:
+        if not self._region:
             return {}
-        feature = self.schema.conditions[self.schema.condition_index(self.physics.region)]
+        feature = self.schema.conditions[self.schema.condition_index(self._region)]
         return {"condition": feature.name, "unit": feature.unit, "edges": list(self.regions.edges)}
 
     def _validity(self, sample: Judged) -> dict[str, Any]:
@@ -268,6 +290,7 @@ class PhysicsJudge:
             "mean_shower": {},
             "curves": [curve.to_dict() for curve in self.physics.curves(samples)],
             "images": [image.to_dict() for image in self.physics.images(samples)],
+            "displays": [display.to_dict() for display in self.physics.displays(samples)],
         }
 
 

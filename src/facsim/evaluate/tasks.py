@@ -26,6 +26,7 @@ Application = Callable[..., "Physics"]
 
 PHYSICS: dict[str, str] = {
     "ecal": "facsim.evaluate.ecal_physics:ECALPhysics",
+    "jets": "facsim.evaluate.jets_physics:JetsPhysics",
     "rich": "facsim.evaluate.rich_physics:RichPhysics",
     "tpc": "facsim.evaluate.tpc_physics:TPCPhysics",
 }
