@@ -24,7 +24,15 @@ def test_values_are_those_of_the_functions() -> None:
     particles = jets()
     sample = Jets(particles)
     want = {**jet_features(particles), "tau21": tau21(particles), "tau32": tau32(particles), "d2": d2(particles)}
-    assert set(JET_OBSERVABLES) == {"mass", "pt", "multiplicity", "tau21", "tau32", "d2"}
+    eta, phi, pt = np.moveaxis(particles, 2, 0)
+    total = pt.sum(axis=1)
+    want |= {
+        "width": (pt * np.hypot(eta, phi)).sum(axis=1) / total,
+        "ptd": np.sqrt((pt**2).sum(axis=1)) / total,
+        "leading": pt.max(axis=1),
+    }
+    names = {"mass", "pt", "multiplicity", "tau21", "tau32", "width", "ptd", "leading", "d2"}
+    assert set(JET_OBSERVABLES) == names
     for name, observable in JET_OBSERVABLES.items():
         assert (observable.name, len(sample)) == (name, 20)
         np.testing.assert_allclose(observable.values(sample), want[name], rtol=1e-12)

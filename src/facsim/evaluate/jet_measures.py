@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -40,15 +41,18 @@ class JetOptions:
 
     Args:
         w1_samples, w1_batches: jets of a batch and batches of W1M, W1P and W1EFP in `jetnet-0.2.5`.
-        fpd, kpd: further arguments of `metrics.frechet.fpd` and `metrics.kernel.kpd` in `jetnet-0.2.5`.
+        fpd, kpd: further arguments of `metrics.frechet.fpd` and `metrics.kernel.kpd` in `jetnet-0.2.5`; None leaves
+            the score out.
+        observables: compare every observable of `physics.jet_observables` by itself, in `strict`.
         cloud: compute coverage and MMD, which take about a minute of one core.
         cloud_samples, cloud_batches: jets of a batch and batches of coverage and MMD.
     """
 
     w1_samples: int = 50_000
     w1_batches: int = 5
-    fpd: Mapping[str, Any] = field(default_factory=dict)
-    kpd: Mapping[str, Any] = field(default_factory=dict)
+    fpd: Mapping[str, Any] | None = field(default_factory=dict)
+    kpd: Mapping[str, Any] | None = field(default_factory=dict)
+    observables: bool = True
     cloud: bool = True
     cloud_samples: int = 100
     cloud_batches: int = 10
@@ -79,6 +83,15 @@ class JetSample(Jets):
         super().__init__(as_type(xp.stack(list(found), 2), xp.float64))
         self.flat: FloatArray = on_host(self.particles)
 
+    def __getitem__(self, rows: NDArray[Any] | slice) -> JetSample:
+        """Some of the jets, with what is known of them."""
+        part = copy(self)
+        known = {name: value for name, value in vars(self).items() if name not in ("mask", "features")}
+        vars(part).update({name: value[rows] for name, value in known.items()})
+        if "features" in vars(self):
+            part.features = {name: value[rows] for name, value in self.features.items()}
+        return part
+
     def constituents(self, protocol: str) -> tuple[FloatArray, NDArray[np.int64]]:
         """Features (K, 3) of all particles and the number in each jet (N,): of pT > 0, for jetnet not all zero."""
         kept = self.flat.any(axis=2) if protocol == JETNET else self.flat[:, :, 2] > 0
@@ -99,11 +112,13 @@ def measure_jets(a: JetSample, b: JetSample, protocol: str, options: JetOptions,
     if protocol not in PROTOCOLS:
         raise FacsimError(f"unknown protocol '{protocol}' of jets: use some of {list(PROTOCOLS)}.")
     x, y = on_host(a.efps), on_host(b.efps)
-    yield _distance("fpd", fpd, x, y, protocol, options, seed)
-    yield _distance("kpd", kpd, x, y, protocol, options, seed)
+    for name, function in (("fpd", fpd), ("kpd", kpd)):
+        if getattr(options, name) is not None:
+            yield _distance(name, function, x, y, protocol, getattr(options, name), seed)
     yield from _w1(a, b, protocol, options, seed)
     if protocol == STRICT:
-        yield from _observables(a, b, seed)
+        if options.observables:
+            yield from _observables(a, b, seed)
         far = outlier_fraction(x, y)
         yield JetNumber("outliers", far, float(np.sqrt(far * (1 - far) / len(y))))
     if options.cloud:
@@ -125,7 +140,7 @@ def _distance(
     x: FloatArray,
     y: FloatArray,
     protocol: str,
-    options: JetOptions,
+    given: Mapping[str, Any],
     seed: int,
 ) -> JetNumber:
     """FPD or KPD; why not, where the protocol asks for more jets than there are."""
@@ -133,7 +148,6 @@ def _distance(
         found = function(x, y, protocol, seed=seed, permutations=PERMUTATIONS)
         return JetNumber(name, *found, p_value=found.p_value)
     size, least = ("min_samples", MIN_SAMPLES[protocol]) if name == "fpd" else ("batch_size", BATCH_SIZE[protocol])
-    given = options.fpd if name == "fpd" else options.kpd
     if size not in given and min(len(x), len(y)) < least:
         note = f"defined from {least} jets a sample; JetOptions({name}={{'{size}': ...}}) sets another size."
         return JetNumber(name, math.nan, math.nan, note=note)

@@ -27,6 +27,7 @@ Key = tuple[str, str, str]
 """Name, protocol and region of a score."""
 
 AUCS = ("auc_high", "auc_cells")
+NETWORK = "auc_network"
 WORST = "worst"
 CONTROL_SIGMAS = 2.0
 SEEN_SIGMAS = 3.0
@@ -100,7 +101,7 @@ def as_score(
     is not seen either."""
     truth = null or Measured(math.nan, math.nan, (0, 0))
     status, note = number.status, number.note
-    if key[0] in AUCS:
+    if key[0] in (*AUCS, NETWORK):
         clear = number.value - truth.value > SEEN_SIGMAS * math.hypot(number.error, truth.error)
         if not control_seen(control, null) and not clear:
             status = "underpowered"

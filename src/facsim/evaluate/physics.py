@@ -17,7 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 from facsim.core.errors import FacsimError
 from facsim.core.events import Events
 from facsim.core.geometry import FloatArray
-from facsim.evaluate.measures import Measured
+from facsim.evaluate.displays import Display
+from facsim.evaluate.labelled import Sample
+from facsim.evaluate.measures import Key, Measured
 from facsim.metrics.classifier import C2STResult
 from facsim.metrics.score import Score
 from facsim.physics.quantity import Quantity
@@ -116,12 +118,16 @@ class TaskPhysics(ABC):
         quantities: of one event, in the order of the columns of `observe`.
         region: condition by whose quantiles scores are also given; empty for none.
         noun: what events are called, in the plural.
+        most: events of a sample that are judged, at most (a seeded subset).
+        distances: whether FPD and KPD are those of `features`; else `scored` has them.
         distortion: what `distorted` does, in words.
     """
 
     quantities: ClassVar[tuple[Quantity, ...]]
     region: ClassVar[str] = ""
     noun: ClassVar[str] = "events"
+    most: ClassVar[int] = 20_000
+    distances: ClassVar[bool] = True
     distortion: ClassVar[str] = f"values x {CONTROL_SCALE}"
 
     @abstractmethod
@@ -149,6 +155,22 @@ class TaskPhysics(ABC):
         """Further numbers of `b` against the truth `a`, by name; taken of truth against truth as well."""
         return {}
 
+    def scored(self, a: Events, b: Events, seed: int) -> dict[Key, Measured]:
+        """The same as `measures` in protocols and regions of the task's own, by name, protocol and region."""
+        return {}
+
+    def floors(self, a: Events, b: Events, seed: int) -> dict[Key, tuple[float, float]]:
+        """What truth scores against itself when A and B are divided anew, mean and spread: for `derived`."""
+        return {}
+
+    def derived(self, found: Mapping[Key, Measured], floors: Mapping[Key, tuple[float, float]]) -> dict[Key, Measured]:
+        """Further numbers made of those that were `found`, such as multiples of truth's own."""
+        return {}
+
+    def network_sample(self, events: Events) -> Sample | None:
+        """What a classifier network sees of the events; None where there is no test with one."""
+        return None
+
     def tested(self, result: C2STResult, a: Events, b: Events) -> dict[str, Measured]:
         """Further numbers of the classifier test of the quantities, by name; `a` and `b` are the events that it saw, in
         the order of the result's scores."""
@@ -160,6 +182,10 @@ class TaskPhysics(ABC):
 
     def images(self, samples: Mapping[str, Events]) -> list[Image]:
         """Pictures of the samples by role."""
+        return []
+
+    def displays(self, samples: Mapping[str, Events]) -> list[Display]:
+        """Single events of the samples by role."""
         return []
 
     def check(self, events: Events) -> None:

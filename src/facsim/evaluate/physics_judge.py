@@ -20,7 +20,7 @@ from facsim.data.checks import check_alike
 from facsim.evaluate.event_memory import EventMemory, keys_of
 from facsim.evaluate.histograms import FORMAT as HISTS_FORMAT
 from facsim.evaluate.histograms import column_item
-from facsim.evaluate.measures import AUCS, Key, Measured, Regions, as_score, auc_numbers, control_seen
+from facsim.evaluate.measures import AUCS, NETWORK, Key, Measured, Regions, as_score, auc_numbers, control_seen
 from facsim.evaluate.physics import TaskPhysics
 from facsim.evaluate.scorecard import FEWEST_SHOWERS, Scorecard, ScorecardOptions
 from facsim.metrics.classifier import PROTOCOL, C2STResult, classifier_test
@@ -30,13 +30,12 @@ from facsim.metrics.validity import validity
 from facsim.physics.observables import strict_bins
 
 HIGH, LOW = AUCS
-MOST = 20_000
 SHARED = 0.01
 
 
 @dataclass(frozen=True)
 class Judged:
-    """One sample, read once: events (at most `MOST`), quantities (N, D), classifier inputs, and the condition (N,) by
+    """One sample, read once: events, quantities (N, D), classifier inputs, and the condition (N,) by
     which there are regions."""
 
     events: Events
@@ -95,6 +94,8 @@ class PhysicsJudge:
             check_alike(reference.schema, train.schema, "reference", "training")
         self.physics, self.seed, self.options = physics, seed, options or ScorecardOptions()
         self.schema = reference.schema
+        known = [feature.name for feature in self.schema.conditions]
+        self._region = physics.region if physics.region in known else ""
         self.reference, self.null = self.take(reference, "reference"), self.take(null, "null")
         self._memory: EventMemory | None = None
         if train is not None:
@@ -115,8 +116,8 @@ class PhysicsJudge:
         if len(source) < FEWEST_SHOWERS:
             raise FacsimError(f"the {role} sample has {len(source)} events; scores need at least {FEWEST_SHOWERS}.")
         rng = generator(self.seed, "judged")
-        if len(source) > MOST:
-            source = SubsetSource(source, np.sort(rng.choice(len(source), MOST, replace=False)))
+        if len(source) > self.physics.most:
+            source = SubsetSource(source, np.sort(rng.choice(len(source), self.physics.most, replace=False)))
         events = source.read(0, len(source))
         self.physics.check(events)
         picked = np.sort(rng.choice(len(events), min(self.options.most, len(events)), replace=False))
@@ -150,10 +151,16 @@ class PhysicsJudge:
         return self._numbers(self.reference, self.null)
 
     @cached_property
+    def floors(self) -> dict[Key, tuple[float, float]]:
+        """Truth against truth, divided anew."""
+        return self.physics.floors(self.reference.events, self.null.events, self.seed)
+
+    @cached_property
     def control(self) -> dict[Key, Measured]:
         """AUCs of sample B with its known defect: the positive control."""
         distorted = self._judged(self.physics.distorted(self.null.events), self.null.picked)
-        return self._aucs(self.reference, distorted, self._tests(self.reference, distorted))
+        found = self._aucs(self.reference, distorted, self._tests(self.reference, distorted))
+        return found | self._network(self.reference, distorted)
 
     def judge(
         self, name: str, generated: EventSource, *, kind: str = "file", resamples_truth: bool = False
@@ -216,10 +223,11 @@ class PhysicsJudge:
         found = self._aucs(a, b, tests)
         for name, number in self.physics.tested(tests[HIGH], a.events[a.picked], b.events[b.picked]).items():
             found[name, PROTOCOL, "all"] = number
+        found |= self._network(a, b)
         counts = (len(a), len(b))
         # conditions are among the features: what is compared is how quantities go with them
         whole, few = (slice(None), slice(None)), (a.picked, b.picked)
-        for function, rows in ((metrics.fpd, whole), (metrics.kpd, few)):
+        for function, rows in ((metrics.fpd, whole), (metrics.kpd, few)) if self.physics.distances else ():
             score = function(
                 a.features[rows[0]],
                 b.features[rows[1]],
@@ -237,7 +245,21 @@ class PhysicsJudge:
                 )
         for name, number in self.physics.measures(a.events, b.events, self.seed).items():
             found[name, STRICT, "all"] = number
-        return found
+        found |= self.physics.scored(a.events, b.events, self.seed)
+        return found | self.physics.derived(found, self.floors)
+
+    def _network(self, a: Judged, b: Judged) -> dict[Key, Measured]:
+        """The classifier test with a network, of the first `options.network` events that classifiers see."""
+        most = self.options.network
+        if most < FEWEST_SHOWERS:
+            return {}
+        few = [sample.events[sample.picked[:most]] for sample in (a, b)]
+        samples = [self.physics.network_sample(events) for events in few]
+        if samples[0] is None or samples[1] is None:
+            return {}
+        from facsim.evaluate.network_auc import NETWORK_PROTOCOL, network_auc  # noqa: PLC0415  torch is heavy
+
+        return {(NETWORK, NETWORK_PROTOCOL, "all"): network_auc(samples[0], samples[1], self.seed)}
 
     def _score(self, key: Key, number: Measured) -> Score:
         null, control = self.null_numbers.get(key), self.control.get(key)
@@ -316,6 +338,7 @@ class PhysicsJudge:
             "mean_shower": {},
             "curves": [curve.to_dict() for curve in self.physics.curves(samples)],
             "images": [image.to_dict() for image in self.physics.images(samples)],
+            "displays": [display.to_dict() for display in self.physics.displays(samples)],
         }
 
 

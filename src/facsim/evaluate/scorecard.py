@@ -53,6 +53,7 @@ class ScorecardOptions:
         energy_bins: quantile bins of the reference's incident energy.
         most: showers a sample that classifiers and kernel metrics see, at most (a seeded subset).
         most_memory: generated showers in the memorisation check, at most.
+        network: events a sample that a classifier network sees, for tasks that have one; 0 leaves the test out.
         community: compute the batched protocols of FPD and KPD where there are enough showers (minutes of one core).
     """
 
@@ -60,6 +61,7 @@ class ScorecardOptions:
     most: int = 3000
     most_memory: int = 1000
     community: bool = True
+    network: int = 0
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ Application = Callable[..., "Physics"]
 
 PHYSICS: dict[str, str] = {
     "ecal": "facsim.evaluate.ecal_physics:ECALPhysics",
+    "jets": "facsim.evaluate.jets_physics:JetsPhysics",
     "jets-reco": "facsim.evaluate.jets_reco_physics:JetsRecoPhysics",
     "rich": "facsim.evaluate.rich_physics:RichPhysics",
     "tpc": "facsim.evaluate.tpc_physics:TPCPhysics",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from facsim.core.arrays import Array, namespace
+from facsim.physics.jet_arrays import particles, safe_sqrt
 from facsim.physics.jet_substructure import subjettiness
 from facsim.physics.jets import d2, efps, jet_features
 
@@ -71,6 +72,24 @@ def tau32(jets: Jets) -> Array:
     return _ratio(jets.taus[:, 2], jets.taus[:, 1])
 
 
+def width(jets: Jets) -> Array:
+    """sum pT theta / sum pT with theta the distance from eta = phi = 0, the jet's axis, (N,)."""
+    eta, phi, pt = particles(jets.particles, jets.mask)
+    return _ratio((pt * safe_sqrt(eta * eta + phi * phi)).sum(1), pt.sum(1))
+
+
+def ptd(jets: Jets) -> Array:
+    """sqrt(sum pT^2) / sum pT, (N,): 1 for a jet of one particle."""
+    pt = particles(jets.particles, jets.mask)[2]
+    return _ratio(safe_sqrt((pt * pt).sum(1)), pt.sum(1))
+
+
+def leading(jets: Jets) -> Array:
+    """pT of the hardest particle, (N,)."""
+    pt = particles(jets.particles, jets.mask)[2]
+    return namespace(pt).amax(pt, -1)
+
+
 def _ratio(above: Array, below: Array) -> Array:
     where = namespace(above).where
     return where(below > 0, above / where(below > 0, below, 1.0), 0.0)
@@ -84,6 +103,9 @@ JET_OBSERVABLES: Mapping[str, JetObservable] = {
         JetObservable("multiplicity", r"$N_{particles}$", "", lambda jets: jets.features["multiplicity"]),
         JetObservable("tau21", r"$\tau_{21}$", "", tau21),
         JetObservable("tau32", r"$\tau_{32}$", "", tau32),
+        JetObservable("width", r"$\langle \Delta R \rangle_{p_T}$", "", width),
+        JetObservable("ptd", r"$p_T^D$", "", ptd),
+        JetObservable("leading", r"$p_T$ of the hardest particle", "pT", leading),
         JetObservable("d2", r"$D_2$", "", lambda jets: d2(jets.particles, jets.mask)),
     )
 }

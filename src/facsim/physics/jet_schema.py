@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,16 @@ def jet_schema(kinds: Sequence[str], points: int) -> Schema:
 def is_jets(schema: Schema) -> bool:
     """Whether events are jets in these coordinates."""
     return schema.representation == "cloud" and schema.features == PARTICLE_FEATURES
+
+
+def kinds_of(schema: Schema) -> tuple[str, ...]:
+    """Kinds of the jets: those of the conditions `is_...`, else the one that was simulated; none when not known."""
+    one_hot = tuple(f.name.removeprefix(KIND) for f in schema.conditions if f.name.startswith(KIND))
+    if one_hot:
+        return one_hot
+    settings = schema.provenance.get("settings")
+    made = list(settings.get("kinds", ())) if isinstance(settings, Mapping) else []
+    return tuple(str(kind) for kind in made) if len(made) == 1 else ()
 
 
 def relative(momenta: NDArray[np.floating], axis: NDArray[np.floating], points: int) -> FloatArray:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from facsim.report.blocks import Block, Cell, Gallery, Note, Picture, Section, Table
+from facsim.report.figures_displays import display_figure
 from facsim.report.figures_physics import curve_figure, image_figure
 from facsim.report.render import to_png, to_svg
 from facsim.report.rundata import RunData
@@ -15,11 +16,13 @@ from facsim.report.text import plus_minus, score_label
 Json = dict[str, Any]
 TRUTH = ("reference", "null")
 APPLIED = "generated"
+HEADS = "heads"
 
 
 def physics_section(run: RunData) -> Section | None:
     """Curves and pictures of every sample beside truth."""
-    blocks = physics_blocks(run, _merged(run, "curves", "series"), _merged(run, "images", "images"), "p")
+    blocks = _display_blocks(run, _merged(run, "displays", "events"))
+    blocks += physics_blocks(run, _merged(run, "curves", "series"), _merged(run, "images", "images"), "p")
     if not blocks:
         return None
     lead = (
@@ -55,6 +58,20 @@ def application_section(run: RunData) -> Section | None:
     return Section("application", "In its place", lead, blocks)
 
 
+def _display_blocks(run: RunData, displays: Sequence[Json]) -> list[Block]:
+    """Single events, a row for each sample."""
+    drawn = [
+        Picture(
+            to_png(display_figure(item, run.looks, run.labels), item["title"], dpi=150),
+            item["title"],
+            f"{item['caption']} Areas go with {item['size']}.",
+            True,
+        )
+        for item in displays
+    ]
+    return [Gallery(drawn, 1)] if drawn else []
+
+
 def physics_blocks(run: RunData, curves: Sequence[Json], images: Sequence[Json], key: str) -> list[Block]:
     """Pictures first, then curves, three in a row."""
     looks: dict[str, Look] = run.looks
@@ -85,9 +102,17 @@ def _merged(run: RunData, kind: str, inside: str) -> list[Json]:
             own = _renamed(item, inside, sample.name)
             known = merged.setdefault(item["name"], own)
             known[inside] = {**known[inside], **own[inside]}
+            if HEADS in known:
+                known[HEADS] = {**known[HEADS], **own[HEADS]}
     return list(merged.values())
 
 
 def _renamed(item: Json, inside: str, name: str) -> Json:
-    roles = item[inside]
-    return {**item, inside: {name if role == APPLIED else role: value for role, value in roles.items()}}
+    parts = {part: item[part] for part in (inside, HEADS) if part in item}
+    return {
+        **item,
+        **{
+            part: {name if role == APPLIED else role: value for role, value in roles.items()}
+            for part, roles in parts.items()
+        },
+    }
