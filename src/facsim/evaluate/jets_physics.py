@@ -59,9 +59,12 @@ class JetsPhysics(TaskPhysics):
         self._known: list[tuple[NDArray[Any], JetSample]] = []
 
     def check(self, events: Events) -> None:
-        if not is_jets(events.schema):
+        if not is_jets(events.schema) or events.schema.given:
             names = [feature.name for feature in events.schema.features]
-            raise FacsimError(f"jets are clouds of particles with etarel, phirel and ptrel, not {names}.")
+            raise FacsimError(
+                f"jets are clouds of particles with etarel, phirel and ptrel alone, not {names}"
+                + (" given the particles of another jet." if events.schema.given else ".")
+            )
         if events.weight is not None:
             raise FacsimError("scores of jets take no event weights; remove them, or give unweighted jets.")
 

@@ -94,8 +94,6 @@ class PhysicsJudge:
             check_alike(reference.schema, train.schema, "reference", "training")
         self.physics, self.seed, self.options = physics, seed, options or ScorecardOptions()
         self.schema = reference.schema
-        known = [feature.name for feature in self.schema.conditions]
-        self._region = physics.region if physics.region in known else ""
         self.reference, self.null = self.take(reference, "reference"), self.take(null, "null")
         self._memory: EventMemory | None = None
         if train is not None:
