@@ -19,6 +19,7 @@ truth's and surrogates' jets in the same bins, whose constituents are those of o
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -57,22 +58,25 @@ EDGES = {PT: (30.0, 60.0, 120.0, 500.0), ETA: (0.0, 1.3, 2.5)}
 
 
 def trained(name: str, options: dict[str, Any], events: Events, given: argparse.Namespace) -> tuple[EventModel, int]:
-    """A model after `given.seconds` of processor time, and its steps."""
+    """A model after `given.seconds` of processor time, and its steps; two short trainings tell the time of a step."""
     phases = build_model(name, events.schema, options).phases
-    steps = given.probe
-    for attempt in range(2):
+    spent: list[float] = []
+    steps = [given.probe, 3 * given.probe, 0]
+    for attempt in range(3):
         begin = time.process_time()
         with tempfile.TemporaryDirectory() as folder:
             settings = TrainSettings(
-                steps={phase: max(1, steps // len(phases)) for phase in phases},
+                steps={phase: max(1, steps[attempt] // len(phases)) for phase in phases},
                 batch_size=given.batch,
                 lr=given.lr,
                 device="cpu",
             )
             model = Trainer(name, options, MemorySource(events), None, Path(folder), given.seed, settings).run()
-        if attempt == 0:
-            steps = max(1, int(steps * given.seconds / (time.process_time() - begin)))
-    return model, steps
+        spent.append(time.process_time() - begin)
+        if attempt == 1:
+            steps[2] = max(1, int(given.seconds * 2 * given.probe / max(spent[1] - spent[0], 1e-3)))
+    print(f"{name}: {steps[2]} steps in {spent[2]:.0f} s", file=sys.stderr)
+    return model, steps[2]
 
 
 def sampled(sampler: Any, truth: Events, seed: int) -> tuple[Events, float]:
@@ -159,7 +163,7 @@ def main() -> None:
     reference, null, train = parts
     print(f"{len(train)} jets for training, {given.judged} judged, {given.seconds:g} s each, seed {given.seed}\n")
     print("| | mean pT | width pT | mean mass | width mass | AUC | µs a jet; steps |\n|---|---|---|---|---|---|---|")
-    detector = JetRecoSimulation().time(null.cond[:1], given.seed)
+    detector = JetRecoSimulation(events=1).time(null.cond[:1], given.seed)
     note = "" if detector is None else f"{1000 * detector[0]:.0f} (detector)"
     row("truth against truth", reference, null, note, given)
     samples = {"truth": jet_pairs(reference)}

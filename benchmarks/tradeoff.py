@@ -46,9 +46,8 @@ from facsim.evaluate.timing_worker import make_sample
 from facsim.export.onnx import export_onnx
 from facsim.models.checkpoint import build_model, count_parameters, load_model
 from facsim.models.methods import METHODS
-from facsim.models.sampling import TorchSampler
+from facsim.models.sampling import TorchSampler, generated_events
 from facsim.pipeline.evaluate import judge_of
-from facsim.pipeline.sample import generated_events
 from facsim.pipeline.truth import open_splits
 from facsim.simulate.baselines import find_baseline
 from facsim.train.loop import Trainer

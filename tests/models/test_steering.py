@@ -22,6 +22,7 @@ IMAGE = regular_image("toy", (0.0, 4.0, 4), (0.0, 5.0, 5), threshold=0.5)
 IMAGES = Schema("grid", (Feature("energy", "MeV"),), (Feature("angle", "rad"),), IMAGE)
 TABLES = Schema("table", (Feature("a"), Feature("b"), Feature("c")), (Feature("angle", "rad"),))
 SHOWERS = Schema("grid", (Feature("energy", "MeV"),), tuple(Feature(n) for n in ("px", "py", "pz", "x", "y")), IMAGE)
+JETS = Schema("cloud", (Feature("etarel"), Feature("phirel", "rad"), Feature("ptrel")), points=4)
 N = 24
 METHODS: dict[str, dict[str, Any]] = {
     "gan": {"critic": {"width": 8}},
@@ -148,12 +149,32 @@ def test_metrics_of_showers_are_those_of_the_physics_and_have_gradients() -> Non
 
 @pytest.mark.parametrize("name", METRICS)
 def test_metrics_are_finite_of_empty_events_and_named(name: str) -> None:
-    for schema, shape in ((IMAGES, (3, 20, 1)), (SHOWERS, (3, 20, 1)), (TABLES, (3, 3))):
+    for schema, shape in ((IMAGES, (3, 20, 1)), (SHOWERS, (3, 20, 1)), (TABLES, (3, 3)), (JETS, (3, 4, 3))):
         metric = METRICS[name]
         if names := metric.names(schema):
             values = metric_values(metric, torch.zeros(shape), torch.ones(3, 5), schema)
             assert values.shape == (3, len(names))
             assert torch.isfinite(values).all()
+
+
+def test_jets_are_steered_by_the_points_that_are_there() -> None:
+    """What the latents of absent points would be decoded to does not enter."""
+    rng = torch.Generator().manual_seed(3)
+    mask = torch.arange(4) < torch.tensor([1, 2, 3, 4] * 6)[:, None]
+    x = torch.rand(N, 4, 3, generator=rng) * torch.tensor([0.2, 0.2, 1.0]) * mask[..., None]
+    network = {"network": {"name": "epic", "width": 8, "depth": 1}}
+    chosen = {"method": {"name": "vae", "latent": 2, **network}, "steer": {"metric": "jets"}, "transform": "standard"}
+    torch.manual_seed(0)
+    model = build_model("single-stage", JETS, chosen)
+    batch = Batch(x, torch.zeros(N, 0), mask=mask)
+    model.begin_phase("autoencoder", batch, torch.Generator().manual_seed(1))
+    assert model.steering is not None
+    latents = model.transform.encode(x, None)
+    values = model.steering._values(latents, batch) * model.steering.std + model.steering.mean
+    alone = x[::4, 0]  # of one particle
+    torch.testing.assert_close(values[::4, 0], alone[:, 2], rtol=1e-4, atol=1e-5)
+    assert values[::4, 1].abs().max() < 1e-3
+    assert torch.isfinite(model.losses(batch, "autoencoder", rng)["steering"])
 
 
 def test_what_cannot_steer_is_refused_in_one_sentence() -> None:

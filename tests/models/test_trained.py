@@ -9,7 +9,7 @@ import pytest
 
 from facsim.core.errors import FacsimError
 from facsim.core.rng import generator
-from facsim.core.schema import Feature, Schema
+from facsim.core.schema import Feature, Schema, given_conditions
 from facsim.core.store import write_json
 from facsim.export.card import training_domain
 from facsim.models.checkpoint import build_model, save_model
@@ -46,6 +46,30 @@ def test_events_and_what_is_done_outside(run: Path) -> None:
     assert sampler.events([OUTSIDE], outside="ignore").target is None
     with pytest.raises(FacsimError, match="conditions lie outside"):
         sampler.events([OUTSIDE], outside="refuse")
+
+
+def test_clouds_given_points_are_guarded_by_their_other_conditions(tmp_path: Path) -> None:
+    columns = (Feature("a"), Feature("b"), Feature("size"))
+    schema = Schema("cloud", columns, (Feature("pt", "GeV"), *given_conditions(9, columns, "g")), points=4, given=9)
+    method = {"name": "flow-matching", "network": {"name": "epic", "width": 8, "depth": 1}}
+    folder = tmp_path / "jets"
+    save_model(build_model("single-stage", schema, {"method": method}), "single-stage", folder / "models" / "surrogate")
+    rng = generator(2, "conditions")
+    cond = np.column_stack([rng.uniform(20, 50, 500), rng.random((500, 27))])
+    domain = training_domain(schema, cond)
+    assert domain is not None
+    assert domain["names"] == ["pt"]
+    write_json(folder / "card.json", {"domain": domain})
+    sampler = load(folder)
+    far = np.array([[30.0, *[9.0] * 27], [60.0, *[0.5] * 27]])
+    events = sampler.events(far, outside="flag")
+    assert events.target is not None
+    assert events.target.tolist() == [False, True]
+    assert events.x.shape == (2, 4, 3)
+    assert events.mask is not None
+    assert not events.x[~events.mask].any()
+    with pytest.raises(FacsimError, match=r"finite conditions \(N, 28\): \['pt', 'g0_a', 'g0_b', ... 'g8_size'"):
+        sampler.events([[1.0]])
 
 
 def test_broken_input_is_one_sentence(run: Path, tmp_path: Path) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from facsim.core.events import Events, make_events
+from facsim.core.schema import Schema
 from facsim.models.base import EventModel, NoiseSpec
 
 NUMBERS_AT_ONCE = 3 << 18
@@ -35,6 +38,14 @@ def _numbers(model: EventModel) -> int:
     """Numbers of an event and of its noise, whichever are more."""
     noise = sum(math.prod(spec.shape) for spec in model.noise_spec(1).values())
     return max(noise, math.prod(model.event_shape))
+
+
+def generated_events(schema: Schema, x: NDArray[Any], cond: NDArray[Any], first: int = 0) -> Events:
+    """What a model gave, as events: the last column of a cloud's points says which are there."""
+    if schema.representation != "cloud":
+        return make_events(schema, x, cond, first)
+    present = x[:, :, -1] > 0.5
+    return make_events(replace(schema, points=x.shape[1]), x[:, :, :-1], cond, first, mask=present)
 
 
 class TorchSampler:

@@ -10,15 +10,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from facsim.core.errors import FacsimError
-from facsim.core.events import Events, make_events
+from facsim.core.events import Events
 from facsim.core.rng import generator
 from facsim.core.store import read_json
 from facsim.metrics.domain import Action, ConditionDomain
 from facsim.models.checkpoint import load_model
-from facsim.models.sampling import TorchSampler
+from facsim.models.sampling import TorchSampler, generated_events
 
 FOLDER = "models/surrogate"
 CARD = "card.json"
+MOST_NAMES = 12
 
 
 def is_run(folder: Path) -> bool:
@@ -50,7 +51,7 @@ class TrainedSampler(TorchSampler):
         self.domain = None if found is None else ConditionDomain.from_dict(found)
 
     def events(self, cond: ArrayLike, seed: int = 1, outside: Action = "warn") -> Events:
-        """Tables and grids at the conditions (N, K), in the units of the schema.
+        """Events at the conditions (N, K), in the units of the schema; clouds have a mask.
 
         Args:
             cond: conditions. seed: of the noise.
@@ -58,15 +59,15 @@ class TrainedSampler(TorchSampler):
                 (the events' `target` (N,) is true there), `refuse`, or `ignore`.
 
         Raises:
-            FacsimError: conditions that are none, clouds, some outside that shall be refused, or a run without a card.
+            FacsimError: conditions that are none, some outside that shall be refused, or a run without a card.
         """
         values = np.asarray(cond, dtype=np.float64)
         n_cond = len(self.schema.conditions)
         if values.ndim != 2 or values.shape[1] != n_cond or not np.isfinite(values).all():
             names = [feature.name for feature in self.schema.conditions]
-            raise FacsimError(f"'{self.name}' takes finite conditions (N, {n_cond}): {names}, not {values.shape}.")
-        if self.schema.representation == "cloud":
-            raise FacsimError(f"'{self.name}' gives point clouds: sample them with the stage 'sample'.")
+            raise FacsimError(
+                f"'{self.name}' takes finite conditions (N, {n_cond}): {_short(names)}, not {values.shape}."
+            )
         flags = np.zeros(len(values), dtype=bool)
         if outside != "ignore":
             if self.domain is None:
@@ -77,5 +78,10 @@ class TrainedSampler(TorchSampler):
             flags, text = self.domain.guard(self.schema.scalars(values), outside, f"run '{self.name}'")
             if text and outside == "warn":
                 warnings.warn(text, stacklevel=2)
-        events = make_events(self.schema, self.sample(values, generator(seed, "trained", self.name)), values)
+        events = generated_events(self.schema, self.sample(values, generator(seed, "trained", self.name)), values)
         return replace(events, target=flags) if outside == "flag" else events
+
+
+def _short(names: list[str]) -> str:
+    """The names as a list, those in the middle of a long one left out."""
+    return str(names) if len(names) <= MOST_NAMES else f"{names[:3]} ... {names[-1]!r}".replace("] ...", ", ...")

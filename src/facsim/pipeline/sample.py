@@ -17,7 +17,7 @@ from facsim.core.showerfile import write_showers
 from facsim.core.sources import read_labels
 from facsim.core.store import write_store
 from facsim.models.checkpoint import load_model
-from facsim.models.sampling import TorchSampler
+from facsim.models.sampling import TorchSampler, generated_events
 from facsim.pipeline.truth import open_splits
 from facsim.run import SURROGATE, Advance, Run
 from facsim.simulate.baselines import Baseline, find_baseline
@@ -86,14 +86,6 @@ def _batches(name: str, sampler: Sampler, target: Target, advance: Advance) -> I
             events = generated_events(schema, sampler.sample(cond, rng), cond, first)
         yield replace(events, weight=weight)
         advance((first + len(cond)) / len(target.cond), f"{first + len(cond)} events")
-
-
-def generated_events(schema: Schema, x: NDArray[Any], cond: NDArray[Any], first: int) -> Events:
-    """What a model gave, as events: the last column of a cloud's points says which are there."""
-    if schema.representation != "cloud":
-        return make_events(schema, x, cond, first)
-    present = x[:, :, -1] > 0.5
-    return make_events(replace(schema, points=x.shape[1]), x[:, :, :-1], cond, first, mask=present)
 
 
 def _remove_others(run: Run) -> None:
