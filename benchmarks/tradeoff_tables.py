@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 Json = dict[str, Any]
 AUCS = {"auc": ("auc_high", "all"), "worst": ("auc_high", "worst"), "cells": ("auc_cells", "all")}
@@ -73,7 +74,8 @@ def picture(rows: Sequence[Json], batches: Sequence[int]) -> Figure:
         for k, (name, members) in enumerate(families.items()):
             _family(axes, name, [row for row in members if _place(row, batch)], batch, k)
         axes.axhline(0.5, color="0.8", lw=0.8, zorder=0)
-        axes.set(xscale="log", xlabel=f"ms per event, batch {batch}, one thread")
+        axes.set(xscale="log", xlabel=f"µs per event, batch {batch}, one thread")
+        axes.xaxis.set_minor_formatter(NullFormatter())
     panels[0].set_ylabel("AUC of a classifier against truth (0.5: no difference)")
     handles = {
         label: handle for axes in panels for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
@@ -86,7 +88,7 @@ def _place(row: Json, batch: int) -> tuple[float, float, float] | None:
     at, auc = fastest(row, batch), row["scores"]["auc"]
     if at is None or auc is None or auc["value"] is None:
         return None
-    return at["ms_per_shower"], auc["value"], auc["error"] or 0.0
+    return 1000 * at["ms_per_shower"], auc["value"], auc["error"] or 0.0
 
 
 def _family(axes: Any, name: str, rows: Sequence[Json], batch: int, number: int) -> None:
@@ -97,8 +99,14 @@ def _family(axes: Any, name: str, rows: Sequence[Json], batch: int, number: int)
     kind = rows[0]["kind"]
     colour = COLOURS.get(kind) or f"C{number % 10}"
     marker = {"truth": "*", "baseline": "s"}.get(kind, "o")
-    axes.errorbar(
-        x, y, error, color=colour, fmt=marker, ls=":", ms=6, mfc="none" if kind == "baseline" else colour, label=name
-    )
+    line = ":" if all(note[:1].isdigit() for note in steps) else ""
+    fill = "none" if kind == "baseline" else colour
+    axes.errorbar(x, y, error, color=colour, fmt=marker, ls=line, ms=6, mfc=fill, label=name)
     for one_x, one_y, note in zip(x, y, steps, strict=True):
-        axes.annotate(note.partition(" ")[0], (one_x, one_y), (4, 4), textcoords="offset points", fontsize=7)
+        axes.annotate(
+            note.removesuffix(" steps").removesuffix(" step"),
+            (one_x, one_y),
+            (4, 4),
+            textcoords="offset points",
+            fontsize=7,
+        )

@@ -52,7 +52,7 @@ def test_the_figure_joins_the_steps_of_one_model(tables: ModuleType) -> None:
     figure = tables.picture([*rows, row("truth", "truth", 0.5, ("numpy", 1, 2.0))], [1, 9])
     left = figure.axes[0]
     assert [text.get_text() for text in left.texts] == ["1", "4", ""]
-    assert left.lines[0].get_xdata().tolist() == pytest.approx([0.1, 0.4])
+    assert left.lines[0].get_xdata().tolist() == pytest.approx([100, 400])
     assert left.get_xscale() == "log"
 
 
