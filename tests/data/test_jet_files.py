@@ -33,6 +33,13 @@ def write_top(path: Path, rows: np.ndarray, label: np.ndarray) -> None:
         handle.create_group("table").create_dataset("table", data=table, chunks=(8,))
 
 
+def broken(value: float) -> np.ndarray:
+    """`MOMENTA` with a number that is none."""
+    found = MOMENTA.copy()
+    found[4, 1, 0] = value
+    return found
+
+
 def check_clouds(source: EventSource, points: int) -> None:
     """The jets of `MOMENTA`, whole and in pieces."""
     events = source.read(0, 20)
@@ -67,6 +74,9 @@ def test_top_tagging(tmp_path: Path) -> None:
     write_top(path, MOMENTA[..., [3, 1, 2, 0]], label)
     with pytest.raises(FacsimError, match="less energy than momentum: expected columns E, px, py, pz"):
         source.read(0, 20)
+    write_top(path, broken(np.nan), label)
+    with pytest.raises(FacsimError, match="jet 4 has particles that are not finite"):
+        source.read(1, 20)
     write_top(path, MOMENTA, label + 1)
     with pytest.raises(FacsimError, match="the last column is the label"):
         source.read(0, 20)
@@ -93,6 +103,9 @@ def test_quark_gluon(tmp_path: Path, save: object) -> None:
     save(path, X=jets[..., [1, 0, 2, 3]], y=label)  # type: ignore[operator]
     with pytest.raises(FacsimError, match="do not look like pT, rapidity, phi"):
         open_events(path).read(0, 20)
+    save(path, X=np.where(np.arange(20)[:, None, None] == 3, np.nan, jets), y=label)  # type: ignore[operator]
+    with pytest.raises(FacsimError, match="jet 3 has particles that are not finite"):
+        open_events(path).read(2, 20)
     save(path, X=jets, y=label[:5])  # type: ignore[operator]
     with pytest.raises(FacsimError, match=r"expected X \(jets, particles, 4\) and y \(jets,\)"):
         open_events(path)
@@ -105,12 +118,12 @@ def test_quark_gluon(tmp_path: Path, save: object) -> None:
         open_events(path)
 
 
-def write_jetclass(path: Path, labels: np.ndarray) -> None:
+def write_jetclass(path: Path, labels: np.ndarray, momenta: np.ndarray = MOMENTA) -> None:
     uproot, ak = pytest.importorskip("uproot"), pytest.importorskip("awkward")
     total = MOMENTA.sum(axis=1)
     pt = np.hypot(total[:, 0], total[:, 1])
     counts = (MOMENTA[..., 3] > 0).sum(axis=1)
-    flat = MOMENTA[MOMENTA[..., 3] > 0]
+    flat = momenta[MOMENTA[..., 3] > 0]
     data = {f"part_{name}": ak.unflatten(flat[:, i], counts) for i, name in enumerate(("px", "py", "pz", "energy"))}
     data |= {"jet_pt": pt, "jet_eta": np.arcsinh(total[:, 2] / pt), "jet_phi": np.arctan2(total[:, 1], total[:, 0])}
     with uproot.recreate(path) as file:
@@ -125,6 +138,9 @@ def test_jetclass(tmp_path: Path) -> None:
     check_clouds(source, 128)
     np.testing.assert_array_equal(source.read(0, 20).condition("is_QCD"), labels)
     assert [feature.name for feature in source.schema.conditions] == ["pt", "eta", "is_Hbb", "is_QCD"]
+    write_jetclass(path, labels, broken(np.inf))
+    with pytest.raises(FacsimError, match="jet 4 has particles that are not finite"):
+        open_events(path).read(2, 20)
     write_jetclass(path, labels * 2)
     with pytest.raises(FacsimError, match="must be 1 for each jet and the others 0"):
         open_events(path).read(0, 20)
