@@ -169,6 +169,11 @@ def test_missing_file_is_told(tmp_path: Path) -> None:
         load_config(tmp_path / "none.yaml")
 
 
+def test_a_file_of_hepmc_lies_relative_to_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("task: jets\nsimulate: {events: 10, hepmc: a.hepmc}\n")
+    assert load_config(tmp_path / "c.yaml").simulate.hepmc == tmp_path / "a.hepmc"
+
+
 def test_the_model_to_start_from_lies_relative_to_the_configuration(tmp_path: Path) -> None:
     (tmp_path / "first").mkdir()
     for start, found in (("first", str(tmp_path / "first")), ("par04", "par04")):

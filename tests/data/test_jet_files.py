@@ -11,9 +11,11 @@ import pytest
 
 from facsim.core.errors import FacsimError
 from facsim.core.events import EventSource, chunks, concatenate
+from facsim.core.rng import generator
 from facsim.data import open_events
 from facsim.data.jetclass import JetClassReader
 from facsim.data.nanoaod import NanoAODReader
+from facsim.data.npz_stream import NpzRows
 from facsim.data.quark_gluon import QuarkGluonReader
 from facsim.data.top_tagging import TopTaggingReader
 from facsim.physics.jet_schema import is_jets
@@ -31,6 +33,13 @@ def write_top(path: Path, rows: np.ndarray, label: np.ndarray) -> None:
     table["values_block_1"] = np.column_stack([np.zeros(len(rows)), label])
     with h5py.File(path, "w") as handle:
         handle.create_group("table").create_dataset("table", data=table, chunks=(8,))
+
+
+def broken(value: float) -> np.ndarray:
+    """`MOMENTA` with a number that is none."""
+    found = MOMENTA.copy()
+    found[4, 1, 0] = value
+    return found
 
 
 def check_clouds(source: EventSource, points: int) -> None:
@@ -67,6 +76,9 @@ def test_top_tagging(tmp_path: Path) -> None:
     write_top(path, MOMENTA[..., [3, 1, 2, 0]], label)
     with pytest.raises(FacsimError, match="less energy than momentum: expected columns E, px, py, pz"):
         source.read(0, 20)
+    write_top(path, broken(np.nan), label)
+    with pytest.raises(FacsimError, match="jet 4 has particles that are not finite"):
+        source.read(1, 20)
     write_top(path, MOMENTA, label + 1)
     with pytest.raises(FacsimError, match="the last column is the label"):
         source.read(0, 20)
@@ -93,6 +105,9 @@ def test_quark_gluon(tmp_path: Path, save: object) -> None:
     save(path, X=jets[..., [1, 0, 2, 3]], y=label)  # type: ignore[operator]
     with pytest.raises(FacsimError, match="do not look like pT, rapidity, phi"):
         open_events(path).read(0, 20)
+    save(path, X=np.where(np.arange(20)[:, None, None] == 3, np.nan, jets), y=label)  # type: ignore[operator]
+    with pytest.raises(FacsimError, match="jet 3 has particles that are not finite"):
+        open_events(path).read(2, 20)
     save(path, X=jets, y=label[:5])  # type: ignore[operator]
     with pytest.raises(FacsimError, match=r"expected X \(jets, particles, 4\) and y \(jets,\)"):
         open_events(path)
@@ -105,12 +120,12 @@ def test_quark_gluon(tmp_path: Path, save: object) -> None:
         open_events(path)
 
 
-def write_jetclass(path: Path, labels: np.ndarray) -> None:
+def write_jetclass(path: Path, labels: np.ndarray, momenta: np.ndarray = MOMENTA) -> None:
     uproot, ak = pytest.importorskip("uproot"), pytest.importorskip("awkward")
     total = MOMENTA.sum(axis=1)
     pt = np.hypot(total[:, 0], total[:, 1])
     counts = (MOMENTA[..., 3] > 0).sum(axis=1)
-    flat = MOMENTA[MOMENTA[..., 3] > 0]
+    flat = momenta[MOMENTA[..., 3] > 0]
     data = {f"part_{name}": ak.unflatten(flat[:, i], counts) for i, name in enumerate(("px", "py", "pz", "energy"))}
     data |= {"jet_pt": pt, "jet_eta": np.arcsinh(total[:, 2] / pt), "jet_phi": np.arctan2(total[:, 1], total[:, 0])}
     with uproot.recreate(path) as file:
@@ -125,6 +140,9 @@ def test_jetclass(tmp_path: Path) -> None:
     check_clouds(source, 128)
     np.testing.assert_array_equal(source.read(0, 20).condition("is_QCD"), labels)
     assert [feature.name for feature in source.schema.conditions] == ["pt", "eta", "is_Hbb", "is_QCD"]
+    write_jetclass(path, labels, broken(np.inf))
+    with pytest.raises(FacsimError, match="jet 4 has particles that are not finite"):
+        open_events(path).read(2, 20)
     write_jetclass(path, labels * 2)
     with pytest.raises(FacsimError, match="must be 1 for each jet and the others 0"):
         open_events(path).read(0, 20)
@@ -156,8 +174,10 @@ def test_nanoaod(tmp_path: Path) -> None:
         np.testing.assert_array_equal(part.group_id, events.group_id[start:stop])
     with uproot.recreate(path) as file:
         file["Events"] = {**data, "Jet_genJetIdx": ak.values_astype(ak.Array([[2, -1, 0], [], [-1], [0]]), "int16")}
-    with pytest.raises(FacsimError, match="points to generator jets that are not there"):
-        open_events(path).read(0, 3)
+    source = open_events(path)  # the first jet's partner was too soft to be stored
+    assert len(source) == 2
+    np.testing.assert_allclose(source.read(0, 2).condition("gen_pt"), [50, 70])
+    np.testing.assert_allclose(source.read(1, 2).x[:, 0], [72])
 
 
 def test_real_cms_jets() -> None:
@@ -172,3 +192,19 @@ def test_real_cms_jets() -> None:
     response = np.concatenate([events.x[:, 0] / events.condition("gen_pt") for events in hard])
     assert response.mean() == pytest.approx(1.015, abs=0.002)
     assert response.std() == pytest.approx(0.171, abs=0.002)
+
+
+def test_a_damaged_archive_is_told_and_read_on_from_a_known_place(tmp_path: Path) -> None:
+    path, rows = tmp_path / "x.npz", generator(1, "archive").normal(size=(5000, 4))
+    np.savez_compressed(path, X=rows)
+    data = bytearray(path.read_bytes())
+    data[60_000:60_040] = bytes(40)
+    path.write_bytes(data)
+    source = NpzRows(path, "X")
+    with pytest.raises(FacsimError, match="is damaged"):
+        source.read(0, 5000)
+    np.testing.assert_array_equal(source.read(0, 5), rows[:5])
+    with pytest.raises(FacsimError, match="is damaged"):
+        source.read(1, 5000)
+    with pytest.raises(FacsimError, match="is damaged"):
+        source.read(4000, 5000)

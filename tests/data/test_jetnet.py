@@ -10,11 +10,13 @@ import pytest
 
 from facsim.core.errors import FacsimError
 from facsim.core.events import make_events
+from facsim.core.schema import Feature, Schema, given_conditions
 from facsim.core.sources import MemorySource, read_labels
-from facsim.data import open_events
+from facsim.core.store import write_store
+from facsim.data import jetnet, open_events
 from facsim.data.jetnet import JetNetReader, export_jetnet, is_jets, write_jetnet
 from facsim.data.splits import split_files
-from facsim.physics.jet_schema import jet_schema
+from facsim.physics.jet_schema import PARTICLE_FEATURES, jet_schema
 from facsim.simulate.sample import sample_path
 
 from .jets import cloud
@@ -64,6 +66,24 @@ def test_conditions_are_chosen_and_kinds_told_by_files(tmp_path: Path) -> None:
         open_events(sample_path(), conditions=["type"])
     with pytest.raises(FacsimError, match="is given twice"):
         open_events([tmp_path / "t30.hdf5", tmp_path / "t30.hdf5"])
+    with pytest.raises(FacsimError, match="is given twice"):
+        open_events([tmp_path / "t30.hdf5", tmp_path / ".." / tmp_path.name / "t30.hdf5"])
+
+
+def test_given_points_stay_whatever_conditions_are_chosen(tmp_path: Path) -> None:
+    names = (Feature("gen_pt", "GeV"), Feature("gen_eta"), *given_conditions(2, PARTICLE_FEATURES, "gen"))
+    schema, cond = Schema("cloud", PARTICLE_FEATURES, names, given=2), np.arange(80.0).reshape(10, 8)
+    events = make_events(schema, cloud(10)[..., :3], cond, mask=cloud(10)[..., 3] == 1)
+    write_store(tmp_path / "x.h5", [events])
+    for chosen, columns in ((["gen_eta"], [1]), (["gen_eta", "gen_pt"], [1, 0]), ([], [])):
+        source = open_events(tmp_path / "x.h5", conditions=chosen)
+        assert [feature.name for feature in source.schema.scalar_conditions] == chosen
+        np.testing.assert_array_equal(source.read(3, 5).cond, cond[3:5][:, [*columns, *range(2, 8)]])
+        np.testing.assert_array_equal(
+            source.schema.given_points(source.read(0, 10).cond), cond[:, 2:].reshape(10, 2, 3)
+        )
+    with pytest.raises(FacsimError, match="no condition 'gen0_ptrel'"):
+        open_events(tmp_path / "x.h5", conditions=["gen0_ptrel"])
 
 
 def test_splits_do_not_depend_on_the_files_beside() -> None:
@@ -90,6 +110,15 @@ def test_jets_are_written_a_file_per_kind(tmp_path: Path) -> None:
     np.testing.assert_allclose(back.condition("pt"), FEATURES[1::2, 0])
     np.testing.assert_array_equal(back.condition("num_particles"), particles[1::2, :, 3].sum(axis=1))
     assert (back.condition("mass") > 0).all()
+    sorted_by_kind = MemorySource(events[np.r_[0:20:2, 1:20:2]])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jetnet, "ROWS", 6)  # some pieces then hold one kind alone
+        export_jetnet(sorted_by_kind, tmp_path)
+    np.testing.assert_array_equal(open_events(paths[1]).read(0, 10).x, back.x)
+    paths[1].unlink()
+    with pytest.raises(FacsimError, match="there are no jets 't' among the 1"):
+        export_jetnet(MemorySource(events[:1]), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["g.hdf5"]
 
 
 def test_particles_are_put_in_order(tmp_path: Path) -> None:

@@ -161,6 +161,16 @@ def test_touching_cells_go_to_their_maximum_across_phi_and_not_across_events():
     assert equal.tolist() == [0, 0, 0]
 
 
+def test_rings_on_both_sides_do_not_touch():
+    """Beyond the first region, cells next to the middle of the numbering lie at opposite ends of the detector."""
+    ring = Region(2.0, 4, 8, 0.0, 0.0, 0.0, 0.0)
+    detector = Calorimeter((Region(1.0, 4, 8, 0.0, 0.0, 0.0, 0.0), ring))
+    cells = cells_of(detector)
+    for eta, expected in ((1.01, [0, 1]), (0.01, [1, 1])):
+        cell = cells.number(np.array([-eta, eta]), np.array([0.1, 0.1]))
+        assert clusters(detector, Deposits(cell, np.array([5.0, 9.0]), cells.count)).tolist() == expected
+
+
 def test_lognormal_keeps_mean_and_width_and_zero():
     drawn = lognormal(np.full(200_000, 2.0), np.full(200_000, 1.5), generator(9, "lognormal"))
     assert drawn.mean() == pytest.approx(2.0, rel=0.01)

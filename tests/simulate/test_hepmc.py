@@ -56,6 +56,14 @@ def test_final_particles_of_version_3(tmp_path: Path) -> None:
     np.testing.assert_array_equal(HepMCEvents(path).next(1, visible=False).pdg, [22, -211, 12])
 
 
+def test_an_event_in_which_the_file_breaks_off_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "x.hepmc"
+    path.write_text(ASCII3.partition("E 1 0 0")[0])
+    assert HepMCEvents(path).next(10).events == 0
+    path.write_text(ASCII3.partition("P 1 0 11")[0])
+    assert HepMCEvents(path).next(10).events == 2
+
+
 def test_final_particles_of_version_2_gzipped(tmp_path: Path) -> None:
     path = tmp_path / "x.hepmc2.gz"
     with gzip.open(path, "wt") as file:

@@ -48,6 +48,17 @@ def test_pile_up_is_laid_over() -> None:
         np.testing.assert_array_equal(own, plain.momentum[plain.starts[i] : plain.starts[i + 1]])
 
 
+def test_events_that_pythia_gives_up_are_made_anew() -> None:
+    """A check of energy and momentum to the last digit, which many events fail."""
+    lines = ("HardQCD:all = on", "PhaseSpace:pTHatMin = 50", "PartonLevel:MPI = off", "Check:epTolErr = 1e-14")
+    alone = Pythia(lines, 2)._pythia.nextBatch(8).prt
+    assert 0 < len(alone) < 8
+    found = Pythia(lines, 2).next(8)
+    assert found.events == 8
+    np.testing.assert_array_equal(np.unique(found.event), np.arange(8))
+    np.testing.assert_array_equal(found.momentum, Pythia(lines, 2).next(8).momentum)
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [

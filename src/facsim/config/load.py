@@ -140,13 +140,16 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _anchored(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Make the relative paths of the section `data`, of `plugins` and of `train.start` begin at `folder`."""
+    """Make the relative paths in `data`, `plugins`, `train.start` and `simulate.hepmc` begin at `folder`."""
     if isinstance(tree.get("plugins"), list):
         tree = {**tree, "plugins": [_absolute(folder / str(name)) for name in tree["plugins"]]}
     train = tree.get("train")
     # where there is no such path it may be the name of a shipped model
     if isinstance(train, dict) and isinstance(train.get("start"), str) and (folder / train["start"]).exists():
         tree = {**tree, "train": {**train, "start": _absolute(folder / train["start"])}}
+    simulate = tree.get("simulate")
+    if isinstance(simulate, dict) and isinstance(simulate.get("hepmc"), str):
+        tree = {**tree, "simulate": {**simulate, "hepmc": _absolute(folder / simulate["hepmc"])}}
     data = tree.get("data")
     if not isinstance(data, dict):
         return tree

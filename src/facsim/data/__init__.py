@@ -76,7 +76,8 @@ def open_events(
         mapping: YAML file that says where the file keeps what, see `facsim.data.mapping`, or the name of one that ships
             (`lhcb-rich`).
         conditions: which of the events' conditions are kept, in this order; None for all. `type` is the kind of jets,
-            as columns `is_g` and so on, by the names of the files (`g.hdf5`, `t.hdf5`) where these do not say it.
+            as columns `is_g` and so on, by the names of the files (`g.hdf5`, `t.hdf5`) where these do not say it. Given
+            points always stay.
         whole_table: take a text file without a mapping as a table of all its columns.
 
     Returns:
@@ -86,7 +87,8 @@ def open_events(
         FacsimError: the file is missing, damaged or of an unknown layout, given twice, or does not fit the geometry.
     """
     paths = [Path(path)] if isinstance(path, str | Path) else [Path(one) for one in path]
-    twice = [one for one in paths if paths.count(one) > 1]
+    places = [one.resolve() for one in paths]
+    twice = [one for one, place in zip(paths, places, strict=True) if places.count(place) > 1]
     if twice:
         raise FacsimError(f"the file '{twice[0]}' is given twice: its events would be counted twice.")
     sources = [_open(one, geometry, mapping, whole_table) for one in paths]

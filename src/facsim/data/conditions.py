@@ -21,6 +21,8 @@ TYPE = "type"
 class ConditionsSource:
     """`EventSource` over another whose conditions are the `names`, in that order; the other ones are dropped.
 
+    Given points (`Schema.given`) are no conditions to choose from: they stay, as the last ones.
+
     Args:
         source: the events.
         names: conditions of the source, or keys of `constants`.
@@ -32,7 +34,8 @@ class ConditionsSource:
 
     def __init__(self, source: EventSource, names: Sequence[str], constants: Mapping[str, float] | None = None) -> None:
         self.source, self._constants = source, dict(constants or {})
-        known = {feature.name: feature for feature in source.schema.conditions}
+        scalars = source.schema.scalar_conditions
+        known = {feature.name: feature for feature in scalars}
         known |= {name: Feature(name) for name in self._constants}
         unknown = [name for name in names if name not in known]
         if unknown:
@@ -40,7 +43,8 @@ class ConditionsSource:
         if len(set(names)) != len(names):
             raise FacsimError(f"each condition may be named once, not {list(names)}.")
         self._names = list(names)
-        self._schema = replace(source.schema, conditions=tuple(known[name] for name in names))
+        points = source.schema.conditions[len(scalars) :]
+        self._schema = replace(source.schema, conditions=(*(known[name] for name in names), *points))
 
     @property
     def schema(self) -> Schema:
@@ -65,12 +69,13 @@ class ConditionsSource:
         return replace(labels, cond=self._chosen(labels.cond))
 
     def _chosen(self, cond: Array) -> Array:
-        index = {feature.name: i for i, feature in enumerate(self.source.schema.conditions)}
+        scalars = self.source.schema.scalar_conditions
+        index = {feature.name: i for i, feature in enumerate(scalars)}
         columns = [
             np.full(len(cond), self._constants[name]) if name in self._constants else cond[:, index[name]]
             for name in self._names
         ]
-        return np.column_stack(columns) if columns else np.zeros((len(cond), 0))
+        return np.column_stack([np.zeros((len(cond), 0)), *columns, cond[:, len(scalars) :]])
 
 
 def with_conditions(paths: Sequence[Path], sources: Sequence[EventSource], names: Sequence[str]) -> list[EventSource]:

@@ -46,6 +46,16 @@ def check_layout(particles: NDArray[Any], features: NDArray[Any] | None, where: 
         )
 
 
+def check_finite(particles: NDArray[Any], where: str, first: int = 0) -> None:
+    """Refuse particles (N, P, ...) with numbers that are not finite, which would pass for padding.
+
+    Raises:
+        FacsimError: there is one in the file `where`, whose jets here are numbered from `first`.
+    """
+    for row in np.flatnonzero(~np.isfinite(particles).all(axis=tuple(range(1, particles.ndim))))[:1]:
+        raise FacsimError(f"'{where}': jet {first + row} has particles that are not finite numbers.")
+
+
 def check_jets(x: NDArray[Any], mask: NDArray[np.bool_], where: str, first: int = 0) -> None:
     """Refuse values that are not finite, jets without particles, and particles that stand in a jet twice.
 
@@ -56,8 +66,7 @@ def check_jets(x: NDArray[Any], mask: NDArray[np.bool_], where: str, first: int 
     Raises:
         FacsimError: one of these, with the number of the jet.
     """
-    for row in np.flatnonzero(~np.isfinite(x).all(axis=(1, 2)))[:1]:
-        raise FacsimError(f"'{where}': jet {first + row} has particles that are not finite numbers.")
+    check_finite(x, where, first)
     for row in np.flatnonzero(~mask.any(axis=1))[:1]:
         raise FacsimError(f"'{where}': jet {first + row} has no particles: leave such jets out of the file.")
     same = (x[:, 1:] == x[:, :-1]).all(axis=2) & mask[:, 1:] & mask[:, :-1] & (x[:, 1:, 2] != 0)

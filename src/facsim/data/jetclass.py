@@ -12,7 +12,7 @@ from facsim.core.events import Array, Events, make_events
 from facsim.core.schema import Schema
 from facsim.core.sources import check_range
 from facsim.data.columns import Ragged, RootColumns
-from facsim.data.jet_checks import check_jets
+from facsim.data.jet_checks import check_finite, check_jets
 from facsim.physics.jet_schema import jet_schema, relative
 
 TREE, LABEL = "tree", "label_"
@@ -55,6 +55,7 @@ class JetClassReader:
         check_range(start, stop, len(self))
         found = self._columns.read(start, stop)
         momenta = np.stack([_padded(found[name]) for name in PARTICLES], axis=2)
+        check_finite(momenta, str(self.path), start)
         axis = np.column_stack([np.asarray(found[name], dtype=np.float64) for name in JET])
         if not np.isfinite(axis).all() or np.any(axis[:, 0] <= 0):
             raise FacsimError(f"'{self.path}': the jets need a finite {', '.join(JET)} and a positive pT.")

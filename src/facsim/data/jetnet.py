@@ -129,9 +129,13 @@ def export_jetnet(source: EventSource, folder: Path) -> list[Path]:
         with atomic_path(path) as temporary, GrowingFile(temporary, "w") as handle:
             for batch in chunks(source, ROWS):
                 chosen = batch[batch.condition(KIND + kind) > 0.5] if kinds else batch
+                if not len(chosen):
+                    continue
                 particles, features = _as_jetnet(chosen)
                 handle.append(PARTICLES, particles)
                 handle.append(JETS, features)
+            if PARTICLES not in handle:
+                raise FacsimError(f"there are no jets '{kind}' among the {len(source)}: simulate more of them.")
         paths.append(path)
     return paths
 

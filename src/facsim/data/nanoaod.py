@@ -1,6 +1,7 @@
 """Jets of CMS NanoAOD: reconstructed jets that a generator jet is matched to, as a table given the generator jet.
 
-The match is CMS's own, `Jet_genJetIdx`. Source: documentation of the NanoAOD content (CMS Open Data).
+The match is CMS's own, `Jet_genJetIdx`. Before version 12 it may point beyond the stored generator jets, to one below
+their threshold in pT: such jets have no partner here. Source: documentation of the NanoAOD content (CMS Open Data).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from facsim.core.errors import FacsimError
-from facsim.core.events import Array, Events, make_events
+from facsim.core.events import Events, make_events
 from facsim.core.geometry import IntArray
 from facsim.core.schema import Feature, Schema
 from facsim.core.sources import check_range
@@ -54,36 +55,36 @@ class NanoAODReader:
         """Jets `start` to `stop` (exclusive).
 
         Raises:
-            FacsimError: a range outside the file, or a match to a generator jet that is not there.
+            FacsimError: a range outside the file.
         """
         check_range(start, stop, len(self))
         first, last = np.searchsorted(self._ends, [start, max(stop - 1, start)], side="right").tolist()
         last = min(last + 1, len(self._ends))
         found: dict[str, Any] = self._columns.read(first, last)
-        match, entry = found[MATCH].values, np.repeat(np.arange(last - first), found[MATCH].counts)
-        chosen, partner = self._pairs(match, found["GenJet_pt"].counts, entry)
+        generated = found["GenJet_pt"].counts
+        chosen, entry = _matched(found[MATCH], generated)
+        partner = (np.cumsum(generated) - generated)[entry] + found[MATCH].values[chosen]
         x = np.column_stack([found[f"Jet_{column.name}"].values[chosen] for column in COLUMNS])
         cond = np.column_stack([found[f"GenJet_{column.name}"].values[partner] for column in COLUMNS])
         cut = slice(start - (int(self._ends[first - 1]) if first else 0), None)
-        group = (first + entry[chosen])[cut][: stop - start]
+        group = (first + entry)[cut][: stop - start]
         x, cond = x[cut][: stop - start].astype(np.float32), cond[cut][: stop - start].astype(np.float64)
         return make_events(self._schema, x, cond, start, group)
-
-    def _pairs(self, match: Array, generated: IntArray, entry: IntArray) -> tuple[IntArray, IntArray]:
-        """Places of matched jets, and of their generator jets, in the flat columns."""
-        chosen = np.flatnonzero(match >= 0)
-        if np.any(match[chosen] >= generated[entry[chosen]]):
-            raise FacsimError(f"'{self.path}': '{MATCH}' points to generator jets that are not there.")
-        offset = np.cumsum(generated) - generated
-        return chosen, offset[entry[chosen]] + match[chosen]
 
     def _count(self) -> IntArray:
         """(entries,) matched jets up to and with each."""
         counts = []
         for first in range(0, len(self._columns), ENTRIES):
-            match = self._columns.read(first, min(first + ENTRIES, len(self._columns)))[MATCH]
-            if not isinstance(match, Ragged):
-                raise FacsimError(f"'{self.path}': '{MATCH}' should hold a list of numbers for each collision.")
-            entry = np.repeat(np.arange(len(match.counts)), match.counts)
-            counts.append(np.bincount(entry, match.values >= 0, len(match.counts)))
+            found = self._columns.read(first, min(first + ENTRIES, len(self._columns)))
+            match, generated = found[MATCH], found["GenJet_pt"]
+            if not isinstance(match, Ragged) or not isinstance(generated, Ragged):
+                raise FacsimError(f"'{self.path}': '{MATCH}' and 'GenJet_pt' should be lists for each collision.")
+            counts.append(np.bincount(_matched(match, generated.counts)[1], minlength=len(match.counts)))
         return np.cumsum(np.concatenate([np.zeros(0), *counts])).astype(np.int64)
+
+
+def _matched(match: Ragged, generated: IntArray) -> tuple[IntArray, IntArray]:
+    """Places of jets whose generator jet is stored, and their entries; `generated` (entries,) counts those stored."""
+    entry = np.repeat(np.arange(len(match.counts)), match.counts)
+    chosen = np.flatnonzero((match.values >= 0) & (match.values < generated[entry]))
+    return chosen, entry[chosen]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,6 +23,10 @@ def names_of(path: Path) -> set[str]:
         return set()
 
 
+DAMAGE = (OSError, EOFError, KeyError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+"""What reading a damaged archive raises."""
+
+
 class NpzRows:
     """An array of an archive, read by ranges of its first axis. Ranges that increase are read in one pass.
 
@@ -39,7 +44,7 @@ class NpzRows:
         try:
             with zipfile.ZipFile(path) as archive, archive.open(self._member) as stream:
                 self.shape, columns_first, self.dtype = _header(stream)
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        except DAMAGE as error:
             raise FacsimError(f"'{path}' has no readable array '{name}': {error}.") from None
         if self.dtype.hasobject or columns_first or not self.shape:
             raise FacsimError(f"'{path}': '{name}' must be an array of numbers in C order, not {self.dtype}.")
@@ -60,7 +65,8 @@ class NpzRows:
                 self._place += min(start - self._place, 1000)
             data = self._stream.read((stop - start) * row)
             self._place = stop
-        except (OSError, EOFError, zipfile.BadZipFile) as error:
+        except DAMAGE as error:
+            self._stream = None  # its place is not known any more
             raise FacsimError(f"'{self.path}' is damaged and cannot be read: {error}.") from None
         if len(data) != (stop - start) * row:
             raise FacsimError(f"'{self.path}' is damaged: '{self._member}' ends before row {stop}.")

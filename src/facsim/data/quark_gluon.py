@@ -15,7 +15,7 @@ from facsim.core.errors import FacsimError
 from facsim.core.events import Events, make_events
 from facsim.core.schema import Schema
 from facsim.core.sources import check_range
-from facsim.data.jet_checks import check_jets
+from facsim.data.jet_checks import check_finite, check_jets
 from facsim.data.npz_stream import NpzRows, names_of
 from facsim.physics.jet_schema import jet_schema, relative_to_sum
 
@@ -67,7 +67,9 @@ class QuarkGluonReader:
             FacsimError: a range outside the file, NaN, jets without particles, or columns in another order.
         """
         check_range(start, stop, len(self))
-        pt, rapidity, phi = np.moveaxis(self._jets.read(start, stop).astype(np.float64)[..., :3], 2, 0)
+        found = self._jets.read(start, stop)[..., :3].astype(np.float64)
+        check_finite(found, str(self.path), start)
+        pt, rapidity, phi = np.moveaxis(found, 2, 0)
         if len(pt) and (pt.min(initial=0.0) < 0 or np.abs(rapidity).max(initial=0.0) > HIGHEST_RAPIDITY):
             raise FacsimError(
                 f"'{self.path}': the columns of 'X' do not look like pT, rapidity, phi, PDG number: pT down to "

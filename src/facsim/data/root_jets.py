@@ -28,7 +28,8 @@ def root_jets(path: Path) -> EventSource | None:
                 if tree in file.keys(cycle=False):
                     found[tree] = frozenset(file[tree].keys())
     except Exception as error:  # uproot's own errors are of many kinds
-        raise FacsimError(f"'{path}' is not a readable ROOT file: {str(error).splitlines()[0]}.") from None
+        what = (str(error).splitlines() or [type(error).__name__])[0]
+        raise FacsimError(f"'{path}' is not a readable ROOT file: {what}.") from None
     if found.get(jetclass.TREE, frozenset()) >= jetclass.MARKS:
         return jetclass.JetClassReader(path, found[jetclass.TREE])
     if found.get(nanoaod.TREE, frozenset()) >= nanoaod.MARKS:

@@ -16,7 +16,7 @@ from facsim.core.events import Array, Events, make_events
 from facsim.core.schema import Schema
 from facsim.core.sources import check_range
 from facsim.core.store import open_hdf5
-from facsim.data.jet_checks import check_jets
+from facsim.data.jet_checks import check_finite, check_jets
 from facsim.physics.jet_schema import jet_schema, relative_to_sum
 
 TABLE = "table/table"
@@ -71,6 +71,7 @@ class TopTaggingReader:
         with open_hdf5(self.path) as handle:
             rows = handle[TABLE][start:stop]
         momenta = rows["values_block_0"][:, : 4 * CONSTITUENTS].reshape(-1, CONSTITUENTS, 4).astype(np.float64)
+        check_finite(momenta, str(self.path), start)
         label = rows[self._label].reshape(len(rows), -1)[:, -1]
         if not np.isin(label, (0, 1)).all():
             raise FacsimError(f"'{self.path}': the last column is the label, 0 or 1; it holds {label.max():g}.")

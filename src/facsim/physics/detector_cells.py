@@ -123,7 +123,8 @@ def deposit(calorimeter: Calorimeter, event: IntArray, cell: IntArray, energy: F
 def clusters(calorimeter: Calorimeter, deposits: Deposits) -> IntArray:
     """For each cell (C,) the place of the local maximum that it belongs to: itself, or its most energetic neighbour's.
 
-    Cells touch along sides and at corners, within a region and across phi = 0.
+    Cells touch along sides and at corners, within a region and across phi = 0; the two halves of a region touch only
+    where it begins at eta = 0.
     """
     cells, best = cells_of(calorimeter), np.arange(len(deposits))
     region, row, sector = cells.place(deposits.cell)
@@ -131,6 +132,7 @@ def clusters(calorimeter: Calorimeter, deposits: Deposits) -> IntArray:
     for up, turn in NEIGHBOURS:
         there = row + up
         inside = (there >= 0) & (there < 2 * cells.rows[region])
+        inside &= (region == 0) | ((there < cells.rows[region]) == (row < cells.rows[region]))
         cell = cells.first[region] + there * cells.sectors[region] + (sector + turn) % cells.sectors[region]
         place = deposits.find(np.where(inside, deposits.event * cells.count + cell, NOWHERE))
         energy = np.where(place >= 0, deposits.energy[place], 0.0) if len(place) else highest

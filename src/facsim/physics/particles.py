@@ -97,6 +97,8 @@ def _thirds(pdg: int) -> int:
         nucleus = size // 10 % 1000**2 // 1000 if size >= 1_000_000_000 else 0
         return sign * (3 * nucleus or _OTHER_CHARGES.get(size, _quark(size) if size <= 8 else 0))
     first, second, third = (size // 10**digit % 10 for digit in (3, 2, 1))
+    if size // 1_000_000 not in (0, 9) or second == 0 or first == third == 0:
+        return 0  # of another model, such as supersymmetry, or no hadron
     if first:  # a baryon, or a diquark whose third digit is 0
         return sign * (_quark(first) + _quark(second) + _quark(third))
     # A meson: its number is positive where the heavier quark is of up type, or an antiquark of down type.

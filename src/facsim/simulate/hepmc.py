@@ -1,6 +1,7 @@
 """Final particles of events in HepMC's text files, version 3 (Asciiv3) and 2 (IO_GenEvent), perhaps gzipped.
 
-Only what a jet needs is read: momenta, PDG numbers and the status. Weights, vertices and history are passed over.
+Only what a jet needs is read: momenta, PDG numbers and the status. Weights, vertices and history are passed over. An
+event counts once the next one or the end of the listing follows: of a file that breaks off the last one is left out.
 Source: HepMC3 (arXiv 1912.08005), HepMC2 user manual.
 """
 
@@ -79,8 +80,6 @@ class HepMCEvents:
                     break
             elif line.startswith("U "):
                 scale = TO_GEV[line.split()[1]]
-        if event is not None and column is not None:
-            yield event
         if column is None:
             raise ValueError("expected HepMC 3 Asciiv3 or HepMC 2 IO_GenEvent")
 

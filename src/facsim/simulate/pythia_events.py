@@ -8,6 +8,7 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -72,14 +73,24 @@ class Pythia:
         """The final particles of the next `events` events, neutrinos left out where only `visible` ones are wanted.
 
         Raises:
-            FacsimError: Pythia gave fewer events.
+            FacsimError: Pythia makes no events any more.
         """
         if events < 1:
             return Particles(0, np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty((0, 4)))
-        record = self._pythia.nextBatch(events).prt
-        if len(record) != events:
-            raise FacsimError(f"Pythia made {len(record)} events of {events}: see its settings.")
-        return _final(record, visible)
+        found: list[Particles] = []
+        done, barren = 0, 0
+        while done < events:
+            # events that Pythia gives up are left out, and a few are normal
+            record = self._pythia.nextBatch(events - done).prt
+            barren = 0 if len(record) else barren + events - done
+            if barren >= EVENTS_AT_ONCE:
+                raise FacsimError(f"Pythia made {done} events of {events}, then none in {barren}: see its settings.")
+            if not len(record):
+                continue
+            part = _final(record, visible)
+            found.append(replace(part, event=part.event + done))
+            done += part.events
+        return found[0] if len(found) == 1 else merged(events, found)
 
 
 class EventMaker(Protocol):
