@@ -166,3 +166,18 @@ def test_options_that_cannot_be(settings: dict[str, object], said: str) -> None:
 def test_another_truth() -> None:
     with pytest.raises(FacsimError, match="truth simulation of the task 'tpc'"):
         apply_tpc(None, TRUTH.respond, {}, 1)
+
+
+def test_crossings_outside_can_be_refused_before_anything_is_simulated() -> None:
+    def never(cond: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        raise AssertionError("asked")
+
+    with pytest.raises(FacsimError, match=r"apply\.outside"):
+        applied(never, outside="refuse")
+
+
+def test_pad_rows_of_a_kind_that_was_not_trained_lie_outside() -> None:
+    inner = TPCSimulation(events=1, pad_rows=(23,))
+    cond = np.array([[0, 0, 100, 30, 10, 1.0], [0, 0, 100, 30, 40, 1.0]])
+    assert outside_domain(inner, cond).tolist() == [False, True]
+    assert not outside_domain(TRUTH, cond).any()

@@ -189,3 +189,8 @@ def test_too_few_photons_are_told() -> None:
     clusters = find_clusters(toy_hits(photons, None), LHCB)
     with pytest.raises(FacsimError, match=r"needs 60 photons in each zone, and there are \d+ in the \w+ zone"):
         fit_calibration(clusters, photons.energy[clusters.event], photons.point[clusters.event], LHCB)
+
+
+def test_pions_whose_photons_cannot_have_the_energies_are_refused() -> None:
+    with pytest.raises(FacsimError, match="go together"):
+        pion_gun(10, (6e3, 8e4), (2000.0, 2500.0), LHCB, np.random.default_rng(1))

@@ -54,3 +54,5 @@ def test_few_events_or_masses_outside_are_refused() -> None:
         fit_mass(np.full(99, 1850.0), WINDOW)
     with pytest.raises(FacsimError, match=r"2000"):
         fit_mass(np.append(np.full(200, 1850.0), 2000.0), WINDOW)
+    with pytest.raises(FacsimError, match="nan"):
+        fit_mass(np.append(np.full(200, 1850.0), np.nan), WINDOW)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from facsim.core.errors import FacsimError
 from facsim.core.sources import MemorySource
@@ -15,8 +16,8 @@ from facsim.physics import gflash as gp
 from facsim.physics.ecal_observables import asymmetries, barycentre, incidence, shower_frame
 from facsim.simulate import find_simulation
 from facsim.simulate.ecal import ECALSimulation, shashlik
-from facsim.simulate.ecal_readout import merged, window
-from facsim.simulate.ecal_showers import Beam, Sampler, profile, slab_edges, transverse_axes
+from facsim.simulate.ecal_readout import ECALEffects, bin_spots, merged, window
+from facsim.simulate.ecal_showers import Beam, Sampler, Spots, profile, slab_edges, transverse_axes
 from facsim.simulate.geant4 import geant4_available
 
 
@@ -231,3 +232,18 @@ def test_geant4_gives_the_same_task(tmp_path: Path) -> None:
     slope = np.hypot(events.cond[:, 0], events.cond[:, 1]) / events.cond[:, 2]
     assert 100 < np.sum(centre[:, 0] * slope) / np.sum(slope**2) < 170
     assert (truth.time(events.cond[:3], 1) > 0).all()
+
+
+@pytest.mark.parametrize(("cells", "width"), [("fine", 20.2), ("inner", 40.4), ("middle", 60.6), ("outer", 121.2)])
+def test_cracks_lie_between_the_cells_of_each_size(cells: Any, width: float) -> None:
+    place = np.array([-303 + width, -303 + 2 * width, -303 + 0.5 * width, -303 + 1.5 * width], dtype=np.float32)
+    off = np.full(4, -303 + 0.3 * width, dtype=np.float32)
+    spots = Spots(np.arange(4), np.ones(4, dtype=np.float32), place, off, np.full(4, 100, dtype=np.float32))
+    seen = bin_spots(spots, 4, 396.0, cells, ECALEffects(crack=0.2)).sum(axis=1)
+    np.testing.assert_array_equal(seen, [0, 0, 1, 1])
+
+
+def test_effects_of_spots_are_refused_with_geant4() -> None:
+    with pytest.raises(ValidationError, match="crack"):
+        ECALSimulation(events=1, engine="geant4", effects={"crack": 0.2, "noise": 1.0})
+    assert ECALSimulation(events=1, engine="geant4", effects={"noise": 1.0}).effects.noise == 1.0

@@ -10,7 +10,9 @@ from pydantic import ValidationError
 
 from facsim.core.errors import FacsimError
 from facsim.core.store import StoreReader
-from facsim.simulate.rich import RichSimulation
+from facsim.physics.rich import SPECIES
+from facsim.physics.rich_observables import HITS_PER_TRACK
+from facsim.simulate.rich import RichSimulation, _tracks_of_hits
 
 
 def dlls(species: str, n: int = 8000, **settings) -> tuple[np.ndarray, np.ndarray]:
@@ -90,7 +92,52 @@ def test_impossible_settings_are_refused(settings, words) -> None:
         RichSimulation(events=10, **settings)
 
 
-@pytest.mark.parametrize("cond", [np.ones((2, 2)), np.array([[np.nan, 3.0, 100.0]]), np.array([[-1.0, 3.0, 100.0]])])
+@pytest.mark.parametrize(
+    "cond",
+    [
+        np.ones((2, 2)),
+        np.array([[np.nan, 3.0, 100.0]]),
+        np.array([[-1.0, 3.0, 100.0]]),
+        [[1e4, 1e3, 100]],
+        [[1e4, 3, 1e9]],
+    ],
+)
 def test_impossible_conditions_are_refused(cond) -> None:
     with pytest.raises(FacsimError):
         RichSimulation(events=10, species="k").respond(cond, np.random.default_rng(1))
+
+
+@pytest.mark.parametrize("marks", [(0, 0), (1, 1), (0.5, 0.5)])
+def test_tracks_of_no_or_two_species_are_refused(marks: tuple[float, float]) -> None:
+    with pytest.raises(FacsimError, match="is_k"):
+        RichSimulation(events=10, species=("k", "pi")).respond(
+            np.array([[1e4, 3, 100, *marks]]), np.random.default_rng(1)
+        )
+
+
+def test_a_few_tracks_more_than_a_chunk_do_not_leave_a_fit_of_few() -> None:
+    settings = RichSimulation(events=2010, background=0.4, chunk=1000)
+    assert settings.chunk_events == 670
+    assert RichSimulation(events=2010, chunk=1000).chunk_events == 1000
+    with pytest.raises(ValidationError, match="chunk"):
+        RichSimulation(events=2010, background=0.4, chunk=200)
+
+
+def test_a_sample_with_background_ends_with_a_chunk_like_the_others(tmp_path: Path) -> None:
+    settings = RichSimulation(events=2010, background=0.4, chunk=2000, workers=1)
+    settings.simulate(tmp_path / "a.h5", 1)
+    assert len(StoreReader(tmp_path / "a.h5")) == 2010
+
+
+def test_tracks_at_given_hits_are_those_that_events_with_so_many_hits_have() -> None:
+    rng = np.random.default_rng(5)
+    settings = RichSimulation(events=1, occupancy="nSPDHits")
+    tracks = settings._tracks(np.full(40_000, SPECIES.index("k")), rng)
+    hits = settings._conditions(tracks, np.zeros(40_000, dtype=np.int64), rng)[:, 2]
+    found = _tracks_of_hits(hits, rng)
+    high = hits > np.quantile(hits, 0.9)
+    for chosen in (high, ~high):
+        ratio = np.log(found[chosen]).mean() - np.log(tracks.n_tracks[chosen]).mean()
+        assert abs(ratio) < 0.015
+    # with the hits alone the events of most hits would have too many tracks
+    assert np.log(hits[high] / HITS_PER_TRACK).mean() - np.log(tracks.n_tracks[high]).mean() > 0.05

@@ -46,6 +46,8 @@ def test_conditions_come_from_their_ranges() -> None:
         ({"pad_rows": (23, 53)}, "no pad row 53"),
         ({"pad_rows": ()}, "at least 1 item"),
         ({"pt": (0.0, 1.0)}, "pt: the range"),
+        ({"pt": (0.1, np.inf)}, "finite number"),
+        ({"dip_angle": (0.0, 90.0)}, "dip_angle: the range"),
         ({"dip_angle": (10.0, -10.0)}, "dip_angle: the range must increase"),
         ({"crossing_angle": (-95.0, 0.0)}, "crossing_angle: the range"),
         ({"drift_length": (0.0, 400.0)}, "drift_length: the range"),

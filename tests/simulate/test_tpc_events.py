@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from facsim.core.errors import FacsimError
 from facsim.physics.tpc import MASSES
-from facsim.simulate.tpc_events import PythiaCollisions, TrackGun, TrackSource
+from facsim.simulate.tpc_events import PythiaCollisions, TrackGun, TrackSource, _particles
 
 pythia = pytest.mark.skipif(find_spec("pythia8mc") is None, reason="needs pythia8mc (extra 'jets')")
 
@@ -54,8 +54,27 @@ def test_a_process_that_pythia_does_not_know() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"source": "gun", "pt": (0, 1)}, {"source": "gun", "eta": (1, -1)}, {"source": "beam"}, {"source": "gun", "n": 1}],
+    [
+        {"source": "gun", "pt": (0, 1)},
+        {"source": "gun", "pt": (1, np.inf)},
+        {"source": "gun", "eta": (1, -1)},
+        {"source": "beam"},
+        {"source": "gun", "n": 1},
+    ],
 )
 def test_settings_that_cannot_be(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(TrackSource).validate_python(wrong)
+
+
+def test_a_pythia_that_gives_every_collision_up() -> None:
+    class Failing:
+        """Stands for a process that Pythia starts and never finishes."""
+
+        event: tuple[object, ...] = ()
+
+        def next(self) -> bool:
+            return False
+
+    with pytest.raises(FacsimError, match="gave up"):
+        _particles(Failing(), 1)

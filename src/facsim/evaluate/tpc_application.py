@@ -51,7 +51,7 @@ class TPCApplication(BaseModel):
         turns: part of a turn that tracks are followed at most.
         threshold, saturation: of a cell of the pad plane after all responses are added, ADC.
         outside: what answers crossings outside the ranges that truth was simulated in: the `surrogate` (extrapolating),
-            the `truth`, or nothing, in all samples (`drop`).
+            the `truth`, or nothing, in all samples (`drop`); `refuse` stops.
         replicas: of the bootstrap.
     """
 
@@ -62,7 +62,7 @@ class TPCApplication(BaseModel):
     turns: Annotated[float, Field(gt=0, le=1)] = 1.0
     threshold: Annotated[float, Field(ge=0)] = 3.0
     saturation: Annotated[float, Field(gt=0)] | None = 1023.0
-    outside: Literal["surrogate", "truth", "drop"] = "surrogate"
+    outside: Literal["surrogate", "truth", "drop", "refuse"] = "surrogate"
     replicas: Annotated[int, Field(ge=10)] = 100
 
 
@@ -84,7 +84,8 @@ def apply_tpc(
         advance: called with the fraction done and what is being done.
 
     Raises:
-        FacsimError: another truth, options that cannot be, or tracks that cross nothing.
+        FacsimError: another truth, options that cannot be, tracks that cross nothing, or, where they shall be refused,
+            crossings outside of the ranges that truth was simulated in.
     """
     if not isinstance(truth, TPCSimulation):
         raise FacsimError("full TPC events need the truth simulation of the task 'tpc', which this run does not have.")
@@ -94,6 +95,11 @@ def apply_tpc(
     whole = Truth.of(tracks, row_crossings(tracks, options.turns), tpc.MASSES[truth.digitiser.species])
     shares = {name: float(off.mean()) for name, off in _outside(truth, whole.cond).items()} if len(whole.cond) else {}
     outside = outside_domain(truth, whole.cond)
+    if options.outside == "refuse" and outside.any():
+        raise FacsimError(
+            f"{int(outside.sum())} of {len(outside)} crossings lie outside the ranges that truth was simulated in "
+            f"({_listed(shares)}): narrow 'tracks', or choose what answers there with apply.outside."
+        )
     if options.outside == "drop":
         whole = Truth(whole.tracks, whole.crossings[~outside], whole.cond[~outside])
     if not len(whole.cond):
@@ -122,13 +128,19 @@ def _tell_part(tell: Advance, role: int, part: float) -> None:
 
 
 def outside_domain(truth: TPCSimulation, cond: FloatArray) -> BoolArray:
-    """Conditions (K, 6) at angles, drift lengths or pT that the truth's events do not have, (K,)."""
+    """Conditions (K, 6) at angles, drift lengths, kinds of pad rows or pT that the truth's events do not have, (K,)."""
     return np.asarray(np.any(list(_outside(truth, cond).values()), axis=0))
 
 
 def _outside(truth: TPCSimulation, cond: FloatArray) -> dict[str, BoolArray]:
     ranges = {CROSSING: truth.crossing_angle, DIP: truth.dip_angle, DRIFT: truth.drift_length, PT: truth.pt}
-    return {CONDITIONS[k].name: (cond[:, k] < low) | (cond[:, k] > high) for k, (low, high) in ranges.items()}
+    found = {CONDITIONS[k].name: (cond[:, k] < low) | (cond[:, k] > high) for k, (low, high) in ranges.items()}
+    unknown = ~np.isin(tpc.row_type(cond[:, ROW]), tpc.row_type(np.asarray(truth.pad_rows)))
+    return {**found, CONDITIONS[ROW].name: unknown}
+
+
+def _listed(shares: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {100 * share:.1f} %" for name, share in shares.items())
 
 
 def as_trained(truth: TPCSimulation, cond: FloatArray) -> FloatArray:
@@ -213,12 +225,12 @@ def _notes(
         "surrogate": "the surrogate extrapolates there",
         "truth": "truth answers there",
         "drop": "they are left out",
+        "refuse": "they would have been refused",
     }
-    listed = ", ".join(f"{name} {100 * share:.1f} %" for name, share in shares.items())
     errors = {role: sample.sample.found / max(len(sample.truth.cond), 1) for role, sample in samples.items()}
     return [
         f"{options.events} events of {len(truth.tracks)} tracks in all, {len(truth.cond)} crossings of pad rows.",
-        f"{100 * outside:.1f} % of the crossings lie outside the ranges that truth was simulated in ({listed}): "
-        f"{answer[options.outside]}.",
+        f"{100 * outside:.1f} % of the crossings lie outside the ranges that truth was simulated in "
+        f"({_listed(shares)}): {answer[options.outside]}.",
         "Clusters per crossing: " + ", ".join(f"{role} {value:.3f}" for role, value in errors.items()) + ".",
     ]

@@ -21,7 +21,6 @@ from facsim.models.base import NoiseSpec
 
 PARAMETERS = 4_000_000
 """Numbers of a model beyond which C source is no longer sensible."""
-TAKEN = ("condition", "seed", "event", "out", "h", "i", "j")
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from facsim.core.errors import FacsimError
 from facsim.physics.ecal_calibration import Photons
 from facsim.physics.ecal_event import Particles, accepted, at_face
 from facsim.physics.ecal_map import CellMap, FloatArray, IntArray
 
 PION_MASS = 134.9768
 PHOTON = 22
+ROUNDS = 200
 REACH = 2.0
 """A cluster belongs to a particle whose point of impact is within so many widths of its seed."""
 
@@ -57,10 +59,21 @@ def pion_gun(
     n: int, energy: tuple[float, float], photon: tuple[float, float], place: CellMap, rng: np.random.Generator
 ) -> Pions:
     """`n` neutral pions, uniform in ln E between the two energies (MeV), whose photons both hit a cell and have
-    energies in the range `photon` (MeV); pions that do not fulfil it are drawn again."""
+    energies in the range `photon` (MeV); pions that do not fulfil it are drawn again.
+
+    Raises:
+        FacsimError: hardly any do.
+    """
     parts: list[Pions] = []
-    while sum(map(len, parts)) < n:
+    for _ in range(ROUNDS):
         parts.append(_decayed(2 * n, energy, photon, place, rng))
+        if sum(map(len, parts)) >= n:
+            break
+    else:
+        raise FacsimError(
+            f"fewer than one in {2 * ROUNDS} pions of {energy[0] / 1e3:g} to {energy[1] / 1e3:g} GeV has both photons "
+            f"in the calorimeter with {photon[0] / 1e3:g} to {photon[1] / 1e3:g} GeV: choose energies that go together."
+        )
     momentum, point = (
         np.concatenate([getattr(part.photons, name) for part in parts])[: 2 * n] for name in ("momentum", "point")
     )

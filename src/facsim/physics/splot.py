@@ -56,7 +56,7 @@ def fit_mass(mass: FloatArray, window: tuple[float, float]) -> MassFit:
     Raises:
         FacsimError: fewer than 100 events, or masses outside.
     """
-    if len(mass) < FEWEST or mass.min() < window[0] or mass.max() > window[1]:
+    if len(mass) < FEWEST or not (mass.min() >= window[0] and mass.max() <= window[1]):
         raise FacsimError(
             f"a fit of the mass needs at least {FEWEST} events inside of {window}, not {len(mass)} from "
             f"{mass.min(initial=np.inf):.5g} to {mass.max(initial=-np.inf):.5g}."

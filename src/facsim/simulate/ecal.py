@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from facsim.core.errors import MissingExtraError
 from facsim.core.geometry import FloatArray
@@ -47,7 +47,7 @@ class ECALSimulation(VectorisedSimulation):
         sampling: c of the sampling fluctuation c / sqrt(E / GeV), and constant: relative fluctuation of a shower; of
             the parametrisation.
         spots: share of the paper's spots that is drawn.
-        effects: of the read-out.
+        effects: of the read-out; those of spots (light, crack, attenuation) are of the parametrisation alone.
         sampling_fraction: Geant4's visible energy is divided by it.
     """
 
@@ -71,6 +71,13 @@ class ECALSimulation(VectorisedSimulation):
     @classmethod
     def _listed(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _of_engine(self) -> ECALSimulation:
+        of_spots = [name for name in ("light", "crack", "attenuation") if getattr(self.effects, name)]
+        if self.engine == "geant4" and of_spots:
+            raise ValueError(f"effects: {of_spots} are of the engine 'parametrised'; Geant4's cells know no spots")
+        return self
 
     @property
     def gun(self) -> ECALGun:

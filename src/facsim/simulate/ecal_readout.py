@@ -68,7 +68,9 @@ def bin_spots(spots: Spots, n: int, depth: float, cells: Cells, effects: ECALEff
     kept = spots.z < depth
     if effects.crack:
         width = PITCH * MERGED[cells]
-        gaps = [np.abs((place / width + 0.5) % 1 - 0.5) * width for place in (spots.x, spots.y)]
+        # borders of cells, seen from that of the window: an odd number of cells has its middle inside of one
+        edge = 0.5 * FINE / MERGED[cells]
+        gaps = [np.abs((place / width + edge + 0.5) % 1 - 0.5) * width for place in (spots.x, spots.y)]
         kept &= np.minimum(*gaps) > effects.crack / 2
     column, row = (np.floor(place / PITCH + FINE / 2) for place in (spots.x, spots.y))
     kept &= (column >= 0) & (column < FINE) & (row >= 0) & (row < FINE)

@@ -11,8 +11,9 @@ from pydantic import Field, field_validator, model_validator
 from facsim.core.errors import FacsimError
 from facsim.core.schema import Feature, Schema
 from facsim.physics.rich import HYPOTHESES, SPECIES, FloatArray, IntArray
+from facsim.physics.rich_observables import HITS_PER_TRACK
 from facsim.physics.splot import fit_mass, sweights
-from facsim.simulate.rich_kinematics import Tracks, draw_tracks, species_of
+from facsim.simulate.rich_kinematics import TRACKS, Tracks, draw_tracks, species_of
 from facsim.simulate.rich_rings import simulate_dlls
 from facsim.simulate.truth import Drawn, VectorisedSimulation
 
@@ -20,7 +21,11 @@ SpeciesName = Literal["e", "mu", "pi", "k", "p"]
 FEATURES = tuple(Feature(f"RichDLL{name}") for name in HYPOTHESES)
 MASS_WINDOW, MASS_PEAK, MASS_WIDTH, MASS_SLOPE = (1800.0, 1930.0), 1865.0, 8.0, 0.004
 """Of the discriminating variable of calibration samples, MeV: window, mean and width of the signal, and 1/MeV."""
-SPD_PER_TRACK, SPD_SPREAD = 2.2, 0.15
+SPD_SPREAD = 0.15
+"""Logarithmic width of the number of SPD hits at a given number of tracks."""
+FEWEST_FITTED = 1000
+"""Tracks of a chunk with background, from whose masses the sWeights come."""
+LARGEST_ETA, LARGEST_OCCUPANCY = 10.0, 1e5
 
 
 class RichSimulation(VectorisedSimulation):
@@ -61,7 +66,14 @@ class RichSimulation(VectorisedSimulation):
                 raise ValueError(f"'{self.kinematics}' has tracks of {known}, and none of '{name}'")
         if len(set(self.species)) != len(self.species):
             raise ValueError(f"each species may be named once, not {list(self.species)}")
+        if self.background and self.chunk < FEWEST_FITTED:
+            raise ValueError(f"with background, chunk: the fit of the mass needs {FEWEST_FITTED}, not {self.chunk}")
         return self
+
+    @property
+    def chunk_events(self) -> int:
+        """As even as can be with background: a short last chunk would leave its fit of the mass few tracks."""
+        return -(-self.events // -(-self.events // self.chunk)) if self.background else self.chunk
 
     def schema_of(self) -> Schema:
         columns = [Feature("P", "MeV"), Feature("eta"), Feature(self.occupancy)]
@@ -92,15 +104,12 @@ class RichSimulation(VectorisedSimulation):
         names = [feature.name for feature in self.schema_of().conditions]
         if cond.ndim != 2 or cond.shape[1] != len(names):
             raise FacsimError(f"expected conditions of shape (N, {len(names)}) with columns {names}, not {cond.shape}.")
-        if not np.isfinite(cond).all() or (cond[:, 0] <= 0).any() or (cond[:, 2] < 0).any():
-            raise FacsimError(
-                "tracks need finite conditions, a positive momentum (MeV) and an occupancy of at least 0."
-            )
+        _check_tracks(cond)
         which = np.zeros(len(cond), dtype=np.int64) if len(self.species) == 1 else cond[:, 3:].argmax(axis=1)
         species = np.array([SPECIES.index(name) for name in self.species])[which]
         n_tracks = cond[:, 2]
         if self.occupancy == "nSPDHits":
-            n_tracks = n_tracks / (SPD_PER_TRACK * rng.lognormal(0, SPD_SPREAD, len(cond)))
+            n_tracks = _tracks_of_hits(n_tracks, rng)
         return simulate_dlls(Tracks(cond[:, 0], cond[:, 1], n_tracks), species, rng)
 
     def _tracks(self, species: IntArray, rng: np.random.Generator) -> Tracks:
@@ -114,11 +123,40 @@ class RichSimulation(VectorisedSimulation):
     def _conditions(self, tracks: Tracks, species: IntArray, rng: np.random.Generator) -> FloatArray:
         occupancy = tracks.n_tracks
         if self.occupancy == "nSPDHits":
-            occupancy = np.round(occupancy * SPD_PER_TRACK * rng.lognormal(0, SPD_SPREAD, len(species)))
+            occupancy = np.round(occupancy * HITS_PER_TRACK * rng.lognormal(0, SPD_SPREAD, len(species)))
         columns = [tracks.momentum, tracks.eta, occupancy]
         if len(self.species) > 1:
             columns += [(species == SPECIES.index(name)).astype(np.float64) for name in self.species]
         return np.column_stack(columns)
+
+
+def _check_tracks(cond: FloatArray) -> None:
+    """Refuse conditions of tracks that cannot be.
+
+    Raises:
+        FacsimError: they are.
+    """
+    possible = np.isfinite(cond).all() and (cond[:, 0] > 0).all() and (np.abs(cond[:, 1]) <= LARGEST_ETA).all()
+    if not possible or (cond[:, 2] < 0).any() or (cond[:, 2] > LARGEST_OCCUPANCY).any():
+        raise FacsimError(
+            f"tracks need finite conditions, a positive momentum (MeV), |eta| up to {LARGEST_ETA:g} and an occupancy "
+            f"of 0 to {LARGEST_OCCUPANCY:g}."
+        )
+    marks = cond[:, 3:]
+    if marks.shape[1] and not (np.isin(marks, (0, 1)).all() and (marks.sum(axis=1) == 1).all()):
+        raise FacsimError("of the columns that mark the species of a track, such as 'is_k', one is 1 and the rest 0.")
+
+
+def _tracks_of_hits(hits: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Numbers of tracks of events with so many SPD hits: what is known of all events, and of the hits, in logarithms.
+
+    Both are Gaussian there, so that events at given hits are those that the simulation has at these hits.
+    """
+    median, width = TRACKS
+    share = width**2 / (width**2 + SPD_SPREAD**2)
+    centre = share * np.log(np.maximum(hits, 1.0) / HITS_PER_TRACK) + (1 - share) * np.log(median)
+    found: FloatArray = np.exp(centre + np.sqrt(share) * SPD_SPREAD * rng.standard_normal(len(hits)))
+    return found
 
 
 def _masses(signal: NDArray[np.bool_], rng: np.random.Generator) -> FloatArray:

@@ -15,7 +15,8 @@ from facsim.simulate.tpc_digitiser import digitise
 from facsim.simulate.tpc_settings import DigitiserSettings
 from facsim.simulate.truth import Drawn, VectorisedSimulation
 
-Range = tuple[float, float]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Range = tuple[Finite, Finite]
 
 
 class TPCSimulation(VectorisedSimulation):
@@ -51,7 +52,8 @@ class TPCSimulation(VectorisedSimulation):
         }
         for name, (least, most) in limits.items():
             low, high = getattr(self, name)
-            if not (least <= low <= high <= most) or (name == "pt" and low <= 0):
+            angle = name.endswith("angle")
+            if not (least <= low <= high <= most) or ((angle or name == "pt") and (low <= least or high >= most)):
                 raise ValueError(
                     f"{name}: the range must increase inside {least:g} to {most:g}, not {low:g} to {high:g}"
                 )

@@ -16,6 +16,9 @@ from facsim.physics.tpc import MASSES
 Species = Literal["electron", "muon", "pion", "kaon", "proton"]
 LARGEST_SEED = 900_000_000
 LARGEST_ETA = 2.0
+MOST_FAILURES = 100
+"""Collisions that Pythia gives up one after another."""
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 PDG: dict[int, tuple[str, int]] = {
     11: ("electron", -1), 13: ("muon", -1), 211: ("pion", 1), 321: ("kaon", 1), 2212: ("proton", 1),
 }  # fmt: skip
@@ -24,7 +27,7 @@ PDG: dict[int, tuple[str, int]] = {
 
 class _Beam(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-    vertex_z: Annotated[float, Field(ge=0)] = 10.0
+    vertex_z: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 10.0
 
 
 class TrackGun(_Beam):
@@ -37,8 +40,8 @@ class TrackGun(_Beam):
 
     source: Literal["gun"] = "gun"
     tracks: Annotated[int, Field(ge=1)] = 100
-    pt: tuple[float, float] = (0.1, 2.5)
-    eta: tuple[float, float] = (-1.2, 1.2)
+    pt: tuple[Finite, Finite] = (0.1, 2.5)
+    eta: tuple[Finite, Finite] = (-1.2, 1.2)
     species: Annotated[tuple[Species, ...], Field(min_length=1)] = ("pion", "kaon", "proton")
 
     @model_validator(mode="after")
@@ -131,8 +134,8 @@ def _particles(pythia: Any, collisions: int) -> tuple[NDArray[np.float64], ...]:
     """Collision, PDG code, momentum (GeV) and origin (cm) of the final particles of the kinds in `PDG`."""
     found: list[tuple[float, ...]] = []
     for number in range(collisions):
-        while not pythia.next():
-            pass
+        if not any(pythia.next() for _ in range(MOST_FAILURES)):
+            raise FacsimError(f"Pythia gave up {MOST_FAILURES} collisions one after another: choose another process.")
         for p in pythia.event:
             if p.isFinal() and p.idAbs() in PDG:
                 found.append(

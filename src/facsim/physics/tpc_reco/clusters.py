@@ -1,3 +1,5 @@
+"""Clusters of cells in pad rows: places and charges of the crossings of tracks."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
@@ -72,6 +74,7 @@ def find_clusters(
 ) -> tuple[Clusters, IntArray]:
     """Clusters, and the cluster of each cell (C,), -1 where it belongs to none.
 
+    Cells that touch in pad or time, at a corner too, go uphill to a local maximum each; two maxima are joined into one
     cluster when the saddle between them is higher than `valley` times the lower peak.
 
     Args:
