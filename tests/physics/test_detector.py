@@ -1,5 +1,7 @@
 """The parametric detector against closed forms: bending, efficiencies, resolutions, energies of an ideal detector."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -192,6 +194,17 @@ def test_momenta_that_are_not_finite_are_refused():
     sent = particles(22, [5.0, np.nan], 0.3, 0.0)
     with pytest.raises(FacsimError, match="particle 1 has the momentum"):
         respond(sent, Detector(), generator(1))
+
+
+def test_parts_that_cannot_be():
+    ring = CELLS[0]
+    for regions, message in (((), "increase"), ((ring, ring), "increase"), ((replace(ring, cells=0),), "one cell")):
+        with pytest.raises(FacsimError, match=message):
+            Calorimeter(regions)
+    with pytest.raises(FacsimError, match=r"has \[1, 3, 3\]"):
+        Tracker(edges=(1.0,))
+    with pytest.raises(FacsimError, match="positive radius"):
+        Tracker(radius=0.0)
 
 
 @pytest.mark.parametrize(

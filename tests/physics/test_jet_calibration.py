@@ -51,3 +51,16 @@ def test_the_factor_is_a_polynomial_inside_of_its_range_and_constant_outside():
 def test_too_few_jets():
     with pytest.raises(FacsimError, match="needs 4 bins"):
         fit_calibration(*jets(200, 1), EDGES, BINS)
+
+
+@pytest.mark.parametrize(
+    ("eta", "rows", "pt", "message"),
+    [
+        ((1.0, 2.0), ((1.0, 0.0, 0.0, 0.0),), (20.0, 900.0), "in 2 steps of .* needs 4 coefficients for each"),
+        ((1.0,), ((1.0, 0.0),), (20.0, 900.0), r"not \[2\]"),
+        ((1.0,), ((1.0, 0.0, 0.0, 0.0),), (0.0, 900.0), "positive and increase"),
+    ],
+)
+def test_calibrations_that_cannot_be(eta, rows, pt, message) -> None:
+    with pytest.raises(FacsimError, match=message):
+        JetCalibration(eta, rows, pt)

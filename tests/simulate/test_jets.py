@@ -114,6 +114,7 @@ def test_pile_up_makes_jets_heavier(tmp_path: Path) -> None:
     ("values", "message"),
     [
         ({"kinds": ["muon"]}, "no jets 'muon': expected g, q, t, w, z"),
+        ({"kinds": ["a/b"], "processes": {"a/b": ("HardQCD:all = on",)}}, "of letters, digits"),
         ({"kinds": []}, "at least 1 item"),
         ({"kinds": ["g", "g"]}, "each may be named once"),
         ({"jet_pt": (900, 800)}, "jet_pt: the range must be positive and increase"),

@@ -68,6 +68,9 @@ class Tracker:
         edges: upper edges in |eta| of the steps of the resolution.
         constant, slope: relative resolution of pT in these steps is `constant` + `slope` pT (1/GeV), in quadrature.
         angle: resolution of eta and phi, rad.
+
+    Raises:
+        FacsimError: other numbers of `constant` or `slope` than of `edges`, or a cylinder without size.
     """
 
     field: float = 3.8
@@ -83,6 +86,13 @@ class Tracker:
     constant: Row = (0.008, 0.012, 0.018)
     slope: Row = (1.5e-4, 2.5e-4, 5e-4)
     angle: float = 1e-3
+
+    def __post_init__(self) -> None:
+        sizes = [len(row) for row in (self.edges, self.constant, self.slope)]
+        if len(set(sizes)) > 1 or not sizes[0]:
+            raise FacsimError(f"a tracker needs as many 'constant' and 'slope' as 'edges', and has {sizes}.")
+        if self.radius <= 0 or self.half_length <= 0:
+            raise FacsimError(f"a tracker needs a positive radius and length, not {self.radius, self.half_length}.")
 
     def resolution(self, pt: FloatArray, eta: FloatArray) -> FloatArray:
         """Relative resolution of pT (N,); beyond the last edge as below it."""
@@ -119,10 +129,20 @@ class Calorimeter:
     Args:
         regions: from the centre outwards.
         significance: cells below so many standard deviations of their energy are not read.
+
+    Raises:
+        FacsimError: no regions, edges that do not increase from 0, or regions without cells.
     """
 
     regions: tuple[Region, ...]
     significance: float = 0.0
+
+    def __post_init__(self) -> None:
+        edges = [0.0, *(region.eta for region in self.regions)]
+        if len(edges) < 2 or any(low >= high for low, high in pairwise(edges)):
+            raise FacsimError(f"the regions of a calorimeter need upper edges in |eta| that increase, not {edges[1:]}.")
+        if any(region.cells < 1 or region.sectors < 1 for region in self.regions):
+            raise FacsimError("each region of a calorimeter needs at least one cell in eta and one sector in azimuth.")
 
     def column(self, name: str, region: NDArray[np.integer]) -> FloatArray:
         """A setting of the regions with these numbers."""

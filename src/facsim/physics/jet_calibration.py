@@ -22,11 +22,23 @@ class JetCalibration:
         eta: upper edges of steps in |eta|; beyond the last as below it.
         coefficients: c0 to c3 by step.
         pt: range of pT (GeV) of the fit; outside, the factor is that at its edge.
+
+    Raises:
+        FacsimError: other numbers of coefficients than steps or terms, or a range that is none.
     """
 
     eta: tuple[float, ...]
     coefficients: tuple[tuple[float, ...], ...]
     pt: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        sizes = [len(row) for row in self.coefficients]
+        if not self.eta or sizes != [TERMS] * len(self.eta):
+            raise FacsimError(
+                f"a calibration in {len(self.eta)} steps of |eta| needs {TERMS} coefficients for each, not {sizes}."
+            )
+        if not 0 < self.pt[0] <= self.pt[1]:
+            raise FacsimError(f"the range of pT of a calibration must be positive and increase, not {self.pt}.")
 
     def factor(self, pt: FloatArray, eta: FloatArray) -> FloatArray:
         """Factors (N,) of jets with reconstructed pT (N,), GeV, and eta (N,)."""

@@ -31,7 +31,8 @@ def import_weights(model: str, weights: Path, kind: str, data: Path, out: Path) 
     if source.schema.representation != "cloud" or not len(source):
         raise FacsimError(f"'{data}' holds no jets: give true jets, whose numbers of particles are taken.")
     mask = source.read(0, min(len(source), JETS)).mask
-    assert mask is not None
+    if mask is None:
+        raise FacsimError(f"'{data}' does not say which particles are real: give jets with a mask.")
     found = import_mpgan(weights, kind, source.schema, torch.as_tensor(mask).sum(1))
     save_model(found, "single-stage", out / FOLDER)
     return {"model": str(out), "published": model, "jets": kind, "numbers": count_parameters(found)}

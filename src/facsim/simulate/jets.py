@@ -8,6 +8,7 @@ are those of MadGraph. The moments of its real jets that come with the package j
 
 from __future__ import annotations
 
+import re
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -76,6 +77,9 @@ class JetSimulation(ProcessSimulation):
     @model_validator(mode="after")
     def _check(self) -> Self:
         known = {**HARD, **self.processes}
+        odd = [kind for kind in self.kinds if not re.fullmatch(r"[A-Za-z0-9_-]+", kind)]
+        if odd:
+            raise ValueError(f"kinds: a name, also of a file, is of letters, digits, _ and -, not '{odd[0]}'")
         unknown = [kind for kind in self.kinds if kind not in known]
         if self.hepmc is not None and len(self.kinds) > 1:
             raise ValueError(f"kinds: the events of a HepMC file are of one kind, not {list(self.kinds)}")
