@@ -11,7 +11,12 @@ from facsim.core.events import EventSource
 from facsim.core.rng import generator
 from facsim.core.sources import SubsetSource
 from facsim.data.checks import check_alike
+from facsim.data.conditions import ConditionsSource
 from facsim.evaluate.scorecard import FEWEST_SHOWERS, Judge, Scorecard, ScorecardOptions
+from facsim.physics.jet_schema import KIND
+
+MOST_JETS = 10_000
+"""Jets that classifiers see."""
 
 
 def score_files(
@@ -42,6 +47,28 @@ def score_files(
     first, second, judged, note = halves(reference, generated, seed)
     card, hists = Judge(first, second, train, seed=seed, options=options).judge(name, judged)
     card.notes.insert(0, note)
+    return card, hists
+
+
+def score_jet_files(
+    reference: EventSource, generated: EventSource, *, seed: int, name: str = "generated"
+) -> tuple[Scorecard, dict[str, Any]]:
+    """As `score_files`, of jets in JetNet's coordinates; see `jets_physics`.
+
+    Conditions are pT, eta and kind of the jets where both samples have them; mass and number of particles are computed
+    from the particles.
+    """
+    from facsim.evaluate.jets_physics import JetsPhysics  # noqa: PLC0415  the judge is heavy
+    from facsim.evaluate.physics_judge import PhysicsJudge  # noqa: PLC0415
+
+    check_alike(reference.schema, generated.schema, "reference", "generated")
+    names = [[feature.name for feature in source.schema.conditions] for source in (reference, generated)]
+    kept = [n for n in names[0] if n in names[1] and (n in ("pt", "eta") or n.startswith(KIND))]
+    sources = [ConditionsSource(source, kept) for source in (reference, generated)]
+    first, second, judged, note = halves(sources[0], sources[1], seed)
+    options = ScorecardOptions(most=MOST_JETS)
+    card, hists = PhysicsJudge(JetsPhysics(), first, second, seed=seed, options=options).judge(name, judged)
+    card.notes.insert(0, note.replace("showers", "jets"))
     return card, hists
 
 

@@ -10,10 +10,11 @@ from facsim.core.errors import FacsimError
 from facsim.core.store import write_json
 from facsim.data import open_events
 from facsim.data.checks import check_alike, check_events, compare_reports
-from facsim.evaluate.files import score_files
+from facsim.evaluate.files import score_files, score_jet_files
 from facsim.evaluate.leaderboards.scored import check_readout, place_scores, scored_board
 from facsim.evaluate.scorecard import Scorecard
 from facsim.evaluate.shower_clouds import score_clouds
+from facsim.physics.jet_schema import is_jets
 from facsim.run import Reporter
 
 OWN_NAMES = ("timing", "steps")
@@ -53,7 +54,11 @@ def score(
     checks = [check_events(source, str(path)) for path, source in ((reference, truth), (generated, judged))]
     warnings = [text for check in checks for text in check.warnings] + compare_reports(*checks)
     with reporter.progress("judging") as advance:
-        if truth.schema.representation == "cloud":
+        if is_jets(truth.schema):
+            card, histograms = score_jet_files(truth, judged, seed=seed, name=name)
+            if train is not None:
+                card.notes.append("There is no memorisation check of jets.")
+        elif truth.schema.representation == "cloud":
             card, histograms = score_clouds(truth, judged, seed=seed, name=name)
             if train is not None:
                 card.notes.append("There is no memorisation check of clouds; give a read-out to have it on cells.")
