@@ -74,7 +74,7 @@ def test_unknown_task_is_refused() -> None:
         ("data.run=a", "give either 'simulate' (a truth simulation) or 'data' (your own files), and not both"),
         ("data={}", "give either 'files' (your own) or 'run' (a directory whose truth to use), and not both"),
         ("data={run: a, files: [b]}", "give either 'files' (your own) or 'run'"),
-        ("data={run: a, mapping: m.yaml}", "'mapping' and 'geometry' describe 'files'; with 'run' leave them out"),
+        ("data={run: a, mapping: m.yaml}", "'geometry' and 'conditions' describe 'files'; with 'run' leave them out"),
         ("simulate=null", "give either 'simulate' (a truth simulation) or 'data' (your own files), and not both"),
         ("train.lr", "--set expects key.path=value"),
         ("train..lr=1", "--set expects key.path=value"),
