@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,27 @@ def test_the_recipe_runs_through_every_stage(task: str, tmp_path: Path) -> None:
     assert 'id="application"' in page
     again = facsim.run(out=tmp_path)
     assert all(done.skipped for done in again.stages)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["jets-g", "jets-t"])
+def test_the_recipe_of_jets_runs_through_every_stage(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("pythia8mc")
+    pytest.importorskip("fastjet")
+    result = facsim.run(recipe(name), out=tmp_path, smoke=True)
+    assert {"simulate", "export", "timing", "report"} <= {done.stage for done in result.stages}
+    card = json.loads((tmp_path / "scores" / "surrogate.json").read_text())
+    rows = {(row["name"], row["protocol"], row["region"]): row for row in card["scores"]}
+    assert 0.5 < rows["auc_high", "facsim-c2st-1", "all"]["value"] <= 1  # a model of twenty steps
+    for score, protocol in (("w1m", "jetnet-0.2.5"), ("fpd", "strict"), ("w1m/multiple", "jetnet-0.2.5")):
+        assert math.isfinite(rows[score, protocol, "all"]["value"])
+    nearest = json.loads((tmp_path / "scores" / "nearest.json").read_text())
+    found = {(row["name"], row["protocol"]): row["value"] for row in nearest["scores"] if row["region"] == "all"}
+    assert found["w1m/multiple", "jetnet-0.2.5"] < 3 < rows["w1m/multiple", "jetnet-0.2.5", "all"]["value"]
+    page = (tmp_path / "report" / "index.html").read_text()
+    for words in ("Single jets", "Mean jet image", "iGAPT", "Beside published results"):
+        assert words in page
+    check = json.loads((tmp_path / "check.json").read_text())
+    assert check["passed"]
+    assert json.loads((tmp_path / "card.json").read_text())["output"]["columns"][-1]["name"] == "present"
+    assert all(done.skipped for done in facsim.run(out=tmp_path).stages)

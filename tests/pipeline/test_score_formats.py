@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facsim import score as score_samples
 from facsim.core.errors import FacsimError
 from facsim.core.events import Events, make_events
 from facsim.core.geometry import Geometry, regular_cylinder
@@ -16,6 +17,7 @@ from facsim.data import calogan, hgcal, lemurs, showerdata
 from facsim.data.geometry import write_geometry
 from facsim.data.jetnet import write_jetnet
 from facsim.evaluate.scorecard import Scorecard
+from facsim.physics.jets import jet_features
 from facsim.pipeline.score import score
 from facsim.run import Silent
 
@@ -99,8 +101,20 @@ def test_what_cannot_be_compared_is_told(tmp_path: Path) -> None:
     WRITERS["showerdata"](tmp_path / "clouds.h5", 120, 20.0, 1)
     with pytest.raises(FacsimError, match=r"holds a grid, .* a cloud"):
         judge(tmp_path, "calogan", tmp_path / "clouds.h5")
-    jets = np.ones((120, 30, 4), np.float32)
-    for name in ("truth", "jets"):
-        write_jetnet(tmp_path / f"{name}.h5", jets, np.ones((120, 4)))
-    with pytest.raises(FacsimError, match=r"for jets there is facsim\.evaluate\.jets"):
-        judge(tmp_path, "jets", tmp_path / "jets.h5")
+
+
+def test_files_of_jetnet_are_scored(tmp_path: Path) -> None:
+    """With jet features and without."""
+    rng = np.random.default_rng(1)
+    for name, width, features in (("truth", 0.1, True), ("jets", 0.13, False)):
+        pt = -np.sort(-rng.dirichlet(np.ones(20), 240), axis=1)
+        angles = width * rng.normal(size=(240, 20, 2))
+        particles = np.concatenate([angles, pt[:, :, None], np.ones((240, 20, 1))], axis=2).astype(np.float32)
+        mass = jet_features(particles[:, :, :3])["mass"]
+        jets = np.column_stack([np.full(240, 1000.0), rng.normal(size=240), 1000 * mass, np.full(240, 20)])
+        write_jetnet(tmp_path / f"{name}.h5", particles, jets if features else None)
+    card = score_samples(tmp_path / "truth.h5", tmp_path / "jets.h5", out=tmp_path / "out")
+    assert card.n == {"reference": 120, "generated": 120, "null": 120}
+    assert card.score("w1/mass").z > 4
+    assert card.score("w1p/eta", protocol="jetnet-0.2.5").value > 0.01
+    assert "Jet mass" in (tmp_path / "out" / "report" / "index.html").read_text(encoding="utf-8")

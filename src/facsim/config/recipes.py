@@ -17,6 +17,8 @@ RECIPES = {
     "tpc": ("tpc.yaml", "local responses of the MPD TPC at NICA; whole events built from them and reconstructed"),
     "rich": ("rich.yaml", "particle identification with the RICH detectors of LHCb, from kinematics"),
     "jets": ("jets.yaml", "truth alone: jets of Pythia and FastJet in JetNet's form, five kinds"),
+    "jets-g": ("jets-g.yaml", "gluon jets as particle clouds, as in JetNet; flow matching with an EPiC network"),
+    "jets-t": ("jets-t.yaml", "the same of top quarks, with mass peaks and three prongs"),
     "ecal": ("ecal.yaml", "photons in an ECAL like that of LHCb; pairs of photons on the whole calorimeter"),
     "jets-reco": ("jets-reco.yaml", "reconstructed jets from generator-level ones, in a detector like CMS"),
 }

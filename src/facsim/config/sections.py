@@ -100,12 +100,14 @@ class EvaluateConfig(Section):
     """How the samples are judged.
 
     Scores are also given in `energy_bins` quantiles of incident energy. Classifiers and kernel metrics see at most
-    `classifier_events` of a sample, the memorisation check at most `memorisation_events`.
+    `classifier_events` of a sample, the memorisation check at most `memorisation_events`. Tasks whose events are clouds
+    also have a test with a network, of `network_events` of a sample; it takes minutes, and 0 leaves it out.
     """
 
     energy_bins: int = Field(4, ge=1)
     classifier_events: int = Field(3000, ge=50)
     memorisation_events: int = Field(1000, ge=20)
+    network_events: int = Field(0, ge=0)
 
 
 class TimingConfig(Section):

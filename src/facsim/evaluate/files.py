@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,11 @@ from facsim.core.events import EventSource
 from facsim.core.rng import generator
 from facsim.core.sources import SubsetSource
 from facsim.data.checks import check_alike
+from facsim.data.conditions import ConditionsSource
 from facsim.evaluate.physics import TaskPhysics
 from facsim.evaluate.physics_judge import PhysicsJudge
 from facsim.evaluate.scorecard import FEWEST_SHOWERS, Judge, Scorecard, ScorecardOptions
+from facsim.physics.jet_schema import KIND
 
 
 def score_files(
@@ -53,6 +56,14 @@ def score_files(
     )
     card.notes.insert(0, note)
     return card, hists
+
+
+def with_shared_conditions(sources: Sequence[EventSource]) -> list[EventSource]:
+    """Samples of jets with the conditions pT, eta and kind where all have them: mass and number of particles, which
+    JetNet's files hold beside, are of the particles and judged as such."""
+    names = [[feature.name for feature in source.schema.conditions] for source in sources]
+    kept = [n for n in names[0] if all(n in own for own in names) and (n in ("pt", "eta") or n.startswith(KIND))]
+    return [ConditionsSource(source, kept) for source in sources]
 
 
 def truth_samples(

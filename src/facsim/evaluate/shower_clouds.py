@@ -77,8 +77,7 @@ class CloudJudge:
         if not is_shower_cloud(reference.schema):
             raise FacsimError(
                 "scores of clouds are of energy deposits at x, y, z, and these have "
-                f"{[feature.name for feature in reference.schema.features]}: for jets there is "
-                "facsim.evaluate.jets.score_jets."
+                f"{[feature.name for feature in reference.schema.features]}."
             )
         self.seed, self.most = seed, most
         self._schema = reference.schema

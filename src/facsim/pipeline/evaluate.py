@@ -22,7 +22,12 @@ AnyJudge = Judge | CloudJudge | PhysicsJudge
 def judge_of(run: Run) -> AnyJudge:
     """Truth of `run`, ready to judge samples of it."""
     splits, settings = open_splits(run), run.config.evaluate
-    options = ScorecardOptions(settings.energy_bins, settings.classifier_events, settings.memorisation_events)
+    options = ScorecardOptions(
+        settings.energy_bins,
+        settings.classifier_events,
+        settings.memorisation_events,
+        network=settings.network_events,
+    )
     physics = find_physics(run.config.task)
     if physics is not None:
         truth = (splits["reference"], splits["null"], splits["train"])

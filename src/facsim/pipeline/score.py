@@ -15,7 +15,7 @@ from facsim.data import open_events
 from facsim.data.checks import check_alike, check_events, compare_reports
 from facsim.data.showerdata import is_shower_cloud
 from facsim.data.text_columns import SUFFIXES
-from facsim.evaluate.files import score_files
+from facsim.evaluate.files import score_files, with_shared_conditions
 from facsim.evaluate.leaderboards.scored import check_readout, place_scores, scored_board
 from facsim.evaluate.physics import TaskPhysics
 from facsim.evaluate.scorecard import Scorecard
@@ -23,6 +23,7 @@ from facsim.evaluate.shower_clouds import score_clouds
 from facsim.evaluate.table_physics import TablePhysics
 from facsim.evaluate.tasks import PHYSICS, find_physics, recognised
 from facsim.models.choices import known
+from facsim.physics.jet_schema import is_jets
 from facsim.run import Reporter
 
 OWN_NAMES = ("timing", "steps")
@@ -69,6 +70,11 @@ def score(
     files = [(reference, truth), (generated, judged), *([(null, second)] if null and second else [])]
     checks = [check_events(source, str(path)) for path, source in files]
     warnings = [text for check in checks for text in check.warnings] + compare_reports(*checks[:2])
+    if is_jets(truth.schema) and not truth.schema.given:
+        given = [source for source in (truth, judged, trained, second) if source is not None]
+        alike = iter(with_shared_conditions(given))
+        truth, judged = next(alike), next(alike)
+        trained, second = (None if source is None else next(alike) for source in (trained, second))
     with reporter.progress("judging") as advance:
         if physics is None and truth.schema.representation == "cloud":
             card, histograms = score_clouds(truth, judged, seed=seed, name=name, null=second)

@@ -70,7 +70,7 @@ def _auc_tile(run: RunData, sample: Sample | None) -> Tile | None:
     ]
     null = f"truth itself {significant(row['null'])}" if row.get("null") is not None else ""
     worst = _value(sample.score("auc_high", "worst")) if sample else None
-    bin_text = f"worst energy bin {significant(worst)}" if worst is not None else ""
+    bin_text = f"worst {sample.bins.one} {significant(worst)}" if sample and worst is not None else ""
     detail = capital("; ".join(part for part in (bin_text, null, ", ".join(others)) if part))
     z = row.get("z")
     mark = "" if z is None else ("good" if z < 2 else "fair" if row["value"] < 0.85 else "poor")
@@ -131,7 +131,7 @@ def _quality(run: RunData, sample: Sample) -> str:
         text += " (the test missed its own positive control, so the number proves nothing)"
     worst = sample.score("auc_high", "worst")
     if worst is not None and worst.get("value") is not None:
-        text += f". In its worst bin of incident energy it is {plus_minus(worst['value'], worst.get('error'))}"
+        text += f". In its worst bin of {sample.bins.condition} it is {plus_minus(worst['value'], worst.get('error'))}"
     rival = [
         f"{other.label} with {significant(value)}"
         for other in run.with_scores

@@ -44,6 +44,11 @@ class Bins:
         """For an axis."""
         return f"{self.condition} [{self.unit}]" if self.unit else self.condition
 
+    @property
+    def one(self) -> str:
+        """What one of them is called."""
+        return "energy bin" if self.condition == "incident energy" else f"bin of {self.condition}"
+
     def words(self, k: int) -> str:
         """`1 to 2.7 GeV` for bin `k`."""
         if self.condition == "incident energy":

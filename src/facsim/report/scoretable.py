@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -12,14 +13,15 @@ from facsim.report.text import DASH, MINUS, SIGMA, count, listing, plus_minus, s
 
 FAMILIES = (
     ("Classifier two-sample tests: 0.5 cannot be told from truth, 1 always can", ("auc",)),
-    ("Distances between distributions of high-level features", ("fpd", "kpd", "frechet", "mmd")),
+    ("Distances between distributions of high-level features", ("fpd", "kpd", "frechet", "fpnd", "mmd")),
     ("Correlations", ("correlation",)),
     ("Number of truth showers that come as close to truth", ("equivalent_size",)),
     ("Memory and coverage", ("memor", "duplicate", "coverage", "recall", "precision", "density")),
     ("Separation power of single observables, mean over layers: 0 same, 1 disjoint", ("separation",)),
+    ("Wasserstein distances of jet masses, particles and energy flow polynomials", ("w1m", "w1p", "w1efp")),
     ("Wasserstein distance of single observables, mean over layers", ("w1",)),
 )
-SINGLE = ("separation", "w1")
+SINGLE = ("separation", "w1/")
 WORST = "worst"
 _VALIDITY = {
     "cells_not_finite": "cells that are not finite",
@@ -33,6 +35,7 @@ _VALIDITY = {
 }
 _IMPOSSIBLE = ("cells_not_finite", "negative_cells", "cells_below_threshold")
 _REST = "Further scores"
+_BIN = re.compile(r"E\d+")
 Key = tuple[str, str]
 
 
@@ -76,6 +79,7 @@ def _columns(run: RunData, first: str = "score") -> list[str]:
 
 def _parts(run: RunData, single: bool) -> list[tuple[str, list[list[Cell]]]]:
     rows, worst = score_rows(run.with_scores), score_rows(run.with_scores, WORST)
+    one = next((sample.bins.one for sample in run.with_scores if sample.bins.edges), "bin")
     parts = []
     for heading, keys in by_family(rows):
         lines = []
@@ -84,7 +88,7 @@ def _parts(run: RunData, single: bool) -> list[tuple[str, list[list[Cell]]]]:
                 continue
             lines.append(_line(run, Cell(score_label(key[0]), small=key[1]), rows[key]))
             if key in worst:
-                label = Cell(f"{score_label(key[0])}, worst energy bin", small=key[1])
+                label = Cell(f"{score_label(key[0])}, worst {one}", small=key[1])
                 lines.append(_line(run, label, worst[key]))
         if lines:
             parts.append((heading, lines))
@@ -127,6 +131,23 @@ def regions_table(run: RunData) -> Table | None:
     if not parts:
         return None
     return Table(_columns(run, bins.condition), parts, f"Scores in bins of {bins.condition}", folded=True)
+
+
+def kinds_table(run: RunData) -> Table | None:
+    """Scores of events of one kind each; None when there is only one."""
+    samples = run.with_scores
+    regions = dict.fromkeys(str(row.get("region", "all")) for sample in samples for row in sample.scores)
+    kinds = [name for name in regions if name not in ("all", WORST) and not _BIN.fullmatch(name)]
+    parts = []
+    for kind in kinds:
+        rows = score_rows(samples, kind)
+        lines = [
+            _line(run, Cell(score_label(key[0]), small=key[1]), found)
+            for key, found in rows.items()
+            if _computed(found)
+        ]
+        parts.append((kind, lines))
+    return Table(_columns(run), parts, f"Scores of each kind of {run.noun}", folded=True) if parts else None
 
 
 def full_label(key: Key) -> str:

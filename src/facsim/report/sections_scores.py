@@ -5,12 +5,14 @@ from __future__ import annotations
 from facsim.report.blocks import Block, Gallery, Note, Picture, Section
 from facsim.report.figures_scores import distance_figure, energy_bins_figure, memorisation_figure
 from facsim.report.figures_weights import weights_figure
+from facsim.report.published_jets import published_jets
 from facsim.report.render import to_svg
 from facsim.report.rundata import CALORIMETER, RESAMPLERS, Json, RunData
 from facsim.report.scoretable import (
     Key,
     by_family,
     full_label,
+    kinds_table,
     not_computed,
     observables_table,
     regions_table,
@@ -45,12 +47,15 @@ def scores_section(run: RunData) -> Section | None:
         )
         blocks.append(Picture(body, "What each score sees", caption, wide=True))
     missing = not_computed(run)
+    blocks += published_jets(run)
     blocks += [scorecard_table(run), *_controls(run), *([Note(missing, "small")] if missing else [])]
     pictures = [picture for picture in (_bins_picture(run), _memory_picture(run)) if picture]
     if pictures:
         blocks.append(Gallery(pictures, 2))
     blocks += _weights_blocks(run)
-    blocks += [table for table in (validity_table(run), observables_table(run), regions_table(run)) if table]
+    blocks += [
+        table for table in (validity_table(run), kinds_table(run), observables_table(run), regions_table(run)) if table
+    ]
     blocks += _notes(run)
     lead = (
         f"Truth is divided in disjoint samples. Surrogate and baselines are sampled at the conditions of sample B and "
@@ -113,7 +118,8 @@ def _bins_picture(run: RunData) -> Picture | None:
         "AUC of the classifier on high-level observables in bins of equal counts; grey is truth against truth "
         "with its error. A pooled score can hide a failure at one end of the spectrum: look for the highest bin."
     )
-    return Picture(to_svg(figure, "energy-bins", "AUC against incident energy"), "AUC against incident energy", caption)
+    title = f"AUC against {next(sample.bins.condition for sample in run.with_scores if sample.bins.edges)}"
+    return Picture(to_svg(figure, "energy-bins", title), title, caption)
 
 
 def _weights_blocks(run: RunData) -> list[Block]:
