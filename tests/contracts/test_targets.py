@@ -15,9 +15,9 @@ NETWORK = {"name": "residual-mlp", "width": 64, "depth": 2}
 METHODS: dict[str, dict[str, Any]] = {
     "diffusion": {},
     "flow-matching": {"steps": 16, "solver": "heun"},
-    "flow": {"layers": 4},
+    "flow": {"layers": 3},
 }
-STEPS = {"diffusion": 2000, "flow-matching": 2000, "flow": 800}
+STEPS = {"diffusion": 1000, "flow-matching": 600, "flow": 350}
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from facsim.train.settings import EarlyStopping
 TABLE = Schema("table", (Feature("a", ""), Feature("b", "")), (Feature("c", ""),))
 
 
-def gaussian(seed: int, shift: float = 0.0, n: int = 600) -> Events:
+def gaussian(seed: int, shift: float = 0.0, n: int = 400) -> Events:
     rng = generator(seed, "early")
     return make_events(TABLE, rng.normal(shift, 1.0, (n, 2)), rng.uniform(size=(n, 1)))
 

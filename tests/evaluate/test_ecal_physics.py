@@ -69,7 +69,7 @@ def test_truth_agrees_with_truth(samples: tuple[Events, Events]) -> None:
 
 
 def test_defects_are_seen(samples: tuple[Events, Events]) -> None:
-    a, b = (each[slice(0, 600)] for each in samples)
+    a, b = (each[slice(0, 400)] for each in samples)
     good = ECALPhysics().measures(a, b, 1)
     scaled = ECALPhysics().measures(a, replace(b, x=b.x * np.float32(1.05)), 1)
     assert scaled["linearity"].value == pytest.approx(0.05, abs=0.03)
@@ -124,9 +124,9 @@ def test_other_events_are_refused() -> None:
 
 @pytest.mark.slow
 def test_a_scorecard(samples: tuple[Events, Events]) -> None:
-    a, b = (MemorySource(each[np.arange(800)]) for each in samples)
-    judge = PhysicsJudge(ECALPhysics(), a, b, seed=3, options=ScorecardOptions(energy_bins=1, most=800))
-    bad = truth(800, 5, 50_000, spots=0.1)
+    a, b = (MemorySource(each[np.arange(400)]) for each in samples)
+    judge = PhysicsJudge(ECALPhysics(), a, b, seed=3, options=ScorecardOptions(energy_bins=1, most=400))
+    bad = truth(400, 5, 50_000, spots=0.1)
     card, hists = judge.judge("bad", MemorySource(bad))
     scores = {(score.name, score.region): score for score in card.scores}
     assert scores["auc_high", "all"].value > 0.9

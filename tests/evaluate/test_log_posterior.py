@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 from facsim.core.errors import FacsimError
 from facsim.evaluate.crossfit import Plan
 from facsim.evaluate.labelled import Sample
-from facsim.evaluate.log_posterior import log_posterior
+from facsim.evaluate.log_posterior import LogPosterior, log_posterior
 from facsim.evaluate.multiclass import multiclass_log_posterior
 from facsim.evaluate.truth_ratio import TruthRatio, truth_ratio
 from facsim.train.classifier import ClassifierSettings
@@ -37,6 +37,11 @@ def ratios(truth: np.ndarray, models: dict[str, np.ndarray]) -> list[TruthRatio]
     return [truth_ratio(truth, sample, name, plan=PLAN, seed=3) for name, sample in models.items()]
 
 
+@pytest.fixture(scope="module")
+def challenge(truth: np.ndarray, models: dict[str, np.ndarray]) -> LogPosterior:
+    return multiclass_log_posterior(truth, models, plan=PLAN, seed=3)
+
+
 def exact(x: np.ndarray) -> np.ndarray:
     """log P(k|x) of the Gaussians, (N, K)."""
     log_p = np.stack([-0.5 * (x[:, 0] - mean) ** 2 for mean in MEANS.values()], axis=1)
@@ -53,8 +58,8 @@ def test_the_incremental_scores_are_the_exact_ones(truth, ratios):
     assert found.chance == pytest.approx(-np.log(3))
 
 
-def test_the_challenges_scores_are_the_exact_ones(truth, models):
-    found = multiclass_log_posterior(truth, models, plan=PLAN, seed=3)
+def test_the_challenges_scores_are_the_exact_ones(truth, models, challenge):
+    found = challenge
     pulls = (found.value - exact(truth).mean(axis=0)) / found.error
     assert np.abs(pulls).max() < 3
     assert found.error.max() < 0.06
@@ -63,8 +68,8 @@ def test_the_challenges_scores_are_the_exact_ones(truth, models):
     assert found.runs.shape == (2, 3)
 
 
-def test_both_variants_agree(truth, models, ratios):
-    one, other = multiclass_log_posterior(truth, models, plan=PLAN, seed=4), log_posterior(ratios)
+def test_both_variants_agree(challenge, ratios):
+    one, other = challenge, log_posterior(ratios)
     assert np.all(np.abs(one.value - other.value) < 3 * np.hypot(one.error, other.error))
 
 
@@ -106,9 +111,9 @@ def test_a_saved_ratio_is_the_same(ratios, tmp_path: Path):
 
 
 def test_weights_of_truth_count(truth, models):
-    truth = truth[:500]
+    truth = truth[:250]
     weight = np.where(truth[:, 0] > 0, 3.0, 0.2)
-    data = {"near": models["near"][:400], "other": models["other"][:400]}
+    data = {"near": models["near"][:250], "other": models["other"][:250]}
     plain, tilted = (
         log_posterior([truth_ratio(sample, x, name, plan=replace(PLAN, seeds=1)) for name, x in data.items()])
         for sample in (truth, Sample(truth, weight=weight))

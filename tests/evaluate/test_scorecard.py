@@ -28,6 +28,12 @@ def wrong_card(judge, toy_showers):
     return judge.judge("wide", toy_showers(300, 10, 5000, width=8.0), kind="surrogate")
 
 
+@pytest.fixture(scope="module")
+def null_card(judge):
+    """The card of the null sample itself."""
+    return judge.judge("B", judge.null_source)
+
+
 def test_truth_is_compatible_with_truth(truth_card):
     card, _ = truth_card
     z = np.array([s.z for s in card.scores if s.status in ("ok", "underpowered") and np.isfinite(s.z)])
@@ -102,8 +108,8 @@ def test_json_is_complete_and_reads_back(wrong_card):
     assert set(found["controls"]["auc_high/all"]) == {"distortion", "value", "error", "seen"}
 
 
-def test_the_null_sample_itself_scores_its_null(judge):
-    card, _ = judge.judge("B", judge.null_source)
+def test_the_null_sample_itself_scores_its_null(null_card):
+    card, _ = null_card
     for score in card.scores:
         if not score.name.startswith(("memor", "duplic")) and np.isfinite(score.value):
             assert score.value == score.null, score
@@ -207,8 +213,8 @@ def test_weights_say_where_a_generator_fails(judge, toy_showers):
     json.dumps(weights, allow_nan=False)
 
 
-def test_truth_given_as_generated_is_suspicious(judge):
-    card, _ = judge.judge("truth itself", judge.null_source)
+def test_truth_given_as_generated_is_suspicious(null_card):
+    card, _ = null_card
     assert card.validity["shared_with_truth"] == 300
     assert "300 showers are showers of truth itself" in card.notes[0]
     assert card.score("fpd").status == "suspicious"

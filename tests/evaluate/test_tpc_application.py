@@ -129,7 +129,7 @@ def test_rows_and_pads_are_moved_to_those_that_were_trained() -> None:
 
 
 def test_blocks_of_events_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    tracks = TrackGun(tracks=4).draw(3, 1)
+    tracks = TrackGun(tracks=2).draw(3, 1)
     truth = Truth.of(tracks, row_crossings(tracks), tpc.MASSES["pion"])
 
     def one(cond: np.ndarray, rng: np.random.Generator) -> np.ndarray:

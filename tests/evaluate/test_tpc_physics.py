@@ -108,10 +108,10 @@ def test_other_events_are_refused() -> None:
 
 @pytest.mark.slow
 def test_a_scorecard(samples: tuple[Events, Events]) -> None:
-    a, b = (MemorySource(each[np.arange(800)]) for each in samples)
-    judge = PhysicsJudge(TPCPhysics(), a, b, seed=3, options=ScorecardOptions(energy_bins=1, most=800))
+    a, b = (MemorySource(each[np.arange(500)]) for each in samples)
+    judge = PhysicsJudge(TPCPhysics(), a, b, seed=3, options=ScorecardOptions(energy_bins=1, most=500))
     simulation = TPCSimulation(events=1, digitiser={"effects": {"gain_map": 0.4, "gain": "gem"}})
-    cond = b.read(0, 800).cond
+    cond = b.read(0, 500).cond
     bad = make_events(tpc_schema(), simulation.respond(cond, np.random.default_rng(6)), cond, 50_000)
     card, hists = judge.judge("bad", MemorySource(bad))
     scores = {(score.name, score.region): score for score in card.scores}
