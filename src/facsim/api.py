@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from facsim.config import DataConfig, ModelConfig, RunConfig, check_names, load_config, recipe
+from facsim.config import ModelConfig, RunConfig, check_names, load_config, recipe
 from facsim.config.recipes import init, recipes
 from facsim.core import plugins
 from facsim.core.errors import FacsimError
@@ -26,12 +26,13 @@ from facsim.pipeline import (
     stages_of,
 )
 from facsim.pipeline.compare import compare
+from facsim.pipeline.published import import_weights
+from facsim.pipeline.simulate import on_shipped_sample
 from facsim.pipeline.sweep import sweep
 from facsim.pipeline.terminal import Terminal
 from facsim.pipeline.together import together
 from facsim.run import Reporter, Run, saved_config
 from facsim.simulate.geant4 import geant4_available
-from facsim.simulate.sample import sample_path
 
 if TYPE_CHECKING:
     from facsim.evaluate.scorecard import Scorecard
@@ -216,11 +217,6 @@ def demo(**options: Unpack[RunOptions]) -> RunResult:
     return _work("run", config, {"out": out, "force": options.get("force", False), "reporter": reporter})
 
 
-def on_shipped_sample(config: RunConfig) -> RunConfig:
-    """`config` with the showers that ship with facsim in place of a simulation."""
-    return config.model_copy(update={"simulate": None, "data": DataConfig(files=[str(sample_path())])})
-
-
 def score(
     reference: str | Path,
     generated: str | Path,
@@ -351,28 +347,6 @@ def study_all(
     from facsim.pipeline.study import study_all as study_each  # noqa: PLC0415
 
     return study_each(out=Path(out), settings=StudySettings(events, repeats, seed), reporter=reporter or Terminal())
-
-
-def import_weights(
-    model: str, weights: str | Path, *, jets: str, data: str | Path, out: str | Path = "published"
-) -> dict[str, Any]:
-    """Make a trained model of weights that others have published; no code in their file is run.
-
-    What comes is read as `facsim.load(Path(out))`, and a run goes on from it with `train.start`.
-
-    Args:
-        model: `mpgan`, the generator of arXiv 2106.11535.
-        weights: the state dict, such as `trained_models/mp_g/G_best_epoch.pt` of its repository.
-        jets: the kind it was trained on: `g`, `q` or `t`.
-        data: true jets of the same kind, whose conditions the model has and whose numbers of particles it draws.
-        out: folder of the model, laid out as that of a run.
-
-    Raises:
-        FacsimError: an unknown model or kind, another layout of the weights, or data of another form.
-    """
-    from facsim.pipeline.published import import_weights as make  # noqa: PLC0415  torch is heavy
-
-    return make(model, Path(weights), jets, Path(data), Path(out))
 
 
 def _reporter(options: RunOptions) -> Reporter:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +10,7 @@ import typer
 
 from facsim import __version__
 from facsim.core.errors import FacsimError
+from facsim.outcome import giving, numbers, told_plainly
 
 app = typer.Typer(
     name="facsim",
@@ -48,8 +45,6 @@ Geometry = Annotated[
     typer.Option("--geometry", help="Built-in read-out (ds2-electrons, ...), the challenge's binning XML or a JSON."),
 ]
 
-Give = Callable[[dict[str, Any], Callable[[dict[str, Any]], None]], None]
-
 VERBS = {
     "run": ("All stages, each only where it is needed.", "config.yaml --out runs/a --set simulate.events=2000"),
     "simulate": ("Truth events: truth.h5.", "config.yaml --out runs/a"),
@@ -72,7 +67,7 @@ def _stage_verb(name: str) -> Callable[..., None]:
         force: Force = False,
         as_json: Json = False,
     ) -> None:
-        with _told_plainly(), _result(as_json) as give:
+        with told_plainly(), giving(as_json) as give:
             from facsim import api  # noqa: PLC0415
             from facsim.show import show_any  # noqa: PLC0415
 
@@ -97,7 +92,7 @@ def demo(
 
     10 to 20 minutes on 2 cores, a minute with --smoke. Interrupted, it goes on when run again.
     """
-    with _told_plainly(), _result(as_json) as give:
+    with told_plainly(), giving(as_json) as give:
         from facsim import api  # noqa: PLC0415
         from facsim.show import show_run  # noqa: PLC0415
 
@@ -114,7 +109,7 @@ def init(
     as_json: Json = False,
 ) -> None:
     """Write a commented configuration."""
-    with _told_plainly(), _result(as_json) as give:
+    with told_plainly(), giving(as_json) as give:
         from facsim import api  # noqa: PLC0415
         from facsim.show import show_recipes  # noqa: PLC0415
 
@@ -153,7 +148,7 @@ def sample(
 
     Or, by name, showers of a model that ships with facsim.
     """
-    with _told_plainly(), _result(as_json) as give:
+    with told_plainly(), giving(as_json) as give:
         from facsim import api  # noqa: PLC0415
         from facsim.show import show_any  # noqa: PLC0415
 
@@ -186,7 +181,7 @@ def compare(
 
     Truth is simulated or read, divided and judged once; what is up to date is skipped, what was interrupted goes on.
     """
-    with _told_plainly(), _result(as_json) as give:
+    with told_plainly(), giving(as_json) as give:
         from facsim import api  # noqa: PLC0415
         from facsim.show import show_comparison  # noqa: PLC0415
 
@@ -227,7 +222,7 @@ def score(
     The reference is divided in two disjoint halves, so that truth against truth stands beside every score. Showers,
     events of a task and tables of any columns are told apart by what the files say.
     """
-    with _told_plainly(), _result(as_json) as give:
+    with told_plainly(), giving(as_json) as give:
         from facsim import api  # noqa: PLC0415
         from facsim.show import show_scorecard  # noqa: PLC0415
 
@@ -240,7 +235,7 @@ def score(
             out=out,
             seed=1 if seed is None else seed,
             leaderboard=board,
-            times=_numbers(time or []),
+            times=numbers(time or []),
             null=null,
             task=task,
         )
@@ -261,7 +256,7 @@ def leaderboard(
 
     CaloChallenge, CMS HGCal and JetNet, with sources and caveats.
     """
-    with _told_plainly(), _result(as_json) as give:
+    with told_plainly(), giving(as_json) as give:
         from facsim import api  # noqa: PLC0415
         from facsim.show import show_leaderboard  # noqa: PLC0415
 
@@ -284,7 +279,7 @@ def sweep(
 
     Every trial is a run directory on one truth. Interrupted, it goes on when run again.
     """
-    with _told_plainly(), _result(as_json) as give:
+    with told_plainly(), giving(as_json) as give:
         from facsim import api  # noqa: PLC0415
         from facsim.show import show_sweep  # noqa: PLC0415
 
@@ -314,7 +309,7 @@ def study(
 
     Gaussian samples or jets, with the significances of arXiv 2211.10295 beside, or showers of a file.
     """
-    with _told_plainly(), _result(as_json) as give:
+    with told_plainly(), giving(as_json) as give:
         from facsim import api  # noqa: PLC0415
         from facsim.show import show_studies, show_study  # noqa: PLC0415
 
@@ -344,7 +339,7 @@ def import_weights(
 
     A run goes on from it with train.start.
     """
-    with _told_plainly(), _result(as_json) as give:
+    with told_plainly(), giving(as_json) as give:
         from facsim import api  # noqa: PLC0415
 
         found = api.import_weights(model, weights, jets=jets, data=data, out=out)
@@ -354,23 +349,11 @@ def import_weights(
 @app.command(epilog="Example: facsim info --json")
 def info(as_json: Json = False) -> None:
     """What is installed, and which trained models ship."""
-    with _told_plainly(), _result(as_json) as give:
+    with told_plainly(), giving(as_json) as give:
         from facsim.info import describe  # noqa: PLC0415
         from facsim.show import show_facts  # noqa: PLC0415
 
         give(describe(), show_facts)
-
-
-def _numbers(settings: list[str]) -> dict[str, float]:
-    """`["a=1.5"]` to `{"a": 1.5}`."""
-    found = {}
-    for text in settings:
-        name, _, value = text.partition("=")
-        try:
-            found[name] = float(value)
-        except ValueError:
-            raise FacsimError(f"'--time {text}' should look like '--time cpu_b100_ms=3.5'.") from None
-    return found
 
 
 def _version(value: bool) -> None:
@@ -386,43 +369,6 @@ def _common(
     ] = False,
 ) -> None:
     pass
-
-
-@contextmanager
-def _told_plainly() -> Iterator[None]:
-    """Turn what a user can mend into one sentence and an exit status."""
-    try:
-        yield
-    except FacsimError as error:
-        typer.echo(f"facsim: {error}", err=True)
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        typer.echo("facsim: interrupted; run the same command again to resume.", err=True)
-        raise typer.Exit(130) from None
-
-
-@contextmanager
-def _result(as_json: bool) -> Iterator[Give]:
-    """Give a function for the result: JSON on standard output, or shown to a person.
-
-    With JSON, whatever else writes to standard output meanwhile (also C libraries and child processes) is sent to
-    standard error.
-    """
-    if not as_json:
-        yield lambda data, show: show(data)
-        return
-    sys.stdout.flush()
-    kept = os.dup(1)
-    os.dup2(2, 1)
-    results: list[dict[str, Any]] = []
-    try:
-        yield lambda data, show: results.append(data)
-    finally:
-        sys.stdout.flush()
-        os.dup2(kept, 1)
-        os.close(kept)
-    for result in results:
-        typer.echo(json.dumps(result, indent=2))
 
 
 def main() -> None:

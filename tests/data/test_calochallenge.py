@@ -202,7 +202,7 @@ def test_open_events_tells_formats_apart(tmp_path: Path, photons: Events, challe
         handle["E"] = np.ones(3)
     with pytest.raises(FacsimError, match=r"no file of a layout .* it has \['E'\]: describe .* mapping"):
         open_events(tmp_path / "other.h5")
-    with pytest.raises(FacsimError, match="is a ROOT file"):
+    with pytest.raises(FacsimError, match="does not exist or is not a file"):
         open_events(tmp_path / "file.root")
 
 

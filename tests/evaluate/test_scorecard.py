@@ -147,7 +147,7 @@ def test_two_files_need_no_configuration(toy_showers, changed):
     card, hists = score_files(truth, generated, seed=3, options=ScorecardOptions(energy_bins=1))
     assert card.n == {"reference": 90, "generated": 90, "null": 90}
     assert card.score("separation/e_ratio").value > 0.8
-    assert "90 of 180 reference showers" in card.notes[0]
+    assert "90 of 180 reference events" in card.notes[0]
     assert hists["name"] == "generated"
 
 
@@ -221,5 +221,5 @@ def test_truth_given_as_generated_is_suspicious(null_card):
 
 
 def test_the_smaller_file_is_named(toy_showers):
-    with pytest.raises(FacsimError, match="the generated sample has 10 showers"):
+    with pytest.raises(FacsimError, match="the generated sample has 10 events"):
         score_files(toy_showers(300, 1), toy_showers(10, 2, 900), seed=1)

@@ -19,6 +19,7 @@ EVENTS = {
     "gapt": Inputs((7, 3), 2),
     "igapt": Inputs((7, 3), 2),
     "mpgan": Inputs((7, 3), 2),
+    "resnet-3d": Inputs((6, 8, 3), 2),
 }
 CLOUDS = [name for name, inputs in EVENTS.items() if inputs.x == (7, 3)]
 SMALL = {
@@ -27,6 +28,7 @@ SMALL = {
     "gapt": {"width": 8, "heads": 2},
     "igapt": {"width": 8, "heads": 2, "depth": 2},
     "mpgan": {"hidden": 4},
+    "resnet-3d": {"planes": (4, 4, 8, 8)},
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from importlib.util import find_spec as real_find_spec
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,11 @@ import numpy as np
 import pytest
 
 import facsim
-from facsim.api import on_shipped_sample
 from facsim.config import RunConfig, load_config, recipe
 from facsim.core.errors import FacsimError, MissingExtraError
 from facsim.pipeline import STAGES, check_extras, check_plan, find_stages, preflight, stages_of
 from facsim.pipeline.prepare import prepare
+from facsim.pipeline.simulate import on_shipped_sample
 from facsim.pipeline.truth import open_splits
 from facsim.run import Run, Silent
 from facsim.show import with_error
@@ -95,7 +96,8 @@ def test_what_cannot_be_judged_is_told_before_geant4_runs() -> None:
 def test_truth_that_grew_since_it_was_prepared_is_refused(tmp_path: Path) -> None:
     run = Run(tmp_path, _own())
     prepare(run)
-    twice = Run(tmp_path, _own(data={"files": [str(sample_path())] * 2}))
+    again = shutil.copy(sample_path(), tmp_path / "again.h5")
+    twice = Run(tmp_path, _own(data={"files": [str(sample_path()), str(again)]}))
     with pytest.raises(FacsimError, match=r"800 events, but 400 when it was prepared.*facsim prepare"):
         open_splits(twice)
 

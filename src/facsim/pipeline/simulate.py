@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from facsim.config import DataConfig, RunConfig
 from facsim.core.errors import FacsimError
 from facsim.core.rng import integer_seed
 from facsim.data import open_events
 from facsim.data.jetnet import export_jetnet
 from facsim.run import Run
+from facsim.simulate.sample import sample_path
 from facsim.simulate.showers_progress import Progress
 
 
@@ -33,3 +35,8 @@ def simulate(run: Run) -> None:
         run.reporter.say(f"  {report.reused} {settings.noun} were there already")
     each = 1000 * report.cpu_seconds / report.events
     run.reporter.say(f"  {report.events} {settings.noun}, {each:.3g} ms each, in {run.truth}")
+
+
+def on_shipped_sample(config: RunConfig) -> RunConfig:
+    """`config` with the showers that ship with facsim in place of a simulation."""
+    return config.model_copy(update={"simulate": None, "data": DataConfig(files=[str(sample_path())])})
