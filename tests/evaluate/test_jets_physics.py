@@ -135,6 +135,13 @@ def test_jets_of_one_kind_and_without_conditions() -> None:
     assert [curve["x_label"] for curve in histograms["curves"] if curve["name"] == "mass"] == [r"$m / p_T$"]
 
 
+def test_the_known_defect_makes_jets_heavier() -> None:
+    physics, events = JetsPhysics(), draw(1)
+    mass = [physics.jets(one).features["mass"] for one in (events, physics.distorted(events))]
+    assert mass[1] == pytest.approx(1.05 * mass[0], rel=0.02)
+    assert np.array_equal(physics.distorted(events).x[:, :, 2], events.x[:, :, 2])
+
+
 def test_what_is_no_jet_is_refused() -> None:
     events = draw(1)
     with pytest.raises(FacsimError, match="no event weights"):
