@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
 from facsim.core.errors import FacsimError
-from facsim.core.schema import Feature, Schema
+from facsim.core.schema import Feature, Schema, given_conditions
 from facsim.models.base import Batch
 from facsim.models.checkpoint import build_model
 from facsim.models.totals import FARTHEST, Totals, _sums
@@ -33,8 +34,10 @@ def test_particles_get_the_sums_of_other_jets() -> None:
     """One jet's particles, another's sums: what comes out has the latter, and so its mass."""
     torch.manual_seed(1)
     totals, (x, mask), (other, there) = Totals(JETS, 1), jets(1), jets(2)
-    totals.fit(other, there, None)
-    found = totals.restore(x, mask, totals.encode(other, there, torch.Generator().manual_seed(3)))
+    cond = torch.full((N, 1), 50.0)
+    wanted = Batch(other, cond, mask=there)
+    totals.fit(wanted)
+    found = totals.restore(x, mask, totals.encode(wanted, torch.Generator().manual_seed(3)), cond)
     several = (mask.sum(1) > 2) & (there.sum(1) > 2)
     several &= _sums(other, there)[:, 3] - _sums(x, mask)[:, 3] < 2 * math.log(FARTHEST)
     torch.testing.assert_close(_sums(found, mask)[several], _sums(other, there)[several], rtol=2e-3, atol=2e-3)
@@ -64,6 +67,19 @@ def test_the_response_of_jets_is_learned_however_many_particles() -> None:
     total = made[..., 2].sum(1)
     assert float(total.mean()) == pytest.approx(float(scale.mean()), abs=0.02)
     assert float(total.std()) == pytest.approx(float(scale.std()), rel=0.15)
+
+
+@torch.no_grad()
+def test_sums_of_reconstructed_jets_are_relative_to_the_given_ones() -> None:
+    """Jets that are their given ones, with 0.8 of the pT and moved by 0.1: four numbers that are the same for all."""
+    (x, mask), features = jets(6), JETS.features
+    schema = replace(JETS, conditions=(*JETS.conditions, *given_conditions(6, features, "g")), given=6)
+    made = (x * torch.tensor([1, 1, 0.8]) + torch.tensor([0.1, 0, 0])) * mask[..., None]
+    batch = Batch(made, torch.cat([torch.full((N, 1), 50.0), x.flatten(1)], 1), mask=mask)
+    several = mask.sum(1) > 2
+    relative = (_sums(made, mask) - Totals(schema, 1)._base(batch.cond))[several]
+    wanted = torch.tensor([math.log(0.8), 0.1, 0.0, 0.0]).expand_as(relative)
+    torch.testing.assert_close(relative, wanted, rtol=1e-3, atol=1e-4)
 
 
 def test_other_events_are_refused() -> None:

@@ -188,7 +188,7 @@ class SingleStage(EventModel):
         else:
             sums = self.totals.draw(own_conditions(features, self.method.space), mask, noise["totals"])
             x = self.transform.decode(self.method.sample(torch.cat([features, sums], -1), noise, mask))
-            x = self.totals.restore(x, mask, sums)
+            x = self.totals.restore(x, mask, sums, cond)
         if mask is None:
             return x
         present = mask.to(x)[..., None]
@@ -265,8 +265,7 @@ class SingleStage(EventModel):
                 assert batch.mask is not None
                 self.count.fit(batch.mask.sum(1))
             if self.totals is not None:
-                assert batch.mask is not None
-                self.totals.fit(batch.x, batch.mask, batch.weight)
+                self.totals.fit(batch)
             if self.steering is not None:
                 self.steering.fit(batch)
         if phase != WEIGHTS:
@@ -293,8 +292,7 @@ class SingleStage(EventModel):
         weight = None if batch.weight is None else batch.weight / self.weight_mean
         cond = self.features(batch.cond)
         if self.totals is not None:
-            assert batch.mask is not None
-            cond = torch.cat([cond, self.totals.encode(batch.x, batch.mask, generator)], -1)
+            cond = torch.cat([cond, self.totals.encode(batch, generator)], -1)
         return replace(batch, x=z, cond=cond, weight=weight)
 
     def _padded(self, batch: Batch) -> Batch:
