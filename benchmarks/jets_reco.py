@@ -51,6 +51,8 @@ CONTENDERS: dict[str, tuple[str, dict[str, Any]]] = {
     "reco-vae, energy score": ("reco-vae", {"network": NET, "jets": "energy-score"}),
     "flow-matching": ("single-stage", {"method": FLOW}),
     "flow-matching, attention": ("single-stage", {"method": FLOW, "given": {"attend": True}}),
+    "flow-matching, totals": ("single-stage", {"method": FLOW, "totals": True}),
+    "flow-matching, attention, totals": ("single-stage", {"method": FLOW, "given": {"attend": True}, "totals": True}),
 }
 NANO = ("nano_tt_v12.root", "nano_tt_v15.root")
 PHYSICS = JetsRecoPhysics()

@@ -20,6 +20,7 @@ from facsim.models.multiplicity import Multiplicity
 from facsim.models.nets.conditioning import Conditioning
 from facsim.models.nets.given import TOKEN, GivenPoints, own_conditions, own_number
 from facsim.models.steering import REGRESSOR, Steer, Steering
+from facsim.models.totals import SUMS, Totals
 
 ENERGIES = ("MeV", "GeV")
 MOMENTUM = ("px", "py", "pz")
@@ -56,6 +57,7 @@ class SingleStageOptions(BaseModel):
             (`expected_weight`), which is not negative, so that every method takes signed weights.
         points: largest number of points of a cloud, in place of what the file says.
         given: how the method sees the given points of events that have some (`Schema.given`).
+        totals: of jets, whether sum of pT, axis and width are drawn before the particles (`totals`).
         steer: a metric that training attends to (`steering`).
         steps: sampler steps, in place of what `method` says.
     """
@@ -69,6 +71,7 @@ class SingleStageOptions(BaseModel):
     event_weights: Literal["given", "expected"] = "given"
     points: int | None = Field(None, ge=1)
     given: GivenOptions = GivenOptions()
+    totals: bool = False
     steer: Steer | None = None
     steps: int | None = Field(None, ge=0, le=1000)
 
@@ -117,13 +120,15 @@ class SingleStage(EventModel):
             if options.given.attend and schema.representation == "cloud":
                 space = replace(space, given=(n_features, schema.given))
                 n_features += TOKEN * schema.given
-        self.method = build_method(options.chosen, space, n_features)
+        self.totals = Totals(schema, own_number(n_features, space)) if options.totals else None
+        n_cond = n_features + (SUMS if options.totals else 0)
+        self.method = build_method(options.chosen, space, n_cond)
         self.weights = self.method.weights
         self.register_buffer("weight_mean", torch.ones(()))
         self.weight_net: ExpectedWeight | None = None
         if options.event_weights == "expected":
             self.weights = "signed"
-            self.weight_net = ExpectedWeight(space, n_features)
+            self.weight_net = ExpectedWeight(space, n_cond)
         self.count_column = next((names.index(name) for name in COUNTS if name in names), None)
         self.count: Multiplicity | None = None
         if schema.representation == "cloud" and self.count_column is None:
@@ -165,17 +170,25 @@ class SingleStage(EventModel):
     def _beside(self) -> list[nn.Parameter]:
         """What is trained along with the first turn of the method; a critic, say, reads given points, and its generator
         takes what it finds, since both at once could hide from one another what they read."""
-        return [p for part in (self.count, self.given) if part is not None for p in part.parameters()]
+        parts = (self.count, self.given, self.totals)
+        return [p for part in parts if part is not None for p in part.parameters()]
 
     def noise_spec(self, n: int) -> dict[str, NoiseSpec]:
         own = {} if self.count is None else {"multiplicity": NoiseSpec((n, 1), "uniform")}
+        if self.totals is not None:
+            own["totals"] = NoiseSpec((n, SUMS))
         return own | self.method.noise_spec(n)
 
     def sample(self, cond: Tensor, noise: Mapping[str, Tensor]) -> Tensor:
         """Events (N, *event_shape) at the conditions (N, K) in physical units."""
         features = self.features(cond)
         mask = self._mask(cond, features, noise)
-        x = self.transform.decode(self.method.sample(features, noise, mask))
+        if self.totals is None or mask is None:
+            x = self.transform.decode(self.method.sample(features, noise, mask))
+        else:
+            sums = self.totals.draw(own_conditions(features, self.method.space), mask, noise["totals"])
+            x = self.transform.decode(self.method.sample(torch.cat([features, sums], -1), noise, mask))
+            x = self.totals.restore(x, mask, sums, cond)
         if mask is None:
             return x
         present = mask.to(x)[..., None]
@@ -209,17 +222,33 @@ class SingleStage(EventModel):
             return {"weights": self.weight_net.loss(latents)}
         latents = self._counted(latents)
         if self.given is not None and turn == self.first_turn:
-            latents = replace(latents, cond=self.features(batch.cond))  # with gradients
+            cond = self.features(batch.cond)  # with gradients
+            latents = replace(latents, cond=torch.cat([cond, latents.cond[:, cond.shape[1] :]], -1))
         if self.steering is not None and turn == REGRESSOR:
             return self.steering.regression(physical, latents, generator)
         losses = self.method.losses(latents, turn, generator)
         if self.steering is not None and turn == self.steering.turn:
             losses = losses | self.steering.losses(physical, latents, generator)
-        if self.count is not None and turn == self.first_turn:
-            assert latents.mask is not None
-            own = own_conditions(latents.cond, self.method.space)
-            losses = losses | {"multiplicity": self.count.loss(own, latents.mask.sum(1), latents.weight)}
+        if turn == self.first_turn:
+            losses = losses | self._losses_beside(latents, generator)
         return losses
+
+    def _losses_beside(self, latents: Batch, generator: torch.Generator | None) -> dict[str, Tensor]:
+        """Of the numbers of points and of sums, which are known before the points."""
+        found = {}
+        own, sums = self._own(latents.cond)
+        if self.count is not None:
+            assert latents.mask is not None
+            found["multiplicity"] = self.count.loss(own, latents.mask.sum(1), latents.weight)
+        if self.totals is not None:
+            found["totals"] = self.totals.loss(replace(latents, cond=own), sums, generator)
+        return found
+
+    def _own(self, cond: Tensor) -> tuple[Tensor, Tensor]:
+        """Of what the method sees of an event: conditions without given points, and sums, none where there are none."""
+        own = own_conditions(cond, self.method.space)
+        n = own.shape[1] - (0 if self.totals is None else SUMS)
+        return own[:, :n], own[:, n:]
 
     @torch.no_grad()
     def begin_phase(self, phase: str, batch: Batch, generator: torch.Generator) -> None:
@@ -235,10 +264,16 @@ class SingleStage(EventModel):
             if self.count is not None:
                 assert batch.mask is not None
                 self.count.fit(batch.mask.sum(1))
+            if self.totals is not None:
+                self.totals.fit(batch)
             if self.steering is not None:
                 self.steering.fit(batch)
         if phase != WEIGHTS:
             latents = self._counted(self._latents(batch, generator, symmetric=False))
+            if self.totals is not None and phase == self.method.phases[0]:
+                assert latents.mask is not None
+                own, sums = self._own(latents.cond)
+                self.totals.begin_phase(own, latents.mask, sums, generator)
             self.method.begin_phase(phase, latents, generator)
 
     @torch.no_grad()
@@ -255,7 +290,10 @@ class SingleStage(EventModel):
         if batch.mask is not None:
             z = z * batch.mask[..., None]
         weight = None if batch.weight is None else batch.weight / self.weight_mean
-        return replace(batch, x=z, cond=self.features(batch.cond), weight=weight)
+        cond = self.features(batch.cond)
+        if self.totals is not None:
+            cond = torch.cat([cond, self.totals.encode(batch, generator)], -1)
+        return replace(batch, x=z, cond=cond, weight=weight)
 
     def _padded(self, batch: Batch) -> Batch:
         if self.schema.representation != "cloud":
