@@ -122,6 +122,8 @@ def _physics(task: str | None, truth: EventSource) -> tuple[str, TaskPhysics | N
     if physics is not None:
         physics.check(few)
         return chosen, physics
+    if task is None and schema.representation == "cloud":
+        return SHOWERS, None  # whose judge says what can be done with other clouds
     if schema.representation != "table":
         raise FacsimError(
             f"these events, a {schema.representation} of {[feature.name for feature in schema.features]} with the "
