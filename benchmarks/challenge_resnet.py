@@ -20,7 +20,7 @@ import torch
 
 from facsim.core.geometry import CylinderGeometry
 from facsim.core.rng import generator
-from facsim.core.store import StoreReader
+from facsim.data import open_events
 from facsim.evaluate.c2st_challenge import ChallengeSettings, challenge_test, low_level
 from facsim.models.sampling import TorchSampler
 from facsim.models.shipped import load_shipped
@@ -41,17 +41,15 @@ def main() -> None:
     parser.add_argument("--layer-candidates", type=int, default=4)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    with StoreReader(given.truth) as reader:
-        first, second = (reader.read(k * given.showers, (k + 1) * given.showers) for k in (0, 1))
+    showers = open_events(given.truth)
+    first, second = (showers.read(k * given.showers, (k + 1) * given.showers) for k in (0, 1))
     geometry = first.schema.geometry
     assert isinstance(geometry, CylinderGeometry)
     layers = (len(geometry.layers), geometry.layers[0].n_alpha, geometry.layers[0].n_r)
     changes = {"candidates": given.candidates, "layer_candidates": given.layer_candidates}
     sampler = TorchSampler(load_shipped(given.surrogate, **changes))
     made = sampler.sample(second.cond, generator(SEED, "challenge"))[..., 0]
-    settings = ChallengeSettings(
-        network="resnet", planes=tuple(given.planes), epochs=given.epochs, repeats=given.repeats, double=False
-    )
+    settings = ChallengeSettings(planes=tuple(given.planes), epochs=given.epochs, repeats=given.repeats, double=False)
     energies = [events.condition("incident_energy") for events in (first, second)]
     truth = low_level(first.cells, energies[0])
     print(f"{given.showers} + {given.showers} showers, {given.epochs} epochs, {given.repeats} trainings")

@@ -55,9 +55,7 @@ def test_the_residual_network_sees_where_energy_lies():
     cells = [rng.exponential(size=(300, *shape)) for _ in range(2)]
     cells[1][:, :4] *= 3
     a, b = (low_level(x.reshape(300, -1), np.full(300, 100.0)) for x in cells)
-    settings = ChallengeSettings(
-        network="resnet", planes=(4, 4, 8, 8), lr=3e-3, batch_size=20, epochs=8, repeats=1, double=False
-    )
+    settings = ChallengeSettings(planes=(4, 4, 8, 8), lr=3e-3, batch_size=20, epochs=8, repeats=1, double=False)
     found = challenge_test(a, b, settings=settings, layers=shape, device="cpu")
     assert found.score.name == "auc_resnet"
     assert found.score.value > 0.9

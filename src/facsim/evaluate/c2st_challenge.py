@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,14 +40,12 @@ class ChallengeSettings:
     """The challenge's numbers; smaller ones are for trials and make another protocol's number.
 
     Args:
-        network: `dnn`, or `resnet`, the three-dimensional one of data sets 2 and 3.
-        width, depth: hidden layers of the first. planes: channels of the stages of the second.
+        width, depth: hidden layers of the DNN. planes: channels of the stages of the residual network.
         lr, batch_size, epochs: of Adam. repeats: trainings.
         train, test: shares of each class for training and for choosing and calibrating; the rest gives the result.
         double: float64, as the challenge, or float32.
     """
 
-    network: Literal["dnn", "resnet"] = "dnn"
     width: int = 2048
     depth: int = 3
     planes: tuple[int, ...] = (32, 64, 64, 128)
@@ -105,7 +103,8 @@ def challenge_test(
     """The challenge's AUC of features (N, D) and (M, D), taken as they are.
 
     Features: `low_level`, `low_level_normed`, or `facsim.physics.calo.high_level_features`. The full settings are
-    meant for a GPU. `resnet` takes `low_level` and needs `layers`, the numbers (L, A, R) of layers, sectors and rings.
+    meant for a GPU. With `layers`, the numbers (L, A, R) of layers, sectors and rings, `low_level` is judged by the
+    three-dimensional residual network of data sets 2 and 3, otherwise features are judged by the DNN.
 
     Raises:
         FacsimError: no tables of one width, values that are not finite, fewer than 50 events a sample.
@@ -114,7 +113,7 @@ def challenge_test(
     truth, other = Sample(np.asarray(reference)), Sample(np.asarray(candidate))
     if truth.x.ndim != 2:
         raise FacsimError(f"the challenge's classifier needs features (N, D), not {truth.x.shape}.")
-    if used.network == "resnet" and (layers is None or truth.x.shape[1] != 1 + math.prod(layers)):
+    if layers is not None and truth.x.shape[1] != 1 + math.prod(layers):
         raise FacsimError(
             f"the residual network needs one column for the energy and one for each cell of 'layers' (L, A, R), not "
             f"{truth.x.shape[1]} columns and the layers {layers}."
@@ -130,30 +129,20 @@ def challenge_test(
             progress((repeat + 1) / used.repeats)
     auc, raw, jsd, error = np.array(found).T
     spread = float(np.std(auc, ddof=1)) if used.repeats > 1 else float(error[0])
-    name = PROTOCOL if used == ChallengeSettings() else f"{PROTOCOL} custom"
-    kind = f"DNN {used.depth} x {used.width}" if used.network == "dnn" else f"ResNet of {used.planes}"
-    note = f"{used.repeats} trainings, {kind}; JSD {jsd.mean():.4f}."
-    sizes: dict[str, Any] = {"n_reference": len(truth), "n_generated": len(other), "seed": seed}
-    return ChallengeTest(
-        Score(
-            "auc" if used.network == "dnn" else "auc_resnet",
-            name,
-            float(auc.mean()),
-            spread,
-            better="lower",
-            note=note,
-            **sizes,
-        ),
-        auc,
-        raw,
-        jsd,
+    protocol = PROTOCOL if used == ChallengeSettings() else f"{PROTOCOL} custom"
+    name, kind = (
+        ("auc", f"DNN {used.depth} x {used.width}") if layers is None else ("auc_resnet", f"ResNet of {used.planes}")
     )
+    facts: dict[str, Any] = {"n_reference": len(truth), "n_generated": len(other), "seed": seed}
+    facts["note"] = f"{used.repeats} trainings, {kind}; JSD {jsd.mean():.4f}."
+    score = Score(name, protocol, float(auc.mean()), spread, better="lower", **facts)
+    return ChallengeTest(score, auc, raw, jsd)
 
 
 def _network(used: ChallengeSettings, layers: tuple[int, int, int] | None, columns: int) -> ClassifierNetwork:
-    if used.network == "resnet" and layers is not None:
-        return NETWORKS["resnet-3d"](Inputs(layers, 1), 1, planes=used.planes)
-    return NETWORKS["plain"](Inputs((columns,)), 1, width=used.width, depth=used.depth)
+    if layers is None:
+        return NETWORKS["plain"](Inputs((columns,)), 1, width=used.width, depth=used.depth)
+    return NETWORKS["resnet-3d"](Inputs(layers, 1), 1, planes=used.planes)
 
 
 def _once(
@@ -168,7 +157,7 @@ def _once(
     kind = torch.float64 if used.double else torch.float32
     parts = _parts(label, used, seed)
     values, context = torch.as_tensor(x).to(kind), torch.zeros(len(x), 0, dtype=kind)
-    if used.network == "resnet" and layers is not None:
+    if layers is not None:
         values, context = values[:, 1:].reshape(-1, *layers), values[:, :1]
     events = Labelled(values, context, None, torch.as_tensor(label), torch.ones(len(x), dtype=kind))
     settings = ClassifierSettings(used.epochs, used.batch_size, used.lr, 0.0, None, "accuracy", decay=False)
