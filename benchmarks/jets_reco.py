@@ -36,6 +36,7 @@ from facsim.data.nanoaod import NanoAODReader
 from facsim.evaluate.jets_reco_physics import JetsRecoPhysics
 from facsim.evaluate.jets_response import ETA, PT, JetPairs, jet_pairs, response_errors
 from facsim.metrics.classifier import classifier_test
+from facsim.metrics.replicas import half_width
 from facsim.models.base import EventModel
 from facsim.models.checkpoint import build_model
 from facsim.models.sampling import TorchSampler
@@ -123,7 +124,7 @@ def in_bins(ratio: NDArray[Any], pt: NDArray[Any], eta: NDArray[Any]) -> list[st
         for lowest, highest in zip(EDGES[PT], EDGES[PT][1:], strict=False):
             part = ratio[(pt >= lowest) & (pt < highest) & (np.abs(eta) >= low) & (np.abs(eta) < high)]
             part = part[np.isfinite(part)]
-            width = np.diff(np.quantile(part, (0.158655, 0.841345)))[0] / 2
+            width = half_width(part)
             error = part.std() / len(part) ** 0.5
             cells.append(f"{part.mean():.3f} ± {error:.3f}, {width:.3f}")
     return cells

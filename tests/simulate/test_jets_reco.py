@@ -82,10 +82,10 @@ def test_an_ideal_detector_gives_the_jet_back(particles):
 
 
 def test_calibration_belongs_to_its_detector(particles):
-    assert JetRecoSimulation(events=1).uses_calibration
-    assert not JetRecoSimulation(events=1, detector={"excess": 2.0}).uses_calibration
+    assert JetRecoSimulation(events=1).own_calibration is not None
+    assert JetRecoSimulation(events=1, detector={"excess": 2.0}).own_calibration is None
     own = JetCalibration((2.5,), ((2.0, 0.0, 0.0, 0.0),), (10.0, 1000.0))
-    assert JetRecoSimulation(events=1, detector={"excess": 2.0}, calibration=own).uses_calibration
+    assert JetRecoSimulation(events=1, detector={"excess": 2.0}, calibration=own).own_calibration == own
     raw, twice = (
         settings.arrays(settings.pairs(particles, generator(1)))[0]
         for settings in (JetRecoSimulation(events=1, calibration=None), JetRecoSimulation(events=1, calibration=own))

@@ -16,7 +16,7 @@ from facsim.core.schema import Feature, Schema
 from facsim.core.sources import check_range
 from facsim.core.store import atomic_path, open_hdf5
 from facsim.data.jet_checks import check_jets, check_layout, hardest_first
-from facsim.physics.jet_schema import KIND, PARTICLE_FEATURES, is_jets
+from facsim.physics.jet_schema import KIND, PARTICLE_FEATURES, is_jets, kinds_of
 from facsim.physics.jets import jet_features
 
 __all__ = ["JET_FEATURES", "PARTICLE_FEATURES", "JetNetReader", "is_jets", "kind_of_file", "write_jetnet"]
@@ -92,9 +92,8 @@ def kind_of_file(path: Path, schema: Schema) -> str:
     Raises:
         FacsimError: the name says none.
     """
-    simulated = schema.provenance.get("settings", {}).get("kinds", ())
-    if len(simulated) == 1:
-        return str(simulated[0])
+    if len(known := kinds_of(schema)) == 1:
+        return known[0]
     found = re.fullmatch(r"(?:.*[-_.])?([A-Za-z]+?)(?:30|150)?", path.stem)
     if found is None:
         raise FacsimError(
@@ -121,14 +120,12 @@ def export_jetnet(source: EventSource, folder: Path) -> list[Path]:
     """
     if not is_jets(source.schema):
         raise FacsimError("JetNet's files hold jets: constituents with etarel, phirel and ptrel.")
-    names = [feature.name for feature in source.schema.conditions]
-    kinds = [name.removeprefix(KIND) for name in names if name.startswith(KIND)]
-    paths = []
+    kinds, paths = kinds_of(source.schema), []
     for kind in kinds or [kind_of_file(folder / "jets.hdf5", source.schema)]:
         path = folder / f"{kind}.hdf5"
         with atomic_path(path) as temporary, GrowingFile(temporary, "w") as handle:
             for batch in chunks(source, ROWS):
-                chosen = batch[batch.condition(KIND + kind) > 0.5] if kinds else batch
+                chosen = batch[batch.condition(KIND + kind) > 0.5] if len(kinds) > 1 else batch
                 if not len(chosen):
                     continue
                 particles, features = _as_jetnet(chosen)

@@ -13,7 +13,9 @@ from facsim.core.geometry import FloatArray
 from facsim.core.rng import generator
 from facsim.core.schema import Schema
 from facsim.evaluate.measures import Measured
-from facsim.physics.jets import PARTICLE_COLUMNS, jet_features
+from facsim.metrics.replicas import half_width
+from facsim.physics.jet_schema import PARTICLE_COLUMNS, is_jets
+from facsim.physics.jets import jet_features
 
 PT, ETA = "gen_pt", "gen_eta"
 LIGHTEST = 1.0
@@ -23,7 +25,6 @@ LARGEST = 4.0
 BINS = {PT: 5, ETA: 4}
 RESAMPLED = 100
 FEWEST = 50
-CENTRAL = (0.158655, 0.841345)
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def check_pairs(schema: Schema) -> None:
     """
     columns = tuple(f.name for f in schema.features)
     names = [f.name for f in schema.scalar_conditions]
-    if schema.representation != "cloud" or columns != PARTICLE_COLUMNS or names[:2] != [PT, ETA] or not schema.given:
+    if not is_jets(schema) or names[:2] != [PT, ETA] or not schema.given:
         raise FacsimError(
             f"expected clouds with the columns {PARTICLE_COLUMNS}, first conditions '{PT}' (GeV) and '{ETA}', and the "
             f"points of the generator-level jet; the events are a {schema.representation} with columns {columns}, "
@@ -192,10 +193,5 @@ def _moments(values: FloatArray, rng: np.random.Generator) -> tuple[float, float
     """Mean, its error, width, its error."""
     if len(values) < FEWEST:
         return (np.nan,) * 4
-    widths = np.array([_width(rng.choice(values, len(values))) for _ in range(RESAMPLED)])
-    return values.mean(), values.std(ddof=1) / len(values) ** 0.5, _width(values), float(widths.std(ddof=1))
-
-
-def _width(values: FloatArray) -> float:
-    low, high = np.quantile(values, CENTRAL)
-    return float(high - low) / 2
+    widths = np.array([half_width(rng.choice(values, len(values))) for _ in range(RESAMPLED)])
+    return values.mean(), values.std(ddof=1) / len(values) ** 0.5, half_width(values), float(widths.std(ddof=1))

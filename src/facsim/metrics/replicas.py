@@ -44,6 +44,12 @@ def core_width(values: FloatArray, weights: FloatArray) -> FloatArray:
     return 0.5 * (quantiles[:, 1] - quantiles[:, 0])
 
 
+def half_width(values: FloatArray) -> float:
+    """The same of values (n,) that all count alike, by NumPy's quantiles."""
+    low, high = np.quantile(values, CORE)
+    return float(high - low) / 2
+
+
 def median(values: FloatArray, weights: FloatArray) -> FloatArray:
     """Medians (B,)."""
     return weighted_quantiles(values, weights, (0.5,))[:, 0]

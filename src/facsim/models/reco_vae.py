@@ -21,7 +21,8 @@ from facsim.models.nets import build_network, check_network
 from facsim.models.nets.conditioning import Conditioning
 from facsim.models.nets.given import GivenPoints
 from facsim.models.vae import kl_from_normal
-from facsim.physics.jets import PARTICLE_COLUMNS, jet_features
+from facsim.physics.jet_schema import PARTICLE_COLUMNS, is_jets
+from facsim.physics.jets import jet_features
 
 PT, ETA = "gen_pt", "gen_eta"
 PHASE = "autoencoder"
@@ -187,7 +188,7 @@ def _momenta(x: Tensor, pt: Tensor, eta: Tensor) -> Tensor:
 def _check(schema: Schema) -> None:
     names = [f.name for f in schema.scalar_conditions]
     columns = tuple(f.name for f in schema.features)
-    if columns != PARTICLE_COLUMNS or not schema.given or not {PT, ETA} <= set(names) or names[0] != PT:
+    if not is_jets(schema) or not schema.given or not {PT, ETA} <= set(names) or names[0] != PT:
         raise FacsimError(
             f"the model 'reco-vae' takes jets with the columns {PARTICLE_COLUMNS}, the conditions '{PT}', '{ETA}' and "
             f"the points of the generator-level jet, not columns {columns}, conditions {names} and {schema.given} "

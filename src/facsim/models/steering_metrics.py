@@ -15,7 +15,8 @@ from facsim.core.image import ImageGeometry
 from facsim.core.schema import Schema
 from facsim.models.choices import known
 from facsim.physics import ecal_observables as ecal
-from facsim.physics.jets import PARTICLE_COLUMNS, jet_features
+from facsim.physics.jet_schema import is_jets
+from facsim.physics.jets import jet_features
 
 LEAST = 1e-6
 
@@ -125,8 +126,7 @@ def _of_columns(schema: Schema) -> tuple[str, ...]:
 
 
 def _of_jets(schema: Schema) -> tuple[str, ...]:
-    names = tuple(f.name for f in schema.features)
-    return ("jet pT", "jet mass") if schema.representation == "cloud" and names == PARTICLE_COLUMNS else ()
+    return ("jet pT", "jet mass") if is_jets(schema) else ()
 
 
 def _of_pairs(schema: Schema) -> tuple[str, ...]:

@@ -11,8 +11,9 @@ from facsim.models.base import Batch
 from facsim.models.choices import Choice
 from facsim.models.feature_transforms import QuantileNormalisation
 from facsim.models.flow_matching import FlowMatching, FlowMatchingOptions
+from facsim.models.nets.given import moments
 from facsim.models.space import table
-from facsim.physics.jets import PARTICLE_COLUMNS
+from facsim.physics.jet_schema import PARTICLE_COLUMNS, is_jets
 
 SUMS = 4
 LEAST = 1e-9
@@ -40,8 +41,8 @@ class Totals(nn.Module):
     def __init__(self, schema: Schema, n_cond: int) -> None:
         super().__init__()
         self.given, self.scalars = schema.given, len(schema.scalar_conditions)
-        names = tuple(f.name for f in schema.features)
-        if schema.representation != "cloud" or names != PARTICLE_COLUMNS:
+        if not is_jets(schema):
+            names = tuple(f.name for f in schema.features)
             raise FacsimError(
                 f"the option 'totals' is for jets, clouds with the columns {PARTICLE_COLUMNS}, not a "
                 f"{schema.representation} with {names}: leave it out."
@@ -106,12 +107,7 @@ class Totals(nn.Module):
 
 def _sums(x: Tensor, mask: Tensor) -> Tensor:
     """Logarithm of the sum of pT, centre, logarithm of the square width: (N, 4)."""
-    size = (x[..., 2] * mask).clamp(min=0)
-    total = size.sum(1, keepdim=True).clamp(min=LEAST)
-    share = (size / total)[..., None]
-    centre = (share * x[..., :2]).sum(1)
-    width = (share * (x[..., :2] - centre[:, None]) ** 2).sum((1, 2))[:, None]
-    return torch.cat([total.log(), centre, width.clamp(min=LEAST).log()], -1)
+    return moments(x * mask[..., None], LEAST)
 
 
 def _with_number(cond: Tensor, mask: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from facsim.core.schema import Feature, Schema
 
 PARTICLE_FEATURES = (Feature("etarel"), Feature("phirel", "rad"), Feature("ptrel"))
 """Columns of a constituent: eta and phi less the jet's, and pT over the jet's; the hardest first, zeros as padding."""
+PARTICLE_COLUMNS = tuple(feature.name for feature in PARTICLE_FEATURES)
 JET_CONDITIONS = (Feature("pt", "GeV"), Feature("eta"))
 KIND = "is_"
 
@@ -24,7 +25,7 @@ def jet_schema(kinds: Sequence[str], points: int) -> Schema:
 
 def is_jets(schema: Schema) -> bool:
     """Whether events are jets in these coordinates."""
-    return schema.representation == "cloud" and schema.features == PARTICLE_FEATURES
+    return schema.representation == "cloud" and tuple(f.name for f in schema.features) == PARTICLE_COLUMNS
 
 
 def kinds_of(schema: Schema) -> tuple[str, ...]:

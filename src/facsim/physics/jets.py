@@ -12,10 +12,7 @@ import math
 from facsim.core.arrays import Array, as_type, namespace
 from facsim.physics.jet_arrays import in_blocks, pair_squares, particles, safe_sqrt
 
-__all__ = ["N_EFPS", "PARTICLE_COLUMNS", "W1EFP_COLUMNS", "d2", "efps", "jet_features"]
-
-PARTICLE_COLUMNS = ("etarel", "phirel", "ptrel")
-"""Names of the columns of particles relative to a jet."""
+__all__ = ["N_EFPS", "W1EFP_COLUMNS", "d2", "efps", "jet_features"]
 
 PRODUCTS = (
     (1, 1), (1, 2), (1, 3), (2, 2), (1, 5), (2, 5), (1, 6), (1, 9),

@@ -13,7 +13,8 @@ from facsim.core.events import EventSource, chunks
 from facsim.core.geometry import FloatArray
 from facsim.core.schema import Schema
 from facsim.core.sources import batch_rows
-from facsim.physics.jets import PARTICLE_COLUMNS, jet_features
+from facsim.physics.jet_schema import PARTICLE_COLUMNS, is_jets
+from facsim.physics.jets import jet_features
 from facsim.simulate.baseline import Baseline, Sampled, check_count
 
 PT = "gen_pt"
@@ -49,7 +50,7 @@ class JetSmearing(Baseline):
     @classmethod
     def unfit(cls, schema: Schema, **options: Any) -> str | None:
         columns = tuple(f.name for f in schema.features)
-        if columns == PARTICLE_COLUMNS and schema.given and PT in [f.name for f in schema.scalar_conditions]:
+        if is_jets(schema) and schema.given and PT in [f.name for f in schema.scalar_conditions]:
             return None
         return (
             f"baseline '{cls.name}' needs jets with the columns {PARTICLE_COLUMNS}, the condition '{PT}' and given "

@@ -148,16 +148,15 @@ class JetRecoSimulation(ProcessSimulation):
         axis = pairs.generated.axis
         points = relative(pairs.generated.constituents(pairs.particles), axis, self.given)
         cloud = relative(pairs.reconstructed.constituents(pairs.seen), axis, self.constituents)
-        if self.uses_calibration:
+        if self.own_calibration is not None:
             pt, eta, _ = pairs.reconstructed.axis.T
-            cloud[:, :, 2] *= self.calibration.factor(pt, eta)[:, None]  # type: ignore[union-attr]
+            cloud[:, :, 2] *= self.own_calibration.factor(pt, eta)[:, None]
         return cloud, np.column_stack([axis[:, :2], points.reshape(len(axis), 3 * self.given)])
 
     @property
-    def uses_calibration(self) -> bool:
-        """Whether there is a calibration, and it belongs to this detector."""
-        given = "calibration" in self.model_fields_set and self.calibration != CALIBRATION
-        return self.calibration is not None and (given or self.detector == Detector())
+    def own_calibration(self) -> JetCalibration | None:
+        """The calibration, unless it is that of the default detector and the detector is another."""
+        return None if self.calibration == CALIBRATION and self.detector != Detector() else self.calibration
 
     def time(self, cond: NDArray[Any], seed: int) -> FloatArray | None:
         """Time of detector and clustering, per pair, without Pythia's; the same at all conditions."""

@@ -38,7 +38,7 @@ class EPiC(PointNetwork):
         check_sizes("epic", width=width, latent=latent, depth=depth)
         super().__init__(space, n_in, n_out, n_cond, zero=zero, width=width)
         self.start = nn.Linear(width, latent)
-        self.blocks = nn.ModuleList(EPiCLayer(width, latent, self.most) for _ in range(depth))
+        self.blocks = nn.ModuleList(EPiCLayer(width, latent, space.shape[0]) for _ in range(depth))
 
     def blocks_of(self, h: Tensor, context: Tensor, real: Tensor) -> Tensor:
         whole = self.start(context)

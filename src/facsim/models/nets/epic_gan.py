@@ -12,6 +12,7 @@ from torch.nn.utils.parametrizations import weight_norm
 from facsim.core.schema import Representation
 from facsim.models.nets.base import Network, check_sizes, last_layer
 from facsim.models.nets.layers import Context
+from facsim.models.nets.points import there
 from facsim.models.space import Space
 
 
@@ -76,16 +77,14 @@ class EPiCGAN(Network):
     ) -> None:
         check_sizes("epic-gan", width=width, latent=latent, depth=depth)
         super().__init__(space, n_in, n_out, n_cond)
-        self.most = space.shape[0]
         self.context, self.start = Context(n_cond + 1, width), normed(width, latent)
         self.embed, self.out = normed(n_in, width), last_layer(width, n_out, zero)
-        self.layers = nn.ModuleList(PublishedEPiCLayer(width, latent, self.most) for _ in range(depth))
+        self.layers = nn.ModuleList(PublishedEPiCLayer(width, latent, space.shape[0]) for _ in range(depth))
 
     def forward(self, x: Tensor, t: Tensor | None, cond: Tensor, mask: Tensor | None = None) -> Tensor:
-        real = torch.ones_like(x[..., 0], dtype=torch.bool) if mask is None else mask
-        count = real.to(x).sum(1, keepdim=True) / self.most
-        first_whole = F.leaky_relu(self.start(self.context(t, torch.cat([cond, count], -1))))
-        first = F.leaky_relu(self.embed(x.masked_fill(~real[..., None], 0.0)))
+        x, real, share = there(x, mask, self.space.shape[0])
+        first_whole = F.leaky_relu(self.start(self.context(t, torch.cat([cond, share], -1))))
+        first = F.leaky_relu(self.embed(x))
         h, whole = first, first_whole
         for layer in self.layers:
             h, whole = layer(h, whole, real)

@@ -12,6 +12,7 @@ from facsim.core.schema import Representation
 from facsim.models.nets.base import Network, check_heads, check_sizes, last_layer
 from facsim.models.nets.layers import Context
 from facsim.models.nets.message_passing import LEAK
+from facsim.models.nets.points import there
 from facsim.models.nets.set_attention import InducedSetAttention, SetAttention
 from facsim.models.space import Space
 
@@ -44,7 +45,6 @@ class GAPT(Network):
         check_sizes(self.name, width=width, depth=depth, heads=heads)
         check_heads(self.name, width, heads)
         super().__init__(space, n_in, n_out, n_cond)
-        self.most = space.shape[0]
         self.context, self.whole = Context(n_cond + 1, width), nn.Linear(width, width)
         self.embed, self.out = nn.Linear(n_in, width), last_layer(width, n_out, zero)
         self.blocks = nn.ModuleList(self.block(width, heads) for _ in range(depth))
@@ -61,10 +61,9 @@ class GAPT(Network):
         return h
 
     def forward(self, x: Tensor, t: Tensor | None, cond: Tensor, mask: Tensor | None = None) -> Tensor:
-        real = torch.ones_like(x[..., 0], dtype=torch.bool) if mask is None else mask
-        count = real.to(x).sum(1, keepdim=True) / self.most
-        whole = self.whole(self.context(t, torch.cat([cond, count], -1)))
-        h = F.leaky_relu(self.embed(x.masked_fill(~real[..., None], 0.0)), LEAK)
+        x, real, share = there(x, mask, self.space.shape[0])
+        whole = self.whole(self.context(t, torch.cat([cond, share], -1)))
+        h = F.leaky_relu(self.embed(x), LEAK)
         out: Tensor = self.out(self.blocks_of(h, whole, real))
         return out
 

@@ -47,12 +47,12 @@ class GivenPoints(nn.Module):
     def fit(self, flat: Tensor) -> None:
         """Take the normalisation from the given points of training events (N, G * 3), whatever their weights."""
         columns, present = _columns(flat, self.points)
-        rows, moments = columns[present], self._moments(flat)
+        rows, of_all = columns[present], self._moments(flat)
         if len(rows):
             self.centre.copy_(rows.mean(0))
             self.scale.copy_(_spread(rows))
-        self.moment_mean.copy_(moments.mean(0))
-        self.moment_std.copy_(_spread(moments))
+        self.moment_mean.copy_(of_all.mean(0))
+        self.moment_std.copy_(_spread(of_all))
 
     def tokens(self, flat: Tensor) -> Tensor:
         """Points as networks see them, (N, G, 5): zeros where there is none."""
@@ -65,18 +65,14 @@ class GivenPoints(nn.Module):
         size = _split(flat, self.points)[..., 2:].clamp(min=0)
         h = self.each(tokens) * tokens[..., -1:]
         mean = h.sum(1) / tokens[..., -1].sum(1, keepdim=True).clamp(min=1)
-        moments = (self._moments(flat) - self.moment_mean) / self.moment_std
-        return torch.cat([moments, self.whole(torch.cat([(h * size).sum(1), mean, moments], -1))], -1)
+        of_all = (self._moments(flat) - self.moment_mean) / self.moment_std
+        return torch.cat([of_all, self.whole(torch.cat([(h * size).sum(1), mean, of_all], -1))], -1)
 
     def _moments(self, flat: Tensor) -> Tensor:
         points = _split(flat, self.points)
         size = points[..., 2:].clamp(min=0)
-        total = size.sum(1)
-        share = size / total[:, None].clamp(min=LEAST)
-        centre = (share * points[..., :2]).sum(1)
-        width = (share * (points[..., :2] - centre[:, None]) ** 2).sum((1, 2))[:, None]
         number = (size > 0).to(flat).sum(1)
-        return torch.cat([total, total.clamp(min=LEAST).log(), centre, width.clamp(min=LEAST).log(), number], -1)
+        return torch.cat([size.sum(1), moments(points, LEAST), number], -1)
 
 
 class AttendGiven(nn.Module):
@@ -96,6 +92,19 @@ class AttendGiven(nn.Module):
         found = self.attention(self.norm(h), self.embed(tokens), keys=present)
         out: Tensor = h + found * present.any(1).to(h)[:, None, None]
         return out
+
+
+def moments(points: Tensor, least: float) -> Tensor:
+    """Logarithm of the sum of sizes, their centre, logarithm of the square width about it: (N, P, 3) -> (N, 4).
+
+    Points of size 0 do not count; sum and square width count as at least `least`.
+    """
+    size = points[..., 2].clamp(min=0)
+    total = size.sum(1, keepdim=True).clamp(min=least)
+    share = (size / total)[..., None]
+    centre = (share * points[..., :2]).sum(1)
+    width = (share * (points[..., :2] - centre[:, None]) ** 2).sum((1, 2))[:, None]
+    return torch.cat([total.log(), centre, width.clamp(min=least).log()], -1)
 
 
 def given_tokens(cond: Tensor, space: Space) -> Tensor:

@@ -11,6 +11,8 @@ from facsim.core.errors import FacsimError
 
 LEAK = 0.2
 """Slope of the activations below zero."""
+EDGES, NODES = (96, 160, 192), (256, 256)
+"""Widths of MPGAN's perceptrons of pairs and of points."""
 
 
 def leaky_layers(sizes: Sequence[int]) -> nn.Sequential:

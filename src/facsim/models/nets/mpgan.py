@@ -13,7 +13,8 @@ from facsim.core.errors import FacsimError
 from facsim.core.schema import Representation
 from facsim.models.nets.base import Network, check_sizes
 from facsim.models.nets.layers import Context
-from facsim.models.nets.message_passing import MessagePassing, check_widths
+from facsim.models.nets.message_passing import EDGES, NODES, MessagePassing, check_widths
+from facsim.models.nets.points import there
 from facsim.models.space import Space
 
 
@@ -39,8 +40,8 @@ class MPGAN(Network):
         n_cond: int,
         *,
         zero: bool = True,
-        edges: Sequence[int] = (96, 160, 192),
-        nodes: Sequence[int] = (256, 256),
+        edges: Sequence[int] = EDGES,
+        nodes: Sequence[int] = NODES,
         hidden: int = 32,
         depth: int = 2,
         tanh: bool = False,
@@ -50,7 +51,7 @@ class MPGAN(Network):
         if not isinstance(tanh, bool):
             raise FacsimError(f"the option 'tanh' of the network 'mpgan' must be true or false, not {tanh!r}.")
         super().__init__(space, n_in, n_out, n_cond)
-        self.most, self.tanh = space.shape[0], tanh
+        self.tanh = tanh
         self.context = Context(n_cond + 1, hidden)
         sizes = [n_in, *[hidden] * (depth - 1), n_out]
         self.layers = nn.ModuleList(MessagePassing(n, m, hidden, edges, nodes) for n, m in itertools.pairwise(sizes))
@@ -61,10 +62,8 @@ class MPGAN(Network):
             nn.init.zeros_(last.out.bias)
 
     def forward(self, x: Tensor, t: Tensor | None, cond: Tensor, mask: Tensor | None = None) -> Tensor:
-        real = torch.ones_like(x[..., 0], dtype=torch.bool) if mask is None else mask
-        count = real.to(x).sum(1, keepdim=True) / self.most
-        context = self.context(t, torch.cat([cond, count], -1))
-        h = x.masked_fill(~real[..., None], 0.0)
+        h, real, share = there(x, mask, self.space.shape[0])
+        context = self.context(t, torch.cat([cond, share], -1))
         for layer in self.layers:
             h = layer(h, context, real)
         return torch.tanh(h) if self.tanh else h

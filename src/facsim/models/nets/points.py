@@ -14,6 +14,12 @@ from facsim.models.nets.layers import Context
 from facsim.models.space import Space
 
 
+def there(x: Tensor, mask: Tensor | None, most: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Points (N, P, F) with zeros outside the mask, the mask (N, P; all where there is none), its sum over `most`."""
+    real = torch.ones_like(x[..., 0], dtype=torch.bool) if mask is None else mask
+    return x.masked_fill(~real[..., None], 0.0), real, real.to(x).sum(1, keepdim=True) / most
+
+
 class PointNetwork(Network):
     """Points are embedded one by one, pass through `blocks` together and are read out one by one.
 
@@ -26,7 +32,6 @@ class PointNetwork(Network):
 
     def __init__(self, space: Space, n_in: int, n_out: int, n_cond: int, *, zero: bool, width: int) -> None:
         super().__init__(space, n_in, n_out, n_cond)
-        self.most = space.shape[0]
         self.context = Context(own_number(n_cond, space) + 1, width)
         self.attend = None if space.given is None else AttendGiven(width)
         self.embed = nn.Linear(n_in, width)
@@ -38,10 +43,9 @@ class PointNetwork(Network):
         raise NotImplementedError
 
     def forward(self, x: Tensor, t: Tensor | None, cond: Tensor, mask: Tensor | None = None) -> Tensor:
-        real = torch.ones_like(x[..., 0], dtype=torch.bool) if mask is None else mask
-        count = real.to(x).sum(1, keepdim=True) / self.most
-        context = self.context(t, torch.cat([own_conditions(cond, self.space), count], -1))
-        h = self.embed(x.masked_fill(~real[..., None], 0.0))
+        x, real, share = there(x, mask, self.space.shape[0])
+        context = self.context(t, torch.cat([own_conditions(cond, self.space), share], -1))
+        h = self.embed(x)
         if self.attend is not None:
             h = self.attend(h, given_tokens(cond, self.space))
         out: Tensor = self.out(self.norm(self.blocks_of(h, context, real)))

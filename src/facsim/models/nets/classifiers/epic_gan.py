@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from facsim.models.nets.classifiers.base import ClassifierNetwork, Inputs, head
 from facsim.models.nets.epic_gan import PublishedEPiCLayer, normed, pooled
+from facsim.models.nets.points import there
 
 
 class EPiCClassifier(ClassifierNetwork):
@@ -35,8 +36,8 @@ class EPiCClassifier(ClassifierNetwork):
         self.out = head(2 * width + latent + inputs.context, width, outputs, dropout)
 
     def forward(self, x: Tensor, context: Tensor, mask: Tensor | None = None) -> Tensor:
-        real = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device) if mask is None else mask
-        h = F.leaky_relu(self.embed(x.masked_fill(~real[..., None], 0.0)))
+        x, real, _ = there(x, mask, self.inputs.x[0])
+        h = F.leaky_relu(self.embed(x))
         h = F.leaky_relu(h + self.second(h))
         seen = F.leaky_relu(self.gather(torch.cat([pooled(h, real, self.most), context], -1)))
         whole = F.leaky_relu(self.whole(seen))

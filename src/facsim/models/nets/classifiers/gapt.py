@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from facsim.models.nets.base import check_heads
 from facsim.models.nets.classifiers.base import ClassifierNetwork, Inputs, head
 from facsim.models.nets.message_passing import LEAK
+from facsim.models.nets.points import there
 from facsim.models.nets.set_attention import InducedSetAttention, SetAttention
 
 
@@ -50,9 +51,9 @@ class GAPTClassifier(ClassifierNetwork):
         return h
 
     def forward(self, x: Tensor, context: Tensor, mask: Tensor | None = None) -> Tensor:
-        real = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device) if mask is None else mask
-        context = torch.cat([context, real.to(x).sum(1, keepdim=True) / self.inputs.x[0]], -1)
-        h = F.leaky_relu(self.embed(x.masked_fill(~real[..., None], 0.0)), LEAK)
+        x, real, share = there(x, mask, self.inputs.x[0])
+        context = torch.cat([context, share], -1)
+        h = F.leaky_relu(self.embed(x), LEAK)
         h = self.blocks_of(h, context, real)
         read = self.pool(self.seed.expand(len(x), -1, -1), h, real)[:, 0] * real.any(1, keepdim=True)
         out: Tensor = self.out(torch.cat([read, context], -1))

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from facsim.models.nets.classifiers.base import ClassifierNetwork, Inputs, head
-from facsim.models.nets.message_passing import MessagePassing
-
-EDGES, NODES = (96, 160, 192), (256, 256)
+from facsim.models.nets.message_passing import EDGES, NODES, MessagePassing
+from facsim.models.nets.points import there
 
 
 class MPGANClassifier(ClassifierNetwork):
@@ -32,11 +31,9 @@ class MPGANClassifier(ClassifierNetwork):
         self.out = head(hidden + inputs.context + 1, hidden, outputs, dropout)
 
     def forward(self, x: Tensor, context: Tensor, mask: Tensor | None = None) -> Tensor:
-        real = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device) if mask is None else mask
-        h = x.masked_fill(~real[..., None], 0.0)
-        most = self.inputs.x[0]
-        context = torch.cat([context, real.to(x).sum(1, keepdim=True) / most], -1)
+        h, real, share = there(x, mask, self.inputs.x[0])
+        context = torch.cat([context, share], -1)
         for layer in self.layers:
             h = layer(h, context, real)
-        out: Tensor = self.out(torch.cat([(h * real[..., None]).sum(1) / most, context], -1))
+        out: Tensor = self.out(torch.cat([(h * real[..., None]).sum(1) / self.inputs.x[0], context], -1))
         return out
