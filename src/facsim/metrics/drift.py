@@ -1,8 +1,8 @@
 """Do scores drift between runs of data? Tests of each run against a reference, corrected for the number of runs.
 
-Two tests a run: Kolmogorov-Smirnov, which sees the bulk, and the rate above a fixed threshold, which sees the tail that a
-trigger keeps. The smaller p-value counts twice (Bonferroni); Holm's correction over the runs holds for any dependence, so
-also for runs that share one reference.
+Two tests a run: Kolmogorov-Smirnov, which sees the bulk, and the rate above a fixed threshold, which sees the tail that
+a trigger keeps. The smaller p-value counts twice (Bonferroni); Holm's correction over the runs holds for any
+dependence, so also for runs that share one reference.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from facsim.metrics.intervals import SIGMA, Interval, clopper_pearson, interval
 from facsim.metrics.testing import holm
 
 FEW = 20000
-"""Events of both samples up to which the Kolmogorov-Smirnov p-value comes from permutations, exact with equal scores."""
+"""Events of both samples up to which the Kolmogorov-Smirnov p-value comes from permutations, exact for equal scores."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class RunDrift:
     Attributes:
         run: its name. events: its number of events.
         distance, p_distance: of the Kolmogorov-Smirnov test.
-        rate, p_rate: fraction above the threshold with its interval, and Fisher's exact p-value that it is the reference's.
+        rate, p_rate: fraction above the threshold with its interval, and the p-value that it is the reference's.
         p_run: of both tests, before any correction for other runs.
         p_holm: corrected for all runs given; a drift when it is below the level wanted.
         p_online: corrected for the place of the run in the sequence, the k-th by pi^2 k^2 / 6: never changes when
@@ -65,8 +65,9 @@ def monitor(
         reference: scores (N,), of events that neither trained the score nor are in a run.
         runs: name to scores (M,).
         threshold: of the rate, fixed beforehand.
-        permutations: of events between reference and run where both have at most 20 000 together; more events have the
-            asymptotic p-value, which equal scores make too large, never too small.
+        permutations: of events between reference and run where both have at most 20 000 together. More events have the
+            asymptotic p-value, which equal scores make too large, never too small; so has a distance that no permutation
+            reaches: otherwise a correction for many runs could raise no alarm.
         seed: of the permutations.
 
     Raises:
@@ -115,4 +116,5 @@ def _ks(truth: FloatArray, x: FloatArray, permutations: int, rng: np.random.Gene
     steps = np.concatenate([np.full(len(truth), 1 / len(truth)), np.full(len(x), -1 / len(x))])
     null = [np.abs(np.cumsum(rng.permutation(steps))[last]).max() for _ in range(permutations)]
     more = np.count_nonzero(np.array(null) >= found.statistic - 1e-9)
-    return found.statistic, (1 + more) / (1 + permutations)
+    p_value = (1 + more) / (1 + permutations)
+    return found.statistic, p_value if more else min(p_value, found.p_value)

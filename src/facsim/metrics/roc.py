@@ -166,7 +166,7 @@ def _points(events: float, at: ArrayLike | None, least: float) -> FloatArray:
     points = np.asarray(at, dtype=np.float64)
     if points.ndim != 1 or not len(points) or not np.all((points >= smallest * (1 - 1e-9)) & (points <= 1)):
         raise FacsimError(
-            f"background efficiencies of a band lie between {smallest:.3g}, that of {least:g} of {events:.1f} effective "
-            "events, and 1."
+            f"background efficiencies of a band lie between {smallest:.3g}, that of {least:g} of {events:.1f} "
+            "effective events, and 1."
         )
     return points

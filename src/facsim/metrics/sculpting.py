@@ -1,8 +1,8 @@
 """Does a cut on a score change the shape of a spectator, such as a mass or HT? Jensen-Shannon divergence and its null.
 
 The divergence of two histograms is between 0 and 1 (bits), and above 0 by chance alone. ATLAS gives 1 / JSD of the mass
-of background that passes and that fails (ATL-PHYS-PUB-2018-014): `against="failed"`. The null is the same number when as
-many events pass at random.
+of background that passes and that fails (ATL-PHYS-PUB-2018-014): `against="failed"`. The null is the same number when
+as many events pass at random.
 """
 
 from __future__ import annotations
@@ -105,8 +105,8 @@ def sculpting(
     place = np.clip(np.searchsorted(bounds, y, side="right") - 1, 0, len(bounds) - 2)
 
     def shapes(chosen: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
-        after = np.bincount(place, w * chosen, len(bounds) - 1)
-        rest = np.bincount(place, w * ~chosen, len(bounds) - 1)
+        after: FloatArray = np.bincount(place, w * chosen, len(bounds) - 1).astype(np.float64)
+        rest: FloatArray = np.bincount(place, w * ~chosen, len(bounds) - 1).astype(np.float64)
         return rest + after if against == BEFORE else rest, after
 
     rng = generator(seed, "sculpting")

@@ -1,9 +1,9 @@
 """Scores as p-values of the background alone, without a choice of sign, and several of them as one.
 
-A p-value here is the chance that a background event lies as far out: (1 + number of background events at least as far) /
-(1 + N), exactly uniform for a new background event with scores that differ (conformal; Vovk et al., Algorithmic Learning
-in a Random World, 2005), too large with equal scores, never below 1 / (1 + N): beyond the last background event nothing is
-ranked. With weights the event itself counts as the largest weight, which is cautious.
+A p-value here is the chance that a background event lies as far out: (1 + number of background events at least as far)
+/ (1 + N), exactly uniform for a new background event with scores that differ (conformal; Vovk et al., Algorithmic
+Learning in a Random World, 2005), too large with equal scores, never below 1 / (1 + N): beyond the last background
+event nothing is ranked. With weights the event itself counts as the largest weight, which is cautious.
 
 Several scores are combined without an assumption on their dependence: the combination is fitted to one half of the
 background, and its own p-value comes from the other half.
@@ -44,7 +44,7 @@ def tail_probability(
     if not two_sided:
         return above
     below = _at_or_above(-x, Tail("background", -check_values("background", background), weights))
-    return np.minimum(1.0, 2 * np.minimum(above, below))
+    return np.asarray(np.minimum(1.0, 2 * np.minimum(above, below)))
 
 
 def sign_free(scores: NDArray[Any], background: NDArray[Any], weights: NDArray[Any] | None = None) -> FloatArray:
@@ -59,8 +59,8 @@ class Combination:
     """Several scores of an event as one p-value.
 
     `fisher`: -2 sum ln p; many scores a little odd. `harmonic`: mean of 1 / p (Wilson, PNAS 116 (2019) 1195); one score
-    very odd. `mahalanobis`: z' C^-1 z of normal scores z, C their shrunk covariance; combinations odd though no score is.
-    The first two take two-sided p-values.
+    very odd. `mahalanobis`: z' C^-1 z of normal scores z, C their shrunk covariance; combinations that are odd though
+    no score is. The first two take two-sided p-values.
 
     Args:
         background: scores of background events (N, K), at least 8.

@@ -69,45 +69,41 @@ def efficiency_stability(
     """
     x, at = check_values("scored", scores), check_values("binned", by)
     w = check_weights("scored", len(x), weights, negative=False)
-    bounds = np.asarray(edges, dtype=np.float64)
-    place = bin_numbers(at, bounds)
     if len(at) != len(x) or permutations < 1:
         raise FacsimError(f"{len(x)} scores need as many values to bin ({len(at)}) and permutations ({permutations}).")
-    inside = place >= 0
-    w, place, at = w[inside], place[inside], at[inside]
-    passed = w * (x[inside] > threshold)
-    bins, count = len(bounds) - 1, len(w)
+    bounds = np.asarray(edges, dtype=np.float64)
+    place = bin_numbers(at, bounds)
+    used = (place >= 0) & (w > 0)
+    w, place, at = w[used], place[used], at[used]
+    passed, bins = w * (x[used] > threshold), len(bounds) - 1
     if len(np.unique(place)) < 2:
         raise FacsimError("a test of flatness needs events in at least two bins.")
-    ends, total, events = _binned(passed, w, place, bins)
-    overall = float(passed.sum() / w.sum())
-    chi2, slope = _chi2(passed, w, place, bins), _slope(passed, w, at)
+    low, high, total, events = _binned(passed, w, place, bins)
+    overall, chi2, slope = float(passed.sum() / w.sum()), _chi2(passed, w, place, bins), _slope(passed, w, at)
     rng, more = generator(seed, "stability"), np.zeros(2)
     for _ in range(permutations):
-        order = rng.permutation(count)
+        order = rng.permutation(len(w))
         more[0] += _chi2(passed, w, place[order], bins) >= chi2 * (1 - 1e-9)
         more[1] += abs(_slope(passed, w, at[order])) >= abs(slope) * (1 - 1e-9)
-    value = np.bincount(place, passed, bins) / np.where(total > 0, total, np.nan)
     p = (1 + more) / (1 + permutations)
-    relative = (
-        Estimate((slope / overall, _slope_error(passed, w, at) / overall)) if overall else Estimate((0.0, np.nan))
-    )
-    return Stability(
-        bounds, value, *ends, events, overall, chi2, int(np.sum(total > 0)) - 1, float(p[0]), relative, float(p[1])
-    )
+    value = np.bincount(place, passed, bins) / np.where(total > 0, total, np.nan)
+    unit = overall or np.nan
+    relative = Estimate((slope / unit, _slope_error(passed, w, at) / unit))
+    degrees = int(np.sum(total > 0)) - 1
+    return Stability(bounds, value, low, high, events, overall, chi2, degrees, float(p[0]), relative, float(p[1]))
 
 
 def _binned(
     passed: FloatArray, w: FloatArray, place: NDArray[np.int64], bins: int
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Ends of the intervals (2, B), sums of weights (B,) and effective events (B,)."""
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Of each bin: both ends of the interval, sum of weights, and effective events, (B,) each."""
     first, second = np.bincount(place, passed, bins), np.bincount(place, passed**2, bins)
-    total, squares = np.bincount(place, w, bins), np.bincount(place, w**2, bins)
+    total, squares = (np.bincount(place, part, bins).astype(np.float64) for part in (w, w**2))
     ends = np.full((2, bins), np.nan)
     for k in np.flatnonzero(total > 0):
         sums = Sums(float(total[k]), float(squares[k]), float(w[place == k].max()))
         ends[:, k] = [float(end) for end in fraction_interval(first[k], second[k], sums, SIGMA)]
-    return ends, total, np.where(total > 0, total**2 / np.where(squares > 0, squares, 1.0), 0.0)
+    return ends[0], ends[1], total, np.where(total > 0, total**2 / np.where(squares > 0, squares, 1.0), 0.0)
 
 
 def _chi2(passed: FloatArray, w: FloatArray, place: NDArray[np.int64], bins: int) -> float:
