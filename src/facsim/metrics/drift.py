@@ -66,8 +66,8 @@ def monitor(
         runs: name to scores (M,).
         threshold: of the rate, fixed beforehand.
         permutations: of events between reference and run where both have at most 20 000 together. More events have the
-            asymptotic p-value, which equal scores make too large, never too small; so has a distance that no permutation
-            reaches: otherwise a correction for many runs could raise no alarm.
+            asymptotic p-value, which equal scores make too large, never too small; so has a distance that no
+            permutation reaches: otherwise a correction for many runs could raise no alarm.
         seed: of the permutations.
 
     Raises:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from facsim.core.errors import FacsimError
 from facsim.core.rng import generator
 from facsim.metrics._samples import FloatArray, check_values, check_weights
-from facsim.metrics._tail import Tail
+from facsim.metrics._tail import Tail, thinned
 from facsim.metrics.intervals import LEAST
 from facsim.metrics.score import Estimate
 from facsim.metrics.working_points import MEASURED, WorkingPoint
@@ -88,7 +88,7 @@ def _curve(
     of_b: Tail, of_s: Tail, within: tuple[float, float], least: float
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Thresholds, background efficiencies, improvements and errors."""
-    cuts = of_b.cuts()
+    cuts = thinned(of_b.cuts())
     share = of_b.fraction(cuts)
     used = (of_b.effective(cuts) >= least) & (share >= within[0]) & (share <= within[1])
     cuts, share = cuts[used], share[used]

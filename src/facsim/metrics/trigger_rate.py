@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from facsim.core.errors import FacsimError
 from facsim.metrics._samples import FloatArray, check_weights
-from facsim.metrics._tail import Tail, tightest_within
+from facsim.metrics._tail import Tail, loosest_within, thinned
 from facsim.metrics.intervals import LEAST, SIGMA, Interval, interval, sum_interval
 from facsim.metrics.working_points import LIMIT, MEASURED, NONE, ONLY_LIMIT, allowed_cuts
 
@@ -100,11 +100,12 @@ def threshold_for_rate(
         raise FacsimError(f"a trigger needs a rate above 0 Hz, not {wanted:g}.")
     tail = Tail("background", scores, hertz)
     cuts = tail.cuts()
-    place = tightest_within(tail.above(cuts)[0], wanted)
+    place = loosest_within(tail.above(cuts)[0], wanted)
     cut, events = float(cuts[place]), float(tail.effective(cuts[place]))
     smallest = float(sum_interval(0.0, 0.0, tail.sums.largest, 2 * LIMIT - 1)[1])
+    cuts = thinned(cuts)
     if events >= least:
-        low, high = allowed_cuts(cuts, tail.sum_ends(cuts), wanted, place)
+        low, high = allowed_cuts(cuts, tail.sum_ends(cuts), wanted, cut)
         return RateThreshold(wanted, MEASURED, interval(cut, low, high), tail.sum_at(cut), events, smallest)
     surely = np.flatnonzero(tail.sum_ends(cuts, LIMIT)[1] <= wanted)
     if not len(surely):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from facsim.core.errors import FacsimError
 from facsim.metrics._samples import FloatArray
-from facsim.metrics._tail import SAME, Tail, tightest_within
+from facsim.metrics._tail import SAME, Tail, loosest_within, thinned
 from facsim.metrics.intervals import LEAST, Interval, interval
 
 TARGETS = (1e-1, 1e-2, 1e-3, 1e-4)
@@ -81,30 +81,27 @@ def working_points(
 
 
 class Steps:
-    """The thresholds of a background sample, from the tightest, with fractions and intervals of what passes."""
+    """The thresholds of a background sample, from the tightest, and intervals of what passes at some of them."""
 
     def __init__(self, background: Tail) -> None:
         self.cuts = background.cuts()
         self.fraction = background.fraction(self.cuts)
-        self.ends = background.fraction_ends(self.cuts)
-        self.limits = background.fraction_ends(self.cuts, LIMIT)  # either end alone holds at 97.5 %
-
-    def allowed(self, target: float, place: int) -> tuple[float, float]:
-        """Loosest and tightest threshold whose interval holds `target`; that at `place` where none does."""
-        return allowed_cuts(self.cuts, self.ends, target, place)
+        self.some = thinned(self.cuts)
+        self.ends = background.fraction_ends(self.some)
+        self.limits = background.fraction_ends(self.some, LIMIT)  # either end alone holds at 97.5 %
 
 
 def allowed_cuts(
-    cuts: FloatArray, ends: tuple[FloatArray, FloatArray], target: float, place: int
+    cuts: FloatArray, ends: tuple[FloatArray, FloatArray], target: float, chosen: float
 ) -> tuple[float, float]:
-    """Loosest and tightest of falling `cuts` whose interval (`ends`) holds `target`, and `cuts[place]` in any case."""
-    holds = np.flatnonzero((ends[0] <= target) & (ends[1] >= target) & np.isfinite(cuts))
-    kept = [*holds[:1], *holds[-1:], place]
-    return float(cuts[max(kept)]), float(cuts[min(kept)])
+    """Loosest and tightest of falling `cuts` whose interval (`ends`) holds `target`, and `chosen` in any case."""
+    holds = cuts[(ends[0] <= target) & (ends[1] >= target) & np.isfinite(cuts)]
+    kept = [chosen, *holds[:1], *holds[-1:]]
+    return float(min(kept)), float(max(kept))
 
 
 def _point(of_b: Tail, of_s: Tail, steps: Steps, target: float, least: float) -> WorkingPoint:
-    place = tightest_within(steps.fraction, target)
+    place = loosest_within(steps.fraction, target)
     after = min(place + 1, len(steps.cuts) - 1)
     cut, looser = float(steps.cuts[place]), float(steps.cuts[after])
     block = int(of_b.count(looser) - of_b.count(cut))
@@ -113,7 +110,7 @@ def _point(of_b: Tail, of_s: Tail, steps: Steps, target: float, least: float) ->
     events = float(of_b.effective(cut))
     if events < least:
         return _limit(of_b, of_s, steps, WorkingPoint(target, ONLY_LIMIT, NONE, NONE, NONE, NONE, events, tied, loose))
-    low, high = steps.allowed(target, place)
+    low, high = allowed_cuts(steps.some, steps.ends, target, cut)
     statistical = of_s.fraction_at(cut)
     more, fewer = float(of_s.fraction(low)), float(of_s.fraction(high))
     value = statistical.value
@@ -130,10 +127,10 @@ def _limit(of_b: Tail, of_s: Tail, steps: Steps, empty: WorkingPoint) -> Working
     """Limits by monotony: a threshold that surely keeps more background keeps more signal too, and the reverse."""
     surely_more = np.flatnonzero(steps.limits[0] >= empty.target)
     surely_less = np.flatnonzero(steps.limits[1] <= empty.target)
-    high = float(of_s.fraction_ends(steps.cuts[surely_more[0]], LIMIT)[1]) if len(surely_more) else 1.0
+    high = float(of_s.fraction_ends(steps.some[surely_more[0]], LIMIT)[1]) if len(surely_more) else 1.0
     if not len(surely_less):
         return replace(empty, signal=interval(np.nan, 0.0, high))
-    cut = float(steps.cuts[surely_less[-1]])
+    cut = float(steps.some[surely_less[-1]])
     at_cut = of_s.fraction_at(cut, LIMIT)
     return replace(
         empty,
