@@ -36,8 +36,26 @@ def test_the_sign_and_the_scale_of_a_score_do_not_matter(seed: int, scale: float
     background, x = rng.normal(size=50), rng.normal(0, 2, 20)
     found = sign_free(x, background)
     assert sign_free(-scale * x, -scale * background) == pytest.approx(found)
-    assert np.all((found >= 0) & (found <= np.log10(51)))
+    assert np.all(found >= 0)
     assert sign_free(np.array([np.median(background)]), background)[0] < 0.05
+
+
+@given(st.integers(0, 1000))
+def test_the_ranking_lies_between_the_p_values_of_its_neighbours(seed: int) -> None:
+    """Inside the background's range it is the p-value within one event, beyond it goes on rising."""
+    rng = np.random.default_rng(seed)
+    background = np.sort(rng.normal(size=40))
+    inside = rng.uniform(background[0], background[-1], 30)
+    p, found = tail_probability(inside, background, two_sided=True), 10 ** -sign_free(inside, background)
+    assert np.all(np.abs(found - p) <= 2 / 41 + 1e-9)
+    beyond = sign_free(background[-1] + np.array([0.0, 0.1, 1.0, 5.0]), background)
+    assert beyond[0] == pytest.approx(np.log10(41 / 4))
+    assert np.all(np.diff(beyond) > 0)
+
+
+def test_beyond_the_background_the_tail_of_an_exponential_goes_on() -> None:
+    background = np.random.default_rng(4).exponential(size=100_000)
+    assert sign_free(np.array([20.0]), background)[0] == pytest.approx(20 / np.log(10) - np.log10(2), rel=0.25)
 
 
 def test_signal_on_the_wrong_side_is_found() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.special import logsumexp, ndtri_exp
 
 from facsim.core.arrays import to_numpy
 from facsim.core.errors import FacsimError
@@ -24,6 +24,8 @@ from facsim.metrics._samples import FloatArray, as_numbers, check_values
 from facsim.metrics._tail import Tail
 
 HOW = ("fisher", "harmonic", "mahalanobis")
+FARTHEST = 10
+"""Effective events of the background whose mean excess is the scale beyond the last of them."""
 
 
 def tail_probability(
@@ -48,11 +50,45 @@ def tail_probability(
 
 
 def sign_free(scores: NDArray[Any], background: NDArray[Any], weights: NDArray[Any] | None = None) -> FloatArray:
-    """Distance from the background's centre in quantiles, (M,): -log10 of the two-sided p-value, 0 in the middle.
+    """Distance from the background's centre in quantiles, (M,): -log10 of a two-sided p-value, 0 in the middle.
+
+    To rank events, not to claim a probability: between background scores the logarithm of the p-value is interpolated,
+    and beyond the last it falls exponentially, with the mean excess of the ten events (effective) that are farthest.
 
     Arguments and errors as of `tail_probability`.
     """
-    return -np.log10(tail_probability(scores, background, weights, two_sided=True))
+    x = check_values("scored", scores)
+    upper, lower = _both_sides(check_values("background", background), weights)
+    return np.asarray(-np.minimum(0.0, np.log(2) + np.minimum(upper(x), lower(-x))) / np.log(10))
+
+
+class _LogTail:
+    """Logarithm of the p-value of a score, falling, as a continuous function."""
+
+    def __init__(self, tail: Tail) -> None:
+        cuts = tail.cuts()
+        self._at = cuts[-2::-1]
+        share = tail.fraction(cuts)[:0:-1] * tail.sums.total + tail.sums.largest
+        self._log = np.log(share / (tail.sums.total + tail.sums.largest))
+        farthest = int(np.argmax(np.append(tail.effective(cuts[1:]) >= FARTHEST, True)))
+        excess = tail.scores[tail.scores >= cuts[min(farthest, len(cuts) - 2)]]
+        self._scale = float(excess.mean() - excess[0]) or float(np.std(tail.scores)) or 1.0
+
+    def __call__(self, x: FloatArray) -> FloatArray:
+        beyond = np.maximum(x - self._at[-1], 0.0) / self._scale
+        before = np.interp(x, np.append(self._first(), self._at), np.append(0.0, self._log))
+        return np.asarray(before - beyond)
+
+    def _first(self) -> float:
+        """A score so low that its p-value is one."""
+        return float(self._at[0] - self._scale)
+
+
+def _both_sides(background: FloatArray, weights: NDArray[Any] | None = None) -> tuple[_LogTail, _LogTail]:
+    """Of scores, and of scores with the sign changed."""
+    sides = (Tail("background", sign * background, weights) for sign in (1, -1))
+    upper, lower = (_LogTail(side) for side in sides)
+    return upper, lower
 
 
 class Combination:
@@ -76,9 +112,10 @@ class Combination:
         if how not in HOW or len(x) < 8:
             raise FacsimError(f"a combination needs one of {HOW} ('{how}') and 8 background events ({len(x)}).")
         order = generator(seed, "combination").permutation(len(x))
-        self.how, self._fitted = how, x[order[: len(x) // 2]]
-        self._inverse = np.linalg.inv(shrunk_covariance(self._normal(self._fitted)))
-        self._calibration = self._combined(x[order[len(x) // 2 :]])
+        fitted = x[order[: len(x) // 2]]
+        self.how, self._sides = how, [_both_sides(column) for column in fitted.T]
+        self._inverse = np.linalg.inv(shrunk_covariance(self._normal(fitted)))
+        self._calibration = self.statistic(x[order[len(x) // 2 :]])
 
     def p_values(self, scores: NDArray[Any]) -> FloatArray:
         """Of events (M, K) that the combination has not seen, (M,): uniform for background.
@@ -86,22 +123,29 @@ class Combination:
         Raises:
             FacsimError: another number of scores, or scores that are not finite.
         """
-        return tail_probability(self._combined(_table("scored", scores, self._fitted.shape[1])), self._calibration)
+        return tail_probability(self.statistic(scores), self._calibration)
 
-    def _combined(self, x: FloatArray) -> FloatArray:
+    def statistic(self, scores: NDArray[Any]) -> FloatArray:
+        """What the p-values are of, (M,), larger for odder events: ranks them beyond the last background event too.
+
+        Raises:
+            FacsimError: as `p_values`.
+        """
+        x = _table("scored", scores, len(self._sides))
         if self.how == "mahalanobis":
             z = self._normal(x)
             return np.asarray(np.einsum("ni,ij,nj->n", z, self._inverse, z))
-        p = [tail_probability(column, known, two_sided=True) for column, known in zip(x.T, self._fitted.T, strict=True)]
-        return np.asarray(np.mean(1 / np.array(p), axis=0) if self.how == "harmonic" else -2 * np.log(p).sum(axis=0))
+        log_p = [np.minimum(0.0, np.log(2) + np.minimum(*pair)) for pair in self._logs(x)]
+        return np.asarray(logsumexp(-np.array(log_p), axis=0) if self.how == "harmonic" else -2 * np.sum(log_p, axis=0))
+
+    def _logs(self, x: FloatArray) -> list[tuple[FloatArray, FloatArray]]:
+        """Of each score, logarithms of the p-values of either side, (M,) each."""
+        return [(upper(each), lower(-each)) for each, (upper, lower) in zip(x.T, self._sides, strict=True)]
 
     def _normal(self, x: FloatArray) -> FloatArray:
-        """Normal scores (M, K) of each column's middle rank among the fitted background."""
-        n, columns = len(self._fitted), []
-        for column, known in zip(x.T, np.sort(self._fitted, axis=0).T, strict=True):
-            rank = 0.5 * (np.searchsorted(known, column, "left") + np.searchsorted(known, column, "right"))
-            columns.append(ndtri((rank + 0.5) / (n + 1)))
-        return np.stack(columns, axis=1)
+        """Normal scores (M, K), each from the side that it lies on."""
+        sides = [[ndtri_exp(np.minimum(log_p, np.log(0.5))) for log_p in pair] for pair in self._logs(x)]
+        return np.stack([low - high for high, low in sides], axis=1)
 
 
 def shrunk_covariance(x: NDArray[Any]) -> FloatArray:

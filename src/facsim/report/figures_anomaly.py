@@ -82,7 +82,7 @@ def groups_figure(results: Mapping[str, Sequence[GroupResult]], target: float, l
     _legend(figure, axes, names)
     if any(_point(one, target).status != MEASURED for found in results.values() for one in found):
         words = "no marker: limits at 95 % confidence"
-        axes.text(0.03, 0.96, words, transform=axes.transAxes, va="top", fontsize=7.5, color=MUTED)
+        figure.text(0.02, 0.02, words, fontsize=7, color=MUTED)
     return figure
 
 
