@@ -171,14 +171,14 @@ def trained(bench: Bench, name: str, model: str, options: Json, lr: float | None
 def _steps(trainer: Any, seconds: float) -> int:
     """Optimiser steps, of all phases, that take about `seconds` of processor time; closed-form fits count."""
     spent = []
-    for factor in (1, 3):
+    for factor in (1, 1, 5):  # the first one warms up
         with tempfile.TemporaryDirectory() as folder:
             one = trainer(Path(folder), factor * PROBE * 4)
             begin = time.process_time()
             one.run()
             spent.append(time.process_time() - begin)
-    each = max((spent[1] - spent[0]) / (2 * PROBE * 4), 1e-6)
-    return max(PROBE, int((seconds - max(spent[0] - PROBE * 4 * each, 0.0)) / each))
+    each = max(spent[2] - spent[1], spent[2] / 4) / (4 * PROBE * 4)  # fits before the first step are not most of it
+    return max(PROBE, int((seconds - max(spent[1] - PROBE * 4 * each, 0.0)) / each))
 
 
 def model_rows(bench: Bench, name: str, row: Row | None, size: int | None = None) -> list[Json]:

@@ -75,7 +75,7 @@ class RunOptions(TypedDict, total=False):
         seed: replaces the configuration's seed.
         smoke: apply the configuration's `smoke` section.
         force: run even what is up to date.
-        model: a model class of one's own, a subclass of `facsim.models.EventModel`, in place of the configuration's.
+        model: a class of one's own, a subclass of `facsim.models.EventModel` or `Predictor`, for the configuration's.
             It is known in this process only, by the name of the class: name it in a plug-in file to use it elsewhere.
         reporter: who is told of the progress; by default the terminal (standard error).
     """

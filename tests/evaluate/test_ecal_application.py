@@ -38,9 +38,15 @@ class Toy:
     scale: float = 1.0
     spread: float = 1.0
     noise: float = 0.1
+    reach: float = 1.01
 
     def event_schema(self) -> Schema:
         return SCHEMA
+
+    def conditions(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        slope, energy = rng.uniform(-0.3, 0.3, (n, 2)), np.exp(rng.uniform(0, np.log(100), n))
+        pz = energy / np.sqrt(1 + (slope**2).sum(1))
+        return np.column_stack([slope * pz[:, None], pz, rng.uniform(-self.reach, self.reach, (n, 2))])
 
     def respond(self, cond: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         momentum, local = cond[:, :3], 10 * cond[:, 3:]
@@ -70,8 +76,11 @@ def right() -> Physics:
 
 def test_a_right_surrogate_differs_from_truth_no_more_than_truth_itself(right: Physics) -> None:
     found = by_name(right)
-    assert len(found) == 19
-    for score in right.scores:
+    assert len(found) == 21
+    for kind in ("photons", "pions"):
+        share = found.pop(f"outside/{kind}")
+        assert share.value < 0.01
+    for score in found.values():
         assert score.status == "ok"
         best = 0.0 if "difference" in score.name else 1.0
         for value, error in ((score.value, score.error), (score.null, score.null_error)):
@@ -116,6 +125,14 @@ def test_curves_and_display_hold_all_samples(right: Physics) -> None:
     edges, counts, _ = (np.asarray(values) for values in mass.series["reference"])
     assert abs(edges[counts.argmax()] - 135) < 12
     json.dumps(right.to_dict(), allow_nan=False)
+
+
+def test_particles_where_truth_was_not_asked_are_counted_or_refused() -> None:
+    narrow = Toy(reach=0.5)
+    found = by_name(ecal_application(narrow, Toy().respond, SMALL, seed=3))
+    assert found["outside/photons"].value == pytest.approx(1 - 0.5**2, abs=0.1)
+    with pytest.raises(FacsimError, match=r"outside of the training domain of the surrogate, the first at px = .*"):
+        ecal_application(narrow, Toy().respond, {**SMALL, "outside": "refuse"}, seed=3)
 
 
 def test_the_same_seed_gives_the_same_numbers(right: Physics) -> None:

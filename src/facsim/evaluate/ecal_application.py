@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
@@ -22,6 +22,8 @@ from facsim.evaluate.ecal_curves import curves, display, shown_part
 from facsim.evaluate.ecal_reconstruction import Local, Responder, calibrated, respond, see_photons, see_pions
 from facsim.evaluate.ecal_scores import Given, Seen, scores
 from facsim.evaluate.physics import Physics
+from facsim.metrics.domain import ConditionDomain, outside_score
+from facsim.metrics.score import Score
 from facsim.models.choices import checked
 from facsim.physics.ecal_calibration import Calibration
 from facsim.physics.ecal_clusters import find_clusters
@@ -33,6 +35,8 @@ from facsim.simulate.pythia_photons import pythia_photons
 Advance = Callable[[float, str], None]
 TRANSVERSE = 200.0
 OVERLAID = 40
+DOMAIN = 20_000
+"""Conditions of truth by which its domain is known."""
 
 
 class ECALOptions(BaseModel):
@@ -42,7 +46,8 @@ class ECALOptions(BaseModel):
         photons: single photons, for the calibration and again for the comparison. pions: neutral pions. collisions:
         proton collisions of Pythia; 0 leaves them out. energy: of single photons and of all photons that are answered,
         GeV, inside the range that showers are simulated in. pion_energy: GeV. slope: largest of the slopes dx/dz and
-        dy/dz of particles from collisions.
+        dy/dz of particles from collisions. outside: whether particles outside of the training domain are counted and
+        answered all the same (`flag`), or refused.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -53,6 +58,7 @@ class ECALOptions(BaseModel):
     energy: tuple[float, float] = (2.0, 80.0)
     pion_energy: tuple[float, float] = (6.0, 80.0)
     slope: float = Field(0.3, gt=0)
+    outside: Literal["flag", "refuse"] = "flag"
 
     @field_validator("energy", "pion_energy")
     @classmethod
@@ -84,14 +90,16 @@ def ecal_application(
     """Scores, curves and the display of an event of a surrogate on the whole calorimeter.
 
     Args:
-        truth: the task's truth simulation: `respond(cond, rng)`, and its schema by `event_schema()`.
+        truth: the task's truth simulation: `respond(cond, rng)`, its schema by `event_schema()`, and what conditions it
+            is asked for by `conditions(n, rng)`.
         sampler: the surrogate, of the same conditions and windows.
         settings: see `ECALOptions`.
         seed: of particles and showers.
         advance: told the fraction done and what is done.
 
     Raises:
-        FacsimError: options that do not exist or cannot be, windows that are not square, or too few photons.
+        FacsimError: options that do not exist or cannot be, windows that are not square, too few photons, or particles
+            outside of the training domain that shall be refused.
     """
     options, tell = checked(ECALOptions, dict(settings), "apply"), advance or (lambda done, note: None)
     local = _local(truth.event_schema(), LHCB)
@@ -99,6 +107,7 @@ def ecal_application(
     notes: list[str] = []
     particles = _particles(options, LHCB, seed, notes)
     energy = _mev(options.energy)
+    beyond = _outside(truth, particles, local, options.outside, seed)
     tell(0.1, "calibration")
     calibration = calibrated(truth.respond, local, options.photons, energy, seed)
     samples = {}
@@ -112,7 +121,21 @@ def ecal_application(
         f"{len(particles.photons)} photons and {len(particles.pions)} neutral pions on {LHCB.n_cells} cells, "
         "answered by truth twice and by the surrogate; clusters are calibrated with other photons of truth.",
     )
-    return Physics(scores(samples, given, LHCB, seed), curves(samples, given, LHCB), [display(samples, LHCB)], notes)
+    shares = ", ".join(f"{100 * score.value:.2g} % of {score.name.removeprefix('outside/')}" for score in beyond)
+    notes.append(f"Particles outside of the training domain: {shares}.")
+    found = [*scores(samples, given, LHCB, seed), *beyond]
+    return Physics(found, curves(samples, given, LHCB), [display(samples, LHCB)], notes)
+
+
+def _outside(
+    truth: Any, particles: _Particles, local: Local, action: Literal["flag", "refuse"], seed: int
+) -> list[Score]:
+    """Shares of particles of each kind where the truth simulation is not asked, and the surrogate was not trained."""
+    cond = truth.conditions(DOMAIN, generator(seed, "ecal", "domain"))
+    domain = ConditionDomain.fit(cond, [f.name for f in local.conditions], integer_seed(seed, "ecal", "domain"))
+    kinds = {"photons": particles.photons, "pions": particles.pions.photons, "collisions": particles.crowd}
+    there = {name: local(some) for name, some in kinds.items() if some is not None and len(some)}
+    return [outside_score(name, domain.guard(cond, action, "surrogate")[0], seed) for name, cond in there.items()]
 
 
 def _local(schema: Schema, place: CellMap) -> Local:

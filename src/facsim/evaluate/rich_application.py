@@ -19,7 +19,7 @@ from facsim.evaluate.physics import Curve, Physics
 from facsim.evaluate.rich_coverage import Bins, Coverage
 from facsim.evaluate.rich_transfer import StabilitySettings, Transfer, transfer
 from facsim.evaluate.tasks import Advance, Sampler
-from facsim.metrics.domain import ConditionDomain
+from facsim.metrics.domain import ConditionDomain, outside_score
 from facsim.metrics.protocols import STRICT
 from facsim.metrics.score import Score
 from facsim.models.choices import checked
@@ -76,10 +76,8 @@ def stability(
 def _scores(one: Transfer, seed: int) -> list[Score]:
     """Of one sample and species."""
     n = len(one.cond)
-    share = float(one.outside.mean())
-    error = float(np.sqrt(max(share * (1 - share), 1 / n) / n))
     place = f"{one.sample}/{one.species}"
-    scores = [Score(f"outside/{place}", STRICT, share, error, 0.001, 0.0, n, n, seed, better="lower")]
+    scores = [outside_score(place, one.outside, seed)]
     for selection, bins in one.bins.items():
         ratio, null = bins.integrated, bins.null
         value = float(ratio.value[0])

@@ -12,6 +12,8 @@ from scipy.spatial import cKDTree
 
 from facsim.core.errors import FacsimError
 from facsim.metrics._samples import FloatArray
+from facsim.metrics.protocols import STRICT
+from facsim.metrics.score import Score
 
 FORMAT = "facsim-domain-1"
 KEPT = 1000
@@ -23,6 +25,14 @@ FEWEST = 20
 LONG = 10.0
 """Ratio of extreme values from which a positive condition is seen on a logarithmic scale."""
 Action = Literal["ignore", "warn", "flag", "refuse"]
+
+
+def outside_score(name: str, outside: NDArray[np.bool_], seed: int) -> Score:
+    """The share of conditions outside of a domain, (N,) as `ConditionDomain.outside` says; of training, 0.001 are."""
+    n = len(outside)
+    share = float(outside.mean())
+    error = float(np.sqrt(max(share * (1 - share), 1 / n) / n))
+    return Score(f"outside/{name}", STRICT, share, error, 1 - LEVEL, 0.0, n, n, seed, better="lower")
 
 
 @dataclass(frozen=True)

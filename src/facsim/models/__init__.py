@@ -1,4 +1,4 @@
-"""Generative methods, one file each, and the networks they use.
+"""Generative methods and predictors, one file each, and the networks they use.
 
 `MODELS` lists what a configuration can name, beside plug-ins. A model is built from a schema and its `Options`.
 """
@@ -9,31 +9,35 @@ from pydantic import BaseModel
 
 from facsim.core import plugins
 from facsim.core.errors import FacsimError
-from facsim.models.base import EventModel
+from facsim.models.autoencoder import Autoencoder
+from facsim.models.base import EventModel, Predictor, RunModel
 from facsim.models.reco_vae import RecoVAE
 from facsim.models.single_stage import SingleStage
 from facsim.models.two_stage import TwoStageShower
 
-MODELS: dict[str, type[EventModel]] = {
+MODELS: dict[str, type[RunModel]] = {
     "two-stage": TwoStageShower,
     "single-stage": SingleStage,
     "reco-vae": RecoVAE,
+    "autoencoder": Autoencoder,
 }
 
-__all__ = ["MODELS", "EventModel", "find_model"]
+__all__ = ["MODELS", "EventModel", "Predictor", "RunModel", "find_model"]
 
 
-def find_model(name: str) -> type[EventModel]:
+def find_model(name: str) -> type[RunModel]:
     """The model called `name`, of facsim or of a plug-in.
 
     Raises:
-        FacsimError: there is none, or it is no complete `EventModel`.
+        FacsimError: there is none, or it is no complete `EventModel` or `Predictor`.
     """
     kind = plugins.find("models", MODELS, name)
     if kind is None:
         raise FacsimError(f"unknown model '{name}': expected one of {plugins.names('models', MODELS)}.")
-    if not issubclass(kind, EventModel):
-        raise FacsimError(f"the model '{name}' must be a subclass of facsim.models.EventModel, not {kind!r}.")
+    if not issubclass(kind, RunModel):
+        raise FacsimError(
+            f"the model '{name}' must be a subclass of facsim.models.EventModel or Predictor, not {kind!r}."
+        )
     missing = sorted(getattr(kind, "__abstractmethods__", ()))
     if missing:
         raise FacsimError(f"the model '{name}' must define {missing}, as its base class says.")

@@ -2,6 +2,7 @@
 
 Three things are chosen independently: a method (`Method`: loss and sampler), the networks it uses (`nets.NETWORKS`) and
 the events it describes (`Space`). An `EventModel` is what a run trains: physical units in and out, built from methods.
+A `Predictor` is trained by the same loop and says something of events instead of making them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from facsim.core.errors import FacsimError
-from facsim.core.schema import Representation, Schema
+from facsim.core.schema import Feature, Representation, Schema
 from facsim.models.choices import Choice
 from facsim.models.space import Space
 
@@ -63,10 +64,9 @@ Hint = Callable[[Tensor, Batch], Tensor]
 """Events (N, ...) like those of a batch, at its conditions, to numbers (N, D)."""
 
 
-class GenerativeModel(nn.Module, ABC):
-    """Base of all generative methods.
+class Trainable(nn.Module, ABC):
+    """What the training loop needs of anything that is trained.
 
-    A method owns loss and sampler; a network knows neither; a transform owns units and ranges.
     `phases` are trained in order; a phase is a cycle of `turns` (one, unless adversaries alternate): each optimiser
     step minimises the losses of one turn over its parameters, with an optimiser of its own.
 
@@ -80,14 +80,6 @@ class GenerativeModel(nn.Module, ABC):
     @abstractmethod
     def losses(self, batch: Batch, turn: str, generator: torch.Generator | None = None) -> dict[str, Tensor]:
         """Losses of `turn` by name; their sum is minimised. Scalars."""
-
-    @abstractmethod
-    def sample(self, cond: Tensor, noise: Mapping[str, Tensor]) -> Tensor:
-        """Events at the conditions `cond` (N, K), a deterministic function of `noise`."""
-
-    @abstractmethod
-    def noise_spec(self, n: int) -> dict[str, NoiseSpec]:
-        """The noise that `sample` needs for `n` events."""
 
     def turns(self, phase: str) -> tuple[str, ...]:
         """What the optimiser steps of `phase` minimise, one after the other and round again."""
@@ -108,6 +100,21 @@ class GenerativeModel(nn.Module, ABC):
 
     def begin_phase(self, phase: str, batch: Batch, generator: torch.Generator) -> None:
         """What precedes the gradient steps of `phase`: closed-form fits, a student that starts from its teacher."""
+
+
+class GenerativeModel(Trainable):
+    """Base of all generative methods.
+
+    A method owns loss and sampler; a network knows neither; a transform owns units and ranges.
+    """
+
+    @abstractmethod
+    def sample(self, cond: Tensor, noise: Mapping[str, Tensor]) -> Tensor:
+        """Events at the conditions `cond` (N, K), a deterministic function of `noise`."""
+
+    @abstractmethod
+    def noise_spec(self, n: int) -> dict[str, NoiseSpec]:
+        """The noise that `sample` needs for `n` events."""
 
 
 class MethodOptions(BaseModel):
@@ -179,11 +186,11 @@ class Method(GenerativeModel):
         return x if batch.mask is None else x * batch.mask[..., None]
 
 
-class EventModel(GenerativeModel):
-    """A generative model of the events of a schema: what the table `MODELS` lists and a run directory holds.
+class RunModel(Trainable):
+    """What the table `MODELS` lists and a run directory holds: built from the schema of the events and options.
 
     Args:
-        schema: of the events it generates.
+        schema: of the events.
         options: an instance of the class's `Options`.
     """
 
@@ -200,6 +207,18 @@ class EventModel(GenerativeModel):
         super().__init__()
         self.schema, self.options = schema, options
 
+    @classmethod
+    def phases_of(cls, options: Any) -> tuple[str, ...]:
+        """The phases of a model with these `options`, known before it is built."""
+        return cls.phases
+
+    def end_phase(self, phase: str, batch: Batch, generator: torch.Generator) -> None:
+        """What follows the gradient steps of `phase`, with the weights that are kept: calibrations."""
+
+
+class EventModel(RunModel, GenerativeModel):
+    """A generative model of the events of a schema."""
+
     @property
     def event_shape(self) -> tuple[int, ...]:
         """Shape of one event of `sample`: (V, C) of a grid, (F,) of a table, (P, F + 1) of a cloud.
@@ -213,13 +232,18 @@ class EventModel(GenerativeModel):
             return (schema.points or 0, features + 1)
         return (features,) if schema.geometry is None else (schema.geometry.n_cells, features)
 
-    @classmethod
-    def phases_of(cls, options: Any) -> tuple[str, ...]:
-        """The phases of a model with these `options`, known before it is built."""
-        return cls.phases
 
-    def end_phase(self, phase: str, batch: Batch, generator: torch.Generator) -> None:
-        """What follows the gradient steps of `phase`, with the weights that are kept: calibrations."""
+class Predictor(RunModel):
+    """What says something of events: scores of anomaly, reconstructed quantities. `predict` has no noise.
+
+    `outputs` are its columns; of scores of anomaly more is more unusual, and the first is the one that counts.
+    """
+
+    outputs: tuple[Feature, ...]
+
+    @abstractmethod
+    def predict(self, x: Tensor, cond: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Outputs (N, D) of events `x` as in `Events`, at conditions (N, K), real points of clouds in `mask`."""
 
 
 def weighted_mean(values: Tensor, weight: Tensor | None) -> Tensor:

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save
 from facsim.core.errors import FacsimError
 from facsim.core.schema import Schema
 from facsim.core.store import atomic_path, read_json, write_json
-from facsim.models import EventModel, find_model
+from facsim.models import EventModel, Predictor, RunModel, find_model
 
 HALF_ABOVE = 10_000
 """Numbers in an array from which on shipped weights keep it in half precision."""
@@ -20,7 +20,7 @@ UPPER = ".upper"
 """After the name of a symmetric matrix of which the upper triangle is kept."""
 
 
-def save_model(model: EventModel, name: str, folder: Path) -> None:
+def save_model(model: RunModel, name: str, folder: Path) -> None:
     """Write the weights and description of `model`, registered as `name`, to `folder`, atomically."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
@@ -30,7 +30,7 @@ def save_model(model: EventModel, name: str, folder: Path) -> None:
     write_json(folder / "model.json", description)
 
 
-def build_model(name: str, schema: Schema, options: dict[str, object]) -> EventModel:
+def build_model(name: str, schema: Schema, options: dict[str, object]) -> RunModel:
     """A fresh model of the registered `name`.
 
     Raises:
@@ -48,7 +48,31 @@ def build_model(name: str, schema: Schema, options: dict[str, object]) -> EventM
 
 
 def load_model(folder: Path, **changes: object) -> EventModel:
-    """The model saved in `folder`, in evaluation mode; `changes` override options such as `steps`.
+    """The generative model saved in `folder`, in evaluation mode; `changes` override options such as `steps`.
+
+    Raises:
+        FacsimError: the folder holds no model or a predictor, or its weights are damaged or of another version.
+    """
+    model = load_trained(folder, **changes)
+    if not isinstance(model, EventModel):
+        raise FacsimError(f"'{folder}' holds a predictor, which makes no events: let it predict.")
+    return model
+
+
+def load_predictor(folder: Path, **changes: object) -> Predictor:
+    """The predictor saved in `folder`, in evaluation mode.
+
+    Raises:
+        FacsimError: the folder holds no model or a generative one, or its weights are damaged or of another version.
+    """
+    model = load_trained(folder, **changes)
+    if not isinstance(model, Predictor):
+        raise FacsimError(f"'{folder}' holds a generative model, which predicts nothing: sample it.")
+    return model
+
+
+def load_trained(folder: Path, **changes: object) -> RunModel:
+    """The model of either kind saved in `folder`, in evaluation mode; `changes` override options.
 
     Raises:
         FacsimError: the folder holds no model, or its weights are damaged or of another version.
@@ -72,7 +96,7 @@ def load_model(folder: Path, **changes: object) -> EventModel:
     return model.eval()
 
 
-def small_weights(model: EventModel) -> dict[str, torch.Tensor]:
+def small_weights(model: RunModel) -> dict[str, torch.Tensor]:
     """The state of `model` for a small file: without what only training reads, large arrays in half precision.
 
     Arrays of up to `HALF_ABOVE` numbers, among them the tables of quantile functions, stay as they are. Of large

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from facsim.config import RunConfig, run_config
+from facsim.core.errors import FacsimError
 from facsim.core.events import EventSource, make_events
 from facsim.core.plugins import identity
 from facsim.core.rng import generator, integer_seed
 from facsim.core.store import read_json, write_json
-from facsim.models.base import EventModel
+from facsim.models import find_model
+from facsim.models.base import EventModel, RunModel
 from facsim.models.sampling import TorchSampler
 from facsim.pipeline.preflight import check_judged
 from facsim.pipeline.truth import open_splits, read_data, truth_files
@@ -86,6 +88,10 @@ def _judge(config: RunConfig, validation: EventSource) -> Judge | None:
     stopping = config.train.early_stopping
     if stopping is None:
         return None
+    if not issubclass(find_model(config.surrogate.name), EventModel):
+        raise FacsimError(
+            f"train.early_stopping judges generated events, and '{config.surrogate.name}' makes none: leave it out."
+        )
     from facsim.evaluate.early import EarlyScore  # noqa: PLC0415  heavy
     from facsim.evaluate.tasks import find_physics  # noqa: PLC0415
 
@@ -94,7 +100,8 @@ def _judge(config: RunConfig, validation: EventSource) -> Judge | None:
     score = EarlyScore(stopping.score, truth, config.seed, find_physics(config.task))
     device = str(choose_device(config.train.device))
 
-    def judge(model: EventModel) -> float:
+    def judge(model: RunModel) -> float:
+        assert isinstance(model, EventModel)
         x = TorchSampler(model, device).sample(truth.cond, generator(config.seed, "early-stopping"))
         return score(make_events(truth.schema, x, truth.cond))
 

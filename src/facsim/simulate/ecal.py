@@ -100,8 +100,12 @@ class ECALSimulation(VectorisedSimulation):
         image = window(self.cells, NAME, particle, self.effects.threshold)
         return calorimeter_schema(image, self.gun.conditions)
 
+    def conditions(self, n: int, rng: np.random.Generator) -> FloatArray:
+        """Conditions (n, 5 or 6) as `generate` draws them, without showers."""
+        return self.gun.draw(n, rng)
+
     def generate(self, n: int, rng: np.random.Generator) -> Drawn:
-        cond = self.gun.draw(n, rng)
+        cond = self.conditions(n, rng)
         return Drawn(self.respond(cond, rng), cond)
 
     def respond(self, cond: NDArray[Any], rng: np.random.Generator) -> NDArray[np.float32]:

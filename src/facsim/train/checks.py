@@ -6,10 +6,10 @@ import torch
 
 from facsim.core.errors import FacsimError
 from facsim.core.events import Events, EventSource
-from facsim.models.base import EventModel
+from facsim.models.base import RunModel
 
 
-def check_finite(model: EventModel) -> None:
+def check_finite(model: RunModel) -> None:
     """Refuse a trained model with values that are not numbers.
 
     Raises:
@@ -23,7 +23,7 @@ def check_finite(model: EventModel) -> None:
         )
 
 
-def check_weights(model: EventModel, name: str, train: EventSource) -> None:
+def check_weights(model: RunModel, name: str, train: EventSource) -> None:
     """Refuse event weights where a model takes none.
 
     Raises:
@@ -36,7 +36,7 @@ def check_weights(model: EventModel, name: str, train: EventSource) -> None:
         )
 
 
-def check_signs(model: EventModel, events: Events) -> None:
+def check_signs(model: RunModel, events: Events) -> None:
     """Refuse negative event weights where a model takes positive ones.
 
     Raises:

@@ -16,7 +16,7 @@ from facsim.core.errors import FacsimError
 from facsim.core.events import EventSource
 from facsim.core.rng import integer_seed
 from facsim.data.loader import ShuffledLoader
-from facsim.models.base import EventModel
+from facsim.models.base import RunModel
 from facsim.models.checkpoint import build_model, save_model
 from facsim.train.checks import check_finite, check_weights
 from facsim.train.device import choose_device
@@ -120,7 +120,7 @@ class Trainer:
         """Optimiser steps so far."""
         return self.step + sum(self.settings.steps_of(phase) for phase in self.model.phases[: self.phase])
 
-    def run(self, progress: Callable[[TrainProgress], None] | None = None) -> EventModel:
+    def run(self, progress: Callable[[TrainProgress], None] | None = None) -> RunModel:
         """Train to the end, save the model and return it in evaluation mode.
 
         Raises:

@@ -10,7 +10,7 @@ import torch
 from facsim.core.events import Events
 from facsim.core.rng import integer_seed
 from facsim.data.loader import ShuffledLoader
-from facsim.models.base import Batch, EventModel
+from facsim.models.base import Batch, RunModel
 from facsim.train.checks import check_signs
 from facsim.train.device import to_batch
 from facsim.train.processes import Processes
@@ -37,7 +37,7 @@ class Phase:
 
     def __init__(
         self,
-        model: EventModel,
+        model: RunModel,
         name: str,
         settings: TrainSettings,
         loader: ShuffledLoader,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from facsim.core.errors import FacsimError
-from facsim.models.base import EventModel
-from facsim.models.checkpoint import load_model, read_weights
+from facsim.models.base import RunModel
+from facsim.models.checkpoint import load_trained, read_weights
 from facsim.models.shipped import shipped_folder, shipped_names
 
 ENOUGH = 500
@@ -28,11 +28,11 @@ def start_folder(source: str) -> Path:
     return folder
 
 
-def start_from(model: EventModel, source: str, events: int) -> frozenset[str]:
+def start_from(model: RunModel, source: str, events: int) -> frozenset[str]:
     """Give `model` the weights of a trained one of the same kind and options; return the names of arrays to be fitted.
 
     These are the ones that are lacking, as a shipped model comes without what only training reads, and where there are
-    `ENOUGH` events those that the model says are better fitted anew (`EventModel.refitted`).
+    `ENOUGH` events those that the model says are better fitted anew (`RunModel.refitted`).
 
     Args:
         source: a run directory, a folder with a trained model, or the name of a model that ships with facsim.
@@ -42,7 +42,7 @@ def start_from(model: EventModel, source: str, events: int) -> frozenset[str]:
         FacsimError: there is no such model, or it is of another kind or shape.
     """
     folder = start_folder(source)
-    trained = load_model(folder)
+    trained = load_trained(folder)
     if type(trained) is not type(model):
         raise FacsimError(
             f"train.start: '{source}' is a {type(trained).__name__}, but a {type(model).__name__} is to be trained."

@@ -8,10 +8,10 @@ from typing import Any
 
 from torch import Tensor
 
-from facsim.models.base import EventModel
+from facsim.models.base import RunModel
 from facsim.train.settings import EarlyStopping
 
-Judge = Callable[[EventModel], float]
+Judge = Callable[[RunModel], float]
 """The score of a model in evaluation mode, smaller for a better one; the same model has the same score."""
 
 
@@ -28,7 +28,7 @@ class Best:
         self.score, self.step, self.misses = math.inf, 0, 0
         self.weights: dict[str, Tensor] = {}
 
-    def judge(self, model: EventModel, step: int) -> float:
+    def judge(self, model: RunModel, step: int) -> float:
         """Judge `model`, which is left in training mode, and keep its state if it is the best."""
         score = self._judge(model.eval())
         model.train()

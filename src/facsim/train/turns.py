@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from facsim.core.errors import FacsimError
-from facsim.models.base import EventModel
+from facsim.models.base import RunModel
 from facsim.train.ema import EMA
 from facsim.train.processes import Processes
 from facsim.train.settings import TrainSettings
@@ -34,7 +34,7 @@ class Turns:
 
     def __init__(
         self,
-        model: EventModel,
+        model: RunModel,
         phase: str,
         settings: TrainSettings,
         group: Processes | None = None,

@@ -1,0 +1,53 @@
+"""How unlike an image and its reconstruction are: errors of each event, that autoencoders minimise and score by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from facsim.core.errors import FacsimError
+
+LEAST = 1e-6
+MOST = 1 - 1e-6
+
+
+def inverse_dice(target: Tensor, image: Tensor) -> Tensor:
+    """(sum t^2 + sum p^2 + e) / (2 sum t p + e) - 1 of events (N, ...), e = 1e-6: 0 where they are equal, else above.
+
+    The inverse of Dice's coefficient, of real numbers (arXiv 2306.13595, section 4): it counts overlap alone, so that
+    empty cells, 99.5 % of an image, do not dilute it. It rises without end as the overlap falls to nothing, and of an
+    image that is a times the target it is (1 + a^2) / (2 a) - 1.
+    """
+    t, p = target.flatten(1), image.flatten(1)
+    return ((t * t).sum(1) + (p * p).sum(1) + LEAST) / (2 * (t * p).sum(1) + LEAST) - 1
+
+
+def mean_square(target: Tensor, image: Tensor) -> Tensor:
+    """Mean square difference of all cells of events (N, ...)."""
+    return (target - image).square().flatten(1).mean(1)
+
+
+def hit_entropy(target: Tensor, image: Tensor) -> Tensor:
+    """Binary cross-entropy, summed over cells, of whether a cell of `target` is hit; `image` is the probability."""
+    p = image.clamp(LEAST, MOST)
+    return F.binary_cross_entropy(p, (target > 0).to(p), reduction="none").flatten(1).sum(1)
+
+
+ERRORS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "inverse-dice": inverse_dice,
+    "mse": mean_square,
+    "bce": hit_entropy,
+}
+
+
+def find_error(name: str) -> Callable[[Tensor, Tensor], Tensor]:
+    """The error called `name`.
+
+    Raises:
+        FacsimError: there is none.
+    """
+    if name not in ERRORS:
+        raise FacsimError(f"unknown error of reconstruction '{name}': expected one of {sorted(ERRORS)}.")
+    return ERRORS[name]
