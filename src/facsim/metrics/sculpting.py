@@ -105,18 +105,21 @@ def sculpting(
     place = np.clip(np.searchsorted(bounds, y, side="right") - 1, 0, len(bounds) - 2)
 
     def shapes(chosen: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
-        after: FloatArray = np.bincount(place, w * chosen, len(bounds) - 1).astype(np.float64)
-        rest: FloatArray = np.bincount(place, w * ~chosen, len(bounds) - 1).astype(np.float64)
+        rest, after = (np.bincount(place, w * part, len(bounds) - 1).astype(float) for part in (~chosen, chosen))
         return rest + after if against == BEFORE else rest, after
 
     rng = generator(seed, "sculpting")
     null = np.array([_divergence(*shapes(rng.permutation(passed))) for _ in range(permutations)])
     before, after = shapes(passed)
-    share = after / after.sum()
-    squares = np.bincount(place, w**2 * passed, len(bounds) - 1)
-    errors = np.sqrt((1 - 2 * share) * squares + share**2 * squares.sum()) / after.sum()
+    errors = _errors(after, np.bincount(place, w**2 * passed, len(bounds) - 1))
     test = NullTest(_divergence(before, after), null)
-    return Sculpting(bounds, before / before.sum(), share, errors, test, int(passed.sum()))
+    return Sculpting(bounds, before / before.sum(), after / after.sum(), errors, test, int(passed.sum()))
+
+
+def _errors(contents: FloatArray, squares: NDArray[Any]) -> FloatArray:
+    """Of the shares of the contents."""
+    share = contents / contents.sum()
+    return np.asarray(np.sqrt((1 - 2 * share) * squares + share**2 * squares.sum()) / contents.sum())
 
 
 def _divergence(before: FloatArray, after: FloatArray) -> float:

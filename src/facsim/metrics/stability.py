@@ -72,25 +72,31 @@ def efficiency_stability(
     if len(at) != len(x) or permutations < 1:
         raise FacsimError(f"{len(x)} scores need as many values to bin ({len(at)}) and permutations ({permutations}).")
     bounds = np.asarray(edges, dtype=np.float64)
-    place = bin_numbers(at, bounds)
-    used = (place >= 0) & (w > 0)
-    w, place, at = w[used], place[used], at[used]
-    passed, bins = w * (x[used] > threshold), len(bounds) - 1
-    if len(np.unique(place)) < 2:
-        raise FacsimError("a test of flatness needs events in at least two bins.")
+    w, place, at, passed = _used(w, bin_numbers(at, bounds), at, w * (x > threshold))
+    bins = len(bounds) - 1
     low, high, total, events = _binned(passed, w, place, bins)
     overall, chi2, slope = float(passed.sum() / w.sum()), _chi2(passed, w, place, bins), _slope(passed, w, at)
     rng, more = generator(seed, "stability"), np.zeros(2)
     for _ in range(permutations):
         order = rng.permutation(len(w))
-        more[0] += _chi2(passed, w, place[order], bins) >= chi2 * (1 - 1e-9)
-        more[1] += abs(_slope(passed, w, at[order])) >= abs(slope) * (1 - 1e-9)
+        found = _chi2(passed, w, place[order], bins), abs(_slope(passed, w, at[order]))
+        more += np.array(found) >= np.array([chi2, abs(slope)]) * (1 - 1e-9)
     p = (1 + more) / (1 + permutations)
     value = np.bincount(place, passed, bins) / np.where(total > 0, total, np.nan)
     unit = overall or np.nan
     relative = Estimate((slope / unit, _slope_error(passed, w, at) / unit))
     degrees = int(np.sum(total > 0)) - 1
     return Stability(bounds, value, low, high, events, overall, chi2, degrees, float(p[0]), relative, float(p[1]))
+
+
+def _used(
+    w: FloatArray, place: NDArray[np.int64], at: FloatArray, passed: FloatArray
+) -> tuple[FloatArray, NDArray[np.int64], FloatArray, FloatArray]:
+    """The events that lie in a bin and count."""
+    used = (place >= 0) & (w > 0)
+    if len(np.unique(place[used])) < 2:
+        raise FacsimError("a test of flatness needs events in at least two bins.")
+    return w[used], place[used], at[used], passed[used]
 
 
 def _binned(
