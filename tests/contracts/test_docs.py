@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import facsim.metrics as m
@@ -57,3 +58,9 @@ def test_every_model_and_method_is_in_the_tables_of_their_page() -> None:
 
 def test_the_example_of_models_runs(tmp_path: Path) -> None:
     assert run(DOCS / "models.md", {"folder": tmp_path}) == 1
+
+
+def test_the_example_of_anomaly_scores_runs() -> None:
+    rng = np.random.default_rng(1)
+    names = {"background": rng.normal(size=800), "signal": rng.normal(1, 1, 60), "masses": np.repeat([125, 400], 30)}
+    assert run(DOCS / "anomaly-metrics.md", names) == 1
