@@ -4,8 +4,7 @@ OMP_NUM_THREADS=1 python benchmarks/detector_check.py cms FOLDER [--events 3000]
 OMP_NUM_THREADS=1 python benchmarks/detector_check.py delphes FOLDER [--seed 1]
 OMP_NUM_THREADS=1 python benchmarks/detector_check.py calibrate [--events 20000] [--seed 2]
 
-FOLDER is tests/samples of the source distribution of coffea 2026.9.0: `pip download --no-deps --no-binary coffea
-coffea==2026.9.0` and unpack it. It holds 2 x 200 events of CMS's full simulation of top quark pairs, CMS's published
+FOLDER is what `python benchmarks/fetch_cms_samples.py FOLDER` leaves, from the source distribution of coffea. It holds 2 x 200 events of CMS's full simulation of top quark pairs, CMS's published
 resolutions of jets, and 25 events of Delphes with a detector for FCC-hh.
 """
 
@@ -18,6 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from fetch_cms_samples import RESOLUTION
 
 from facsim.core.rng import generator
 from facsim.physics.detector import respond
@@ -30,7 +30,6 @@ from facsim.simulate.pythia_events import Pythia
 
 TOPS = ("Top:gg2ttbar = on", "Top:qqbar2ttbar = on")
 NANO = ("nano_tt_v12.root", "nano_tt_v15.root")
-PUBLISHED = "Summer22_22Sep2023_JRV1_MC_PtResolution_AK4PFPuppi.jr.txt.gz"
 PT_EDGES = np.array([30.0, 50.0, 80.0, 120.0, 200.0, 500.0])
 ETA_EDGES = (0.0, 1.3, 2.5)
 CALIBRATION_PT = np.geomspace(20, 2000, 16)
@@ -129,12 +128,12 @@ def width(ratio: np.ndarray) -> tuple[float, float]:
 
 def published_width(folder: Path, pt: float, eta: float, rho: float) -> float:
     """CMS's parametrisation of the resolution."""
-    lines = gzip.decompress((folder / PUBLISHED).read_bytes()).decode().splitlines()[1:]
+    lines = gzip.decompress((folder / RESOLUTION).read_bytes()).decode().splitlines()[1:]
     for row in (np.array(line.split(), dtype=float) for line in lines if line.strip()):
         if row[0] <= eta < row[1] and row[2] <= rho < row[3]:
             noise, stochastic, constant, power = row[-4:]
             return float(np.sqrt(noise * abs(noise) / pt**2 + stochastic**2 * pt**power + constant**2))
-    raise SystemExit(f"{PUBLISHED} has no resolution at eta {eta}, rho {rho}")
+    raise SystemExit(f"{RESOLUTION} has no resolution at eta {eta}, rho {rho}")
 
 
 def check_cms(folder: Path, events: int, seed: int, figure: Path | None) -> None:

@@ -3,9 +3,9 @@
     python benchmarks/fetch_cms_samples.py data/cms-jets
 
 Pairs of top quarks in NanoAOD v12 and v15 (200 collisions each, 2681 jets matched to generator jets), Drell-Yan in
-NanoAOD, jets with constituents in PFNano, and one sample of Delphes (25 collisions with all particles). coffea is
-BSD-licensed. With `FACSIM_DATA=data`, the tests that need the samples find them in `data/cms-jets`. pip downloads
-30 MB.
+NanoAOD, jets with constituents in PFNano, one sample of Delphes (25 collisions with all particles), and CMS's published
+resolution of jets. coffea is BSD-licensed. With `FACSIM_DATA=data`, the tests that need the samples find them in
+`data/cms-jets`. pip downloads 30 MB.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ import tempfile
 from pathlib import Path
 
 COFFEA = "coffea==2026.9.0"
-SAMPLES = ("nano_tt_v12.root", "nano_tt_v15.root", "nano_dy.root", "pfnano.root", "delphes.root")
+RESOLUTION = "Summer22_22Sep2023_JRV1_MC_PtResolution_AK4PFPuppi.jr.txt.gz"
+SAMPLES = ("nano_tt_v12.root", "nano_tt_v15.root", "nano_dy.root", "pfnano.root", "delphes.root", RESOLUTION)
 
 
 def unpacked(archive: Path, folder: Path) -> list[Path]:
