@@ -4,8 +4,9 @@ OMP_NUM_THREADS=1 python benchmarks/detector_check.py cms FOLDER [--events 3000]
 OMP_NUM_THREADS=1 python benchmarks/detector_check.py delphes FOLDER [--seed 1]
 OMP_NUM_THREADS=1 python benchmarks/detector_check.py calibrate [--events 20000] [--seed 2]
 
-FOLDER is what `python benchmarks/fetch_cms_samples.py FOLDER` leaves, from the source distribution of coffea. It holds 2 x 200 events of CMS's full simulation of top quark pairs, CMS's published
-resolutions of jets, and 25 events of Delphes with a detector for FCC-hh.
+FOLDER is what `python benchmarks/fetch_cms_samples.py FOLDER` leaves, from the source distribution of coffea: 2 x 200
+events of CMS's full simulation of top quark pairs, CMS's published resolutions of jets, and 25 events of Delphes with a
+detector for FCC-hh.
 """
 
 from __future__ import annotations
