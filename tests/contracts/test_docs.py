@@ -56,8 +56,9 @@ def test_every_model_and_method_is_in_the_tables_of_their_page() -> None:
     assert set(MODELS) | set(METHODS) <= named
 
 
-def test_the_example_of_models_runs(tmp_path: Path) -> None:
-    assert run(DOCS / "models.md", {"folder": tmp_path}) == 1
+def test_the_examples_of_models_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(DOCS / "models.md", {"folder": tmp_path}) == 2
 
 
 def test_the_example_of_anomaly_scores_runs() -> None:
