@@ -121,11 +121,12 @@ def export_jetnet(source: EventSource, folder: Path) -> list[Path]:
     if not is_jets(source.schema):
         raise FacsimError("JetNet's files hold jets: constituents with etarel, phirel and ptrel.")
     kinds, paths = kinds_of(source.schema), []
+    columns = {feature.name for feature in source.schema.conditions}
     for kind in kinds or [kind_of_file(folder / "jets.hdf5", source.schema)]:
         path = folder / f"{kind}.hdf5"
         with atomic_path(path) as temporary, GrowingFile(temporary, "w") as handle:
             for batch in chunks(source, ROWS):
-                chosen = batch[batch.condition(KIND + kind) > 0.5] if len(kinds) > 1 else batch
+                chosen = batch[batch.condition(KIND + kind) > 0.5] if KIND + kind in columns else batch
                 if not len(chosen):
                     continue
                 particles, features = _as_jetnet(chosen)

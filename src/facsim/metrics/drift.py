@@ -20,7 +20,7 @@ from facsim.core.rng import generator
 from facsim.metrics._samples import FloatArray, check_values
 from facsim.metrics.histograms import ks_test
 from facsim.metrics.intervals import SIGMA, Interval, clopper_pearson, interval
-from facsim.metrics.testing import holm
+from facsim.metrics.testing import NullTest, holm
 
 FEW = 20000
 """Events of both samples up to which the Kolmogorov-Smirnov p-value comes from permutations, exact for equal scores."""
@@ -115,6 +115,6 @@ def _ks(truth: FloatArray, x: FloatArray, permutations: int, rng: np.random.Gene
     last = np.flatnonzero(np.append(np.diff(scores[order]) > 0, True))
     steps = np.concatenate([np.full(len(truth), 1 / len(truth)), np.full(len(x), -1 / len(x))])
     null = [np.abs(np.cumsum(rng.permutation(steps))[last]).max() for _ in range(permutations)]
-    more = np.count_nonzero(np.array(null) >= found.statistic - 1e-9)
-    p_value = (1 + more) / (1 + permutations)
-    return found.statistic, p_value if more else min(p_value, found.p_value)
+    test = NullTest(found.statistic - 1e-9, np.array(null))
+    reached = bool(test.null.max() >= test.statistic)
+    return found.statistic, test.p_value if reached else min(test.p_value, found.p_value)

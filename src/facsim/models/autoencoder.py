@@ -14,7 +14,7 @@ from facsim.core.image import ImageGeometry
 from facsim.core.schema import Feature, Schema
 from facsim.models.base import Batch, Predictor, weighted_mean
 from facsim.models.nets.image_autoencoder import ImageDecoder, ImageEncoder
-from facsim.models.reconstruction import find_error
+from facsim.models.reconstruction import ERRORS
 from facsim.models.vae import LARGEST_LOG_VARIANCE, kl_from_normal
 
 SHARE = 0.99
@@ -71,7 +71,7 @@ class Autoencoder(Predictor):
         if not isinstance(geometry, ImageGeometry):
             raise FacsimError(f"the model 'autoencoder' takes images, not a {schema.representation}.")
         self.image, self.channels = geometry.image, len(schema.features)
-        self.error, self.variational = find_error(options.error), options.beta > 0
+        self.error, self.variational = ERRORS[options.error], options.beta > 0
         shape = (self.channels, self.image, options.widths, options.strides)
         self.encoder = ImageEncoder(*shape, options.latent * (2 if self.variational else 1))
         self.decoder = ImageDecoder(*shape, options.latent)

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from torch import Tensor
 from torch.nn import functional as F
 
-from facsim.core.errors import FacsimError
-
 LEAST = 1e-6
 MOST = 1 - 1e-6
 
@@ -40,14 +38,3 @@ ERRORS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mse": mean_square,
     "bce": hit_entropy,
 }
-
-
-def find_error(name: str) -> Callable[[Tensor, Tensor], Tensor]:
-    """The error called `name`.
-
-    Raises:
-        FacsimError: there is none.
-    """
-    if name not in ERRORS:
-        raise FacsimError(f"unknown error of reconstruction '{name}': expected one of {sorted(ERRORS)}.")
-    return ERRORS[name]

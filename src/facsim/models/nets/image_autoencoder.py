@@ -9,8 +9,6 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from facsim.core.errors import FacsimError
-
 
 class ImageEncoder(nn.Module):
     """Images (N, C, rows, columns) to (N, `outputs`): convolutions 3 x 3 with strides, batch norm and PReLU.
@@ -18,17 +16,15 @@ class ImageEncoder(nn.Module):
     As in arXiv 2306.13595. Rows and columns are filled with zeros up to a multiple of the product of the strides.
 
     Args:
-        channels: C. image: rows and columns. widths, strides: of the convolutions. outputs: numbers of an event.
-
-    Raises:
-        FacsimError: other numbers of widths and strides.
+        channels: C. image: rows and columns. widths, strides: of the convolutions, as many of both. outputs: numbers of
+            an event.
     """
 
     def __init__(
         self, channels: int, image: tuple[int, int], widths: Sequence[int], strides: Sequence[int], outputs: int
     ) -> None:
         super().__init__()
-        self.coarse, self.fill = _coarse(image, widths, strides)
+        self.coarse, self.fill = _coarse(image, strides)
         layers: list[nn.Module] = []
         for (n, m), stride in zip(pairwise([channels, *widths]), strides, strict=True):
             layers += [nn.Conv2d(n, m, 3, stride, padding=1), nn.BatchNorm2d(m), nn.PReLU(m)]
@@ -50,7 +46,7 @@ class ImageDecoder(nn.Module):
         self, channels: int, image: tuple[int, int], widths: Sequence[int], strides: Sequence[int], inputs: int
     ) -> None:
         super().__init__()
-        self.coarse, _ = _coarse(image, widths, strides)
+        self.coarse, _ = _coarse(image, strides)
         self.image, self.width = image, widths[-1]
         self.start = nn.Linear(inputs, self.width * math.prod(self.coarse))
         layers: list[nn.Module] = []
@@ -65,12 +61,8 @@ class ImageDecoder(nn.Module):
         return found
 
 
-def _coarse(
-    image: tuple[int, int], widths: Sequence[int], strides: Sequence[int]
-) -> tuple[tuple[int, int], tuple[int, int, int, int]]:
+def _coarse(image: tuple[int, int], strides: Sequence[int]) -> tuple[tuple[int, int], tuple[int, int, int, int]]:
     """Rows and columns after all strides, and how many zeros are put left, right, above and below before them."""
-    if len(widths) != len(strides) or not widths:
-        raise FacsimError(f"an autoencoder of images needs as many widths as strides, not {widths} and {strides}.")
     step = math.prod(strides)
     rows, columns = (-(-n // step) for n in image)
     return (rows, columns), (0, columns * step - image[1], 0, rows * step - image[0])
