@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from facsim.core import plugins
 from facsim.core.errors import FacsimError
 from facsim.models.autoencoder import Autoencoder
-from facsim.models.base import EventModel, Predictor, RunModel
+from facsim.models.base import EventModel, RunModel
+from facsim.models.predictor import Predictor
 from facsim.models.reco_vae import RecoVAE
 from facsim.models.single_stage import SingleStage
 from facsim.models.two_stage import TwoStageShower

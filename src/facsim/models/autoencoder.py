@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn import functional as F
 
 from facsim.core.errors import FacsimError
 from facsim.core.image import ImageGeometry
 from facsim.core.schema import Feature, Schema
-from facsim.models.base import Batch, Predictor, weighted_mean
+from facsim.models.base import Batch, weighted_mean
 from facsim.models.nets.image_autoencoder import ImageDecoder, ImageEncoder
+from facsim.models.predictor import Predictor, PredictorOptions
 from facsim.models.reconstruction import ERRORS
 from facsim.models.vae import LARGEST_LOG_VARIANCE, kl_from_normal
 
@@ -21,7 +22,7 @@ SHARE = 0.99
 """Quantile of the cells that are hit, which counts as one."""
 
 
-class AutoencoderOptions(BaseModel):
+class AutoencoderOptions(PredictorOptions):
     """Options of `Autoencoder`.
 
     Args:
@@ -30,8 +31,6 @@ class AutoencoderOptions(BaseModel):
         latent: numbers that an event becomes. widths, strides: of the convolutions.
         beta: factor of the Kullback-Leibler divergence of a variational autoencoder; 0 makes it a plain one.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     error: Literal["inverse-dice", "mse", "bce"] = "inverse-dice"
     cells: Literal["energy", "log", "hit"] = "energy"

@@ -2,7 +2,7 @@
 
 Three things are chosen independently: a method (`Method`: loss and sampler), the networks it uses (`nets.NETWORKS`) and
 the events it describes (`Space`). An `EventModel` is what a run trains: physical units in and out, built from methods.
-A `Predictor` is trained by the same loop and says something of events instead of making them.
+A `Predictor` (`models.predictor`) is trained by the same loop and says something of events instead of making them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from facsim.core.errors import FacsimError
-from facsim.core.schema import Feature, Representation, Schema
+from facsim.core.schema import Representation, Schema
 from facsim.models.choices import Choice
 from facsim.models.space import Space
 
@@ -231,19 +231,6 @@ class EventModel(RunModel, GenerativeModel):
         if schema.representation == "cloud":
             return (schema.points or 0, features + 1)
         return (features,) if schema.geometry is None else (schema.geometry.n_cells, features)
-
-
-class Predictor(RunModel):
-    """What says something of events: scores of anomaly, reconstructed quantities. `predict` has no noise.
-
-    `outputs` are its columns; of scores of anomaly more is more unusual, and the first is the one that counts.
-    """
-
-    outputs: tuple[Feature, ...]
-
-    @abstractmethod
-    def predict(self, x: Tensor, cond: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Outputs (N, D) of events `x` as in `Events`, at conditions (N, K), real points of clouds in `mask`."""
 
 
 def weighted_mean(values: Tensor, weight: Tensor | None) -> Tensor:
