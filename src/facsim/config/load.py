@@ -206,7 +206,6 @@ def check_names(config: RunConfig, where: str = "the configuration") -> None:
         FacsimError: a plug-in that cannot be used, an unknown name, an option or phase that is not there.
     """
     from facsim.models import MODELS, find_model  # noqa: PLC0415  torch is heavy
-    from facsim.simulate.baselines import BASELINES, find_baseline  # noqa: PLC0415
 
     plugins.use(config.plugins)
     _check_application(config, where)
@@ -220,9 +219,20 @@ def check_names(config: RunConfig, where: str = "the configuration") -> None:
                 f"the model '{config.model.name}' has no option 'steps', so there is no curve of steps to draw: leave "
                 f"out 'sample.steps' in {where}, or --set sample.steps=[]."
             )
+    _check_baselines(config, where)
+
+
+def _check_baselines(config: RunConfig, where: str) -> None:
+    """The names and options of baselines: generators, or scores in a run of a predictor."""
+    from facsim.evaluate.scorers import SCORERS, find_scorer  # noqa: PLC0415  torch is heavy
+    from facsim.simulate.baselines import BASELINES, find_baseline  # noqa: PLC0415
+
+    scores = config.predicts
+    known = sorted(SCORERS) if scores else plugins.names("baselines", BASELINES)
     for index, baseline in enumerate(config.baselines):
-        _known(baseline.name, plugins.names("baselines", BASELINES), f"baselines.{index}", where)
-        options = [option.name for option in fields(find_baseline(baseline.name)) if option.init]
+        _known(baseline.name, known, f"baselines.{index}", where)
+        kind = find_scorer(baseline.name) if scores else find_baseline(baseline.name)
+        options = [option.name for option in fields(kind) if option.init]
         for key in baseline.options.keys() - set(options):
             prefix = f"baselines.{index}."
             raise FacsimError(f"unknown key '{prefix}{key}' in {where}{nearest(key, options, prefix) or '.'}")

@@ -83,10 +83,23 @@ class PrepareConfig(Section):
     """Sizes of the splits, as counts or as fractions of all events; what is left trains.
 
     `test` is the size of each of the two disjoint truth samples that judge: `reference` (A) and `null` (B).
+
+    `background` matters to predictors, which learn from it alone: conditions and the values that background has in
+    them, such as `{is_qcd: 1}`; without it all events are background. With `contamination` a share of the events that a
+    predictor learns from are signal taken for background, those with the conditions `contaminant` or of all kinds.
     """
 
     validation: Share = 0.05
     test: Share = 0.2
+    background: dict[str, float] = {}
+    contamination: float = Field(0.0, ge=0, lt=1)
+    contaminant: dict[str, float] = {}
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> PrepareConfig:
+        if (self.contamination or self.contaminant) and not self.background:
+            raise ValueError("'contamination' needs 'background', the conditions that tell it from signal")
+        return self
 
 
 class SampleConfig(Section):
@@ -96,8 +109,27 @@ class SampleConfig(Section):
     steps: list[Annotated[int, Field(ge=0)]] = []
 
 
+class AnomalyConfig(Section):
+    """How scores of anomaly are judged.
+
+    `signals` are the conditions that tell kinds of signal apart (all values that occur together are one kind), and
+    `targets` the background efficiencies of the working points, the first of which is that of the checks. Whether the
+    background efficiency is flat is asked `against` conditions, and whether the shape of `spectators` changes; those
+    that the events have not are left out. The background's `cross_section` [pb], after all that was required of the
+    simulated events, with the `luminosity` [cm^-2 s^-1] gives thresholds for the `rates` [Hz] of a trigger.
+    """
+
+    signals: list[str] = []
+    targets: list[Annotated[float, Field(gt=0, lt=1)]] = Field([0.02, 0.1, 1e-2, 1e-3, 1e-4], min_length=1)
+    against: list[str] = ["pile_up", "n_tracks"]
+    spectators: list[str] = ["ht"]
+    cross_section: float | None = Field(None, gt=0)
+    luminosity: float = Field(2e34, gt=0)
+    rates: list[Annotated[float, Field(gt=0)]] = [10.0, 100.0, 1000.0]
+
+
 class EvaluateConfig(Section):
-    """How the samples are judged.
+    """How the samples are judged; `anomaly` where they are scores of anomaly.
 
     Scores are also given in `energy_bins` quantiles of incident energy. Classifiers and kernel metrics see at most
     `classifier_events` of a sample, the memorisation check at most `memorisation_events`. Tasks whose events are clouds
@@ -108,6 +140,7 @@ class EvaluateConfig(Section):
     classifier_events: int = Field(3000, ge=50)
     memorisation_events: int = Field(1000, ge=20)
     network_events: int = Field(0, ge=0)
+    anomaly: AnomalyConfig = AnomalyConfig()
 
 
 class TimingConfig(Section):
@@ -178,6 +211,16 @@ class RunConfig(Section):
         if self.model is None:
             raise FacsimError("this run has no surrogate: its configuration says 'model: null'.")
         return self.model
+
+    @property
+    def predicts(self) -> bool:
+        """Whether it is about a predictor: its model is one, or it has none and its baselines are scores."""
+        from facsim.evaluate.scorers import SCORERS  # noqa: PLC0415  heavy
+        from facsim.models import Predictor, find_model  # noqa: PLC0415
+
+        if self.model is None:
+            return any(baseline.name in SCORERS for baseline in self.baselines)
+        return issubclass(find_model(self.model.name), Predictor)
 
     @field_validator("task")
     @classmethod

@@ -119,7 +119,7 @@ def column_item(
         "region": region,
         "log_x": log,
         "log_y": False,
-        **{role: _column(edges, column, given.get(role)) for role, column in values.items()},
+        **{role: uhi_histogram(edges, column, given.get(role)) for role, column in values.items()},
     }
 
 
@@ -145,7 +145,7 @@ def _cell_spectrum(samples: Samples) -> Json:
     }
 
 
-def _column(edges: FloatArray, values: FloatArray, weight: FloatArray | None) -> Json:
+def uhi_histogram(edges: FloatArray, values: FloatArray, weight: FloatArray | None) -> Json:
     """UHI JSON of values, with sums of weights and of their squares where there are weights."""
     if weight is None:
         return _uhi(edges, _counts(values, edges))

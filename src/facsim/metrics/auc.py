@@ -67,8 +67,8 @@ def stratified_auc(
     for stratum in np.intersect1d(in_a, in_b):
         i, j = np.flatnonzero(in_a == stratum), np.flatnonzero(in_b == stratum)
         others_a[i], others_b[j] = v[j].sum(), u[i].sum()
-        wins_b[j] = _weight_below(b[j], a[i], u[i])
-        wins_a[i] = others_a[i] - _weight_below(a[i], b[j], v[j])
+        wins_b[j] = weight_below(b[j], a[i], u[i])
+        wins_a[i] = others_a[i] - weight_below(a[i], b[j], v[j])
     pairs = float(u @ others_a)
     if not pairs > 0:
         return float("nan"), float("nan")
@@ -78,8 +78,8 @@ def stratified_auc(
     return auc, float(np.sqrt(variance))
 
 
-def _weight_below(scores: FloatArray, others: FloatArray, weights: FloatArray) -> FloatArray:
-    """Of each of `scores`, the weight of the others below it and half of that of equal ones."""
+def weight_below(scores: FloatArray, others: FloatArray, weights: FloatArray) -> FloatArray:
+    """Of each of `scores` (N,), the weight of the others below it and half of that of equal ones."""
     order = np.argsort(others, kind="stable")
     below, ordered = np.concatenate([[0.0], np.cumsum(weights[order])]), others[order]
     left, right = (np.searchsorted(ordered, scores, side) for side in ("left", "right"))

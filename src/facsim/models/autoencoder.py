@@ -106,8 +106,10 @@ class Autoencoder(Predictor):
             found.append(kl_from_normal(mean, log_variance))
         return torch.stack(found, 1)
 
+    def latents(self, x: Tensor) -> Tensor:
+        return self._encoded(self._seen(x))[0]
+
     def reconstruct(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """What the network sees of events (N, V, C), and what it makes of it: (N, C, rows, columns) both."""
         image = self._seen(x)
         return image, self._decoded(self._encoded(image)[0])
 

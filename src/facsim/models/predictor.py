@@ -58,6 +58,14 @@ class Predictor(RunModel):
     def predict(self, x: Tensor, cond: Tensor, mask: Tensor | None = None) -> Tensor:
         """Outputs (N, D) of events `x` as in `Events`, at conditions (N, K), real points of clouds in `mask`."""
 
+    def reconstruct(self, x: Tensor) -> tuple[Tensor, Tensor] | None:
+        """What the network sees of images (N, V, C) and what it makes of them, (N, C, rows, columns) both, if it does."""
+        return None
+
+    def latents(self, x: Tensor) -> Tensor | None:
+        """The numbers (N, ...) that events become inside, if they do."""
+        return None
+
     def is_background(self, cond: Tensor) -> Tensor:
         """Which events (N,) with conditions (N, K) are background."""
         found = torch.ones(len(cond), dtype=torch.bool, device=cond.device)

@@ -53,7 +53,7 @@ def evaluate(run: Run, judge: AnyJudge | None = None) -> None:
             else:
                 write_json(run.step_scores(item), _auc(judge, open_events(run.step_samples(item)), item))
         advance(1.0, "")
-    _remove_others(run)
+    remove_others(run)
     for name in run.names:
         row = next(row for row in read_json(run.scores(name))["scores"] if row["name"] == HEADLINE)
         null = f"truth against truth {row['null']:.3f} ± {row['null_error']:.3f}"
@@ -77,7 +77,7 @@ def _auc(judge: AnyJudge, generated: EventSource, steps: int) -> dict[str, Any]:
     return {"steps": steps, HEADLINE: found.auc, "auc_error": found.error, "protocol": found.protocol}
 
 
-def _remove_others(run: Run) -> None:
+def remove_others(run: Run) -> None:
     """Remove scores of an earlier configuration: the page shows whatever lies there."""
     wanted = {*map(run.scores, run.names), *map(run.hists, run.names), *map(run.step_scores, run.steps)}
     for folder in ("scores", "hists"):

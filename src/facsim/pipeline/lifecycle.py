@@ -12,17 +12,18 @@ from facsim.config import RunConfig
 from facsim.core.errors import FacsimError
 from facsim.core.plugins import identity
 from facsim.evaluate.tasks import APPLICATIONS
+from facsim.pipeline import prediction
 from facsim.pipeline.stage import Stage
 from facsim.pipeline.truth import truth_files, truth_run
 from facsim.run import Run
 from facsim.train.settings import NO_MATTER
 
 
-def _work(name: str) -> Callable[[Run], None]:
-    """The function `name` of the module `facsim.pipeline.<name>`, imported when the stage runs: some are heavy."""
+def _work(name: str, package: str = "facsim.pipeline") -> Callable[[Run], None]:
+    """The function `name` of the module of that name in `package`, imported when the stage runs: some are heavy."""
 
     def work(run: Run) -> None:
-        getattr(import_module(f"facsim.pipeline.{name}"), name)(run)
+        getattr(import_module(f"{package}.{name}"), name)(run)
 
     return work
 
@@ -104,6 +105,19 @@ STAGES: tuple[Stage, ...] = (
 )
 
 
+def _of_predictors(stage: Stage) -> Stage:
+    """`stage` in a run of a predictor."""
+    if stage.name not in prediction.STAGES:
+        return stage
+    outputs: dict[str, Callable[[Run], list[Path]]] = {
+        "timing": lambda run: [run.timing],
+        "export": lambda run: [run.onnx, run.card, run.check],
+    }
+    needs = (*stage.needs, "train") if stage.name == "evaluate" else stage.needs
+    work = _work(stage.name, prediction.__name__)
+    return replace(stage, work=work, outputs=outputs.get(stage.name, stage.outputs), needs=needs)
+
+
 def stages_of(config: RunConfig) -> dict[str, Stage]:
     """The stages of a run in order: without `simulate` on one's own data, without what 'null' leaves out."""
     absent = set() if config.simulate is not None else {"simulate"}
@@ -112,7 +126,11 @@ def stages_of(config: RunConfig) -> dict[str, Stage]:
     own_data = config.data is not None and config.data.run is None
     if config.task not in APPLICATIONS or config.apply is None or config.model is None or own_data:
         absent.add("apply")
-    kept = {stage.name: stage for stage in STAGES if stage.name not in absent}
+    stages = STAGES
+    if config.predicts:
+        absent.add("apply")
+        stages = tuple(_of_predictors(stage) for stage in STAGES)
+    kept = {stage.name: stage for stage in stages if stage.name not in absent}
     return {name: replace(stage, needs=tuple(n for n in stage.needs if n in kept)) for name, stage in kept.items()}
 
 

@@ -8,6 +8,7 @@ from facsim.config import RunConfig
 from facsim.config.sections import PrepareConfig
 from facsim.core.errors import FacsimError, MissingExtraError
 from facsim.core.schema import Schema
+from facsim.evaluate.scorers import find_scorer
 from facsim.simulate.baselines import find_baseline
 
 FEWEST_JUDGED = 50
@@ -46,6 +47,10 @@ def check_baselines(config: RunConfig, schema: Schema) -> None:
     Raises:
         FacsimError: there is one.
     """
+    if config.predicts:
+        for baseline in config.baselines:
+            find_scorer(baseline.name)(**baseline.options)  # checks its options
+        return
     reasons = {b.name: find_baseline(b.name).unfit(schema, **b.options) for b in config.baselines}
     kept = [name for name, reason in reasons.items() if reason is None]
     for reason in reasons.values():

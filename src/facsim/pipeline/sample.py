@@ -48,7 +48,7 @@ def sample(run: Run) -> None:
     for name, path, sampler in _all_samplers(run, splits["train"]):
         with run.reporter.progress(name) as advance:
             write(path, _batches(name, sampler, target, advance))
-    _remove_others(run)
+    remove_others(run)
 
 
 def load_surrogate(run: Run, steps: int | None = None) -> TorchSampler:
@@ -88,7 +88,7 @@ def _batches(name: str, sampler: Sampler, target: Target, advance: Advance) -> I
         advance((first + len(cond)) / len(target.cond), f"{first + len(cond)} events")
 
 
-def _remove_others(run: Run) -> None:
+def remove_others(run: Run) -> None:
     """Remove samples of an earlier configuration, which would be judged with the present ones."""
     wanted = {*(run.samples(name) for name in run.names), *(run.step_samples(steps) for steps in run.steps)}
     for path in (run.dir / "samples").rglob("*.h5"):

@@ -16,6 +16,7 @@ from facsim.core.store import read_json, write_json
 from facsim.models import find_model
 from facsim.models.base import EventModel, RunModel
 from facsim.models.sampling import TorchSampler
+from facsim.pipeline.prediction.training import learnt_from, predictor_options
 from facsim.pipeline.preflight import check_judged
 from facsim.pipeline.truth import open_splits, read_data, truth_files
 from facsim.run import Run
@@ -43,6 +44,7 @@ def train(run: Run) -> None:
         "train": config.train.model_dump(mode="json", exclude=set(NO_MATTER)),
         "processes": group.size,
         "splits": read_data(run)["splits"],
+        "learnt": config.prepare.model_dump(mode="json", include={"background", "contamination", "contaminant"}),
         "truth": [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in truth_files(run)],
     }
     if _forget_other(folder / "state", settings):
@@ -70,11 +72,15 @@ def follow() -> None:
 
 def _trainer(run: Run, splits: Mapping[str, EventSource], group: Processes) -> Trainer:
     config, model = run.config, run.config.surrogate
+    options, learnt = model.options, dict(splits)
+    if config.predicts:
+        options = predictor_options(run)
+        learnt = {name: learnt_from(run, splits[name], name) for name in ("train", "validation")}
     return Trainer(
         model.name,
-        model.options,
-        splits["train"],
-        splits["validation"],
+        options,
+        learnt["train"],
+        learnt["validation"],
         run.model(),
         integer_seed(config.seed, "train"),
         config.train,

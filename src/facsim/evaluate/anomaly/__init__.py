@@ -1,0 +1,1 @@
+"""Judging scores of anomaly: tables of predictions, scores without a sign, a choice among them, scorecards."""
