@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from facsim.report.style import ENERGY, INK, MUTED, log_axis, looks, new_figure
 
 Json = dict[str, Any]
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 BACKGROUND = "background"
 SHOWN = 4
 """Kinds of signal whose distributions are drawn; all of them would hide one another."""
@@ -50,7 +52,7 @@ def spread(names: Sequence[str]) -> list[str]:
     return [BACKGROUND, *(others[place] for place in chosen)]
 
 
-def _shares(histogram: Json) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _shares(histogram: Json) -> FloatArray:
     """Of the bins of a UHI histogram without what lies beyond."""
     values = np.array(histogram["storage"]["values"], dtype=np.float64)
     inner = values[1:-1] if len(values) > 2 else values
@@ -58,40 +60,47 @@ def _shares(histogram: Json) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 
 def event_figure(event: Json, displays: Json) -> Figure:
-    """One event: its channels above, what the network sees of them and makes of them below where there is one."""
-    rows = [("input", event["input"])]
-    if "made" in event:
-        rows += [("seen", event["seen"]), ("reconstruction", event["made"])]
+    """One event: its channels above, and what a network makes of what it sees of them below, where it does."""
     channels = displays["channels"]
-    columns = max(len(images) for _, images in rows)
+    rows = [("", event["input"], event["input"])]
+    if "made" in event:
+        rows.append(("reconstruction, ", event["made"], event["seen"]))
+    columns = max(len(images) for _, images, _ in rows)
     figure = new_figure(2.35 * columns + 0.9, 2.05 * len(rows) + 0.5)
     grid = figure.add_gridspec(
         len(rows), columns, left=0.085, right=0.93, top=0.9, bottom=0.11 if len(rows) > 1 else 0.2, wspace=0.28,
         hspace=0.22,
     )  # fmt: skip
-    for row, (what, images) in enumerate(rows):
+    for row, (what, images, scale) in enumerate(rows):
         for column, image in enumerate(images):
             axes = figure.add_subplot(grid[row, column])
-            values = np.array(image, dtype=np.float64)
-            positive = values[values > 0]
-            high = float(positive.max()) if len(positive) else 1.0
-            low = float(max(np.quantile(positive, 0.02), 1e-3 * high)) if len(positive) else 0.1
-            norm = LogNorm(min(low, 0.99 * high), high) if high > low else None
-            shown = np.where(values >= low, values, np.nan)
-            drawn = axes.imshow(
-                shown, origin="lower", extent=tuple(displays["extent"]), cmap=ENERGY, norm=norm, aspect="auto",
-                interpolation="nearest",
-            )  # fmt: skip
-            figure.colorbar(drawn, ax=axes, fraction=0.05, pad=0.03).ax.tick_params(labelsize=6)
-            name = channels[column]["name"] if len(images) == len(channels) else f"channel {column + 1}"
+            _image(axes, np.array(image, dtype=np.float64), np.array(scale[column], dtype=np.float64), displays)
             unit = f" [{channels[column]['unit']}]" if row == 0 and channels[column]["unit"] else ""
-            axes.set_title(f"{what}, {name}{unit}", fontsize=7.5, color=MUTED, pad=2.5)
+            name = channels[column]["name"] if len(images) == len(channels) else f"channel {column + 1}"
+            axes.set_title(f"{what}{name}{unit}", fontsize=7.5, color=MUTED, pad=2.5)
             axes.tick_params(labelsize=6.5, labelbottom=row == len(rows) - 1, labelleft=column == 0)
             if row == len(rows) - 1:
                 axes.set_xlabel(displays["labels"][0], fontsize=8)
             if column == 0:
                 axes.set_ylabel(displays["labels"][1], fontsize=8)
     return figure
+
+
+def _image(axes: Axes, image: FloatArray, scale: FloatArray, displays: Json) -> None:
+    """An image on the colour scale of the hit cells of `scale`."""
+    hit = scale[scale > 0]
+    high = float(hit.max()) if len(hit) else 1.0
+    low = min(float(max(np.quantile(hit, 0.02), 1e-3 * high)) if len(hit) else 0.1, 0.5 * high)
+    left, right, bottom, top = displays["extent"]
+    drawn = axes.imshow(
+        np.where(image >= low, image, np.nan), origin="lower", extent=(left, right, bottom, top), cmap=ENERGY,
+        norm=LogNorm(low, high), aspect="auto", interpolation="nearest",
+    )  # fmt: skip
+    figure = axes.get_figure()
+    assert figure is not None
+    bar = figure.colorbar(drawn, ax=axes, fraction=0.05, pad=0.03)
+    bar.ax.tick_params(labelsize=6)
+    log_axis(bar.ax.yaxis, 4)
 
 
 def latent_figure(item: Json) -> Figure:

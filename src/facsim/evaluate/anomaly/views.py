@@ -81,14 +81,17 @@ def _displays(judged: Judged, splits: Sequence[EventSource], model: Predictor, g
     return {
         "channels": [{"name": f.name, "unit": f.unit} for f in source.schema.features],
         "extent": [columns[0], columns[-1], rows[0], rows[-1]],
-        "labels": [_axis("column", geometry), _axis("row", geometry)],
+        "labels": _axes(geometry),
         "events": events,
     }
 
 
-def _axis(kind: str, geometry: ImageGeometry) -> str:
-    unit = geometry.units[1 if kind == "column" else 0]
-    return f"{kind} [{unit}]" if unit else kind
+def _axes(geometry: ImageGeometry) -> list[str]:
+    """Labels of columns and rows; what goes with an azimuth in radians is a pseudorapidity."""
+    row, column = geometry.units
+    if row == "rad" and not column:
+        return ["$\\eta$", "$\\phi$ [rad]"]
+    return [f"columns [{column}]" if column else "columns", f"rows [{row}]" if row else "rows"]
 
 
 def _event(
