@@ -16,6 +16,8 @@ from facsim.report.legends import LINE, legend_shape
 from facsim.report.style import GRID, MUTED, Look, log_axis, looks, new_figure
 
 WIDTH, HEIGHT = 4.3, 3.4
+CROWDED = 45
+"""Letters below an axis from which on words are written aslant."""
 APART = 0.13
 """Distance of the points of two scores at one group, in the distance of groups."""
 
@@ -73,7 +75,12 @@ def groups_figure(results: Mapping[str, Sequence[GroupResult]], target: float, l
     for number, name in enumerate(names):
         place = np.arange(len(groups)) + APART * (number - 0.5 * (len(names) - 1))
         _series(axes, place, results[name], target, styles[name], name)
-    axes.set_xticks(np.arange(len(groups)), [str(group) for group in groups])
+    words = [str(group) for group in groups]
+    crowded = sum(map(len, words)) > CROWDED
+    axes.set_xticks(np.arange(len(groups)), words, rotation=30 if crowded else 0, ha="right" if crowded else "center")
+    if crowded:
+        box = axes.get_position()
+        axes.set_position((box.x0, box.y0 + 0.09, box.width, box.height - 0.09))
     axes.set_xlim(-0.5, len(groups) - 0.5)
     axes.set_ylim(-0.02, 1.04)
     axes.grid(axis="y", color=GRID, lw=0.5)

@@ -1,0 +1,152 @@
+"""A score without signal and without a choice of sign: background against background with something added."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Literal
+
+import torch
+from pydantic import Field, field_validator
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from facsim.core.errors import FacsimError
+from facsim.core.image import ImageGeometry
+from facsim.core.schema import Feature, Schema
+from facsim.models.base import Batch, weighted_mean
+from facsim.models.nets.image_autoencoder import ImageEncoder
+from facsim.models.predictor import Predictor, PredictorOptions
+from facsim.models.sprays import Range, Sprays
+from facsim.physics.image_features import feature_names, image_features
+
+LOGARITHMIC = ("sum", "hits", "largest", "ht", "met", "met_significance")
+LEAST = 0.1
+OF_CHANNEL = ("hits", "sum", "entropy")
+
+
+class ContrastOptions(PredictorOptions):
+    """Options of `Contrast`.
+
+    Args:
+        network: what sees an event: its `features` (`physics.image_features`) or the `image`, by convolutions.
+        features: which; by default hits, sum and entropy of each channel, and the missing transverse momentum.
+        hidden: widths of the layers between features and score; none makes a linear discriminant.
+        widths, strides: of the convolutions.
+        hits, width, energy: of the sprays that are added, see `models.sprays`.
+        smoothing: noise on the standardised features in training, their standard deviation: a score that leans on
+            differences finer than that would not carry over to anything but sprays.
+    """
+
+    network: Literal["features", "image"] = "features"
+    features: tuple[str, ...] = ()
+    hidden: tuple[int, ...] = ()
+    widths: tuple[int, ...] = (8, 16, 32)
+    strides: tuple[int, ...] = (2, 2, 2)
+    hits: Range = (20.0, 100.0)
+    width: Range = (0.5, 2.0)
+    energy: Range = (0.5, 2.0)
+    smoothing: float = Field(0.2, ge=0)
+
+    @field_validator("hits", "width", "energy")
+    @classmethod
+    def _increasing(cls, value: Range) -> Range:
+        if not 0 < value[0] <= value[1]:
+            raise ValueError(f"a range from above 0 to no less, not {list(value)}")
+        return value
+
+
+class Contrast(Predictor):
+    """Classifier of background against the same events with a spray of hits each, after CutPaste (arXiv 2104.04015).
+
+    Nothing of a signal is seen. Unlike a density, it does not find events odd that have less of everything, nor is it
+    blurred by features that tell nothing; unlike a count, it weighs what is there. It knows only what sprays teach:
+    that an anomaly is something more, and background's own correlations.
+
+    Output: `contrast`, the logarithm of the odds of a spray.
+
+    Args:
+        schema: of images. options: see `ContrastOptions`.
+
+    Raises:
+        FacsimError: events that are no images, or a feature that is not there.
+    """
+
+    Options = ContrastOptions
+    phases = ("contrast",)
+    training_only = ("sprays.",)
+    mean: Tensor
+    scale: Tensor
+    chosen: Tensor
+
+    def __init__(self, schema: Schema, options: ContrastOptions) -> None:
+        super().__init__(schema, options)
+        geometry = schema.geometry
+        if not isinstance(geometry, ImageGeometry):
+            raise FacsimError(f"the model 'contrast' takes images, not a {schema.representation}.")
+        self.geometry, self.channels = geometry, len(schema.features)
+        self.sprays = Sprays(geometry, self.channels, options.hits, options.width, options.energy)
+        self.outputs = (Feature("contrast"),)
+        names = feature_names(schema)
+        self.wanted = options.features or _default(schema, names)
+        missing = sorted(set(self.wanted) - set(names))
+        if missing:
+            raise FacsimError(f"the images have no feature '{missing[0]}': expected some of {list(names)}.")
+        self.register_buffer("chosen", torch.tensor([names.index(name) for name in self.wanted]))
+        self.logarithmic = torch.tensor([name.removeprefix(_channel(name, schema)) in LOGARITHMIC for name in self.wanted])
+        self.register_buffer("mean", torch.zeros(len(self.wanted)))
+        self.register_buffer("scale", torch.ones(len(self.wanted)))
+        if options.network == "image":
+            self.body: nn.Module = ImageEncoder(self.channels, geometry.image, options.widths, options.strides, 1)
+        else:
+            layers: list[nn.Module] = []
+            for n, m in pairwise([len(self.wanted), *options.hidden]):
+                layers += [nn.Linear(n, m), nn.SiLU()]
+            self.body = nn.Sequential(*layers, nn.Linear((len(self.wanted), *options.hidden)[-1], 1))
+
+    @torch.no_grad()
+    def begin_phase(self, phase: str, batch: Batch, generator: torch.Generator) -> None:
+        """Take the energies of sprays, and the scale of each feature, from background."""
+        self.sprays.fit(batch.x)
+        if self.options.network == "features":
+            found = self._features(batch.x)
+            self.mean.copy_(found.mean(0))
+            self.scale.copy_(found.std(0).clamp(min=1e-3))
+
+    def losses(self, batch: Batch, turn: str, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+        plain = self._logit(batch.x, generator, noisy=True)
+        changed = self._logit(self.sprays(batch.x, generator), generator, noisy=True)
+        error = 0.5 * (F.softplus(plain) + F.softplus(-changed))
+        return {"contrast": weighted_mean(error, batch.weight)}
+
+    def predict(self, x: Tensor, cond: Tensor, mask: Tensor | None = None) -> Tensor:
+        return self._logit(x)[:, None]
+
+    def latents(self, x: Tensor) -> Tensor | None:
+        return (self._features(x) - self.mean) / self.scale if self.options.network == "features" else None
+
+    def _logit(self, x: Tensor, generator: torch.Generator | None = None, noisy: bool = False) -> Tensor:
+        if self.options.network == "image":
+            seen = x.clamp(min=0).log1p().reshape(-1, *self.geometry.image, self.channels).permute(0, 3, 1, 2)
+        else:
+            seen = (self._features(x) - self.mean) / self.scale
+            if noisy and self.options.smoothing:
+                noise = torch.randn(seen.shape, generator=generator, device=seen.device)
+                seen = seen + self.options.smoothing * noise
+        found: Tensor = self.body(seen)
+        return found[:, 0]
+
+    def _features(self, x: Tensor) -> Tensor:
+        found = image_features(x, self.geometry, self.schema.features)[:, self.chosen]
+        positive = found.clamp(min=0)
+        return torch.where(self.logarithmic.to(found.device), (positive + LEAST).log(), found)
+
+
+def _default(schema: Schema, names: tuple[str, ...]) -> tuple[str, ...]:
+    wanted = [f"{channel.name}_{name}" for channel in schema.features for name in OF_CHANNEL]
+    return tuple(name for name in [*wanted, "met"] if name in names)
+
+
+def _channel(name: str, schema: Schema) -> str:
+    """The beginning of the feature's name that is its channel's."""
+    found = [f"{channel.name}_" for channel in schema.features if name.startswith(f"{channel.name}_")]
+    return max(found, key=len, default="")
