@@ -5,7 +5,7 @@ import pytest
 
 from facsim.core.rng import generator
 from facsim.physics.detector import respond
-from facsim.physics.detector_images import CHANNELS, images
+from facsim.physics.detector_images import CHANNELS, Raster, images
 from facsim.physics.detector_settings import Detector, Tracker
 from facsim.physics.particles import Particles
 
@@ -18,7 +18,7 @@ def test_images_keep_energies_and_events():
     sent = Particles(5, np.sort(np.arange(n) % 5), rng.choice([211, 22, 130], n), momentum)
     detector = Detector()
     seen = respond(sent, detector, rng)
-    image = images(seen, detector, largest_eta=3.0, sectors=72, rows=58)
+    image = images(seen, detector, Raster(largest_eta=3.0, sectors=72, rows=58))
     assert image.shape == (5, 72, 58, len(CHANNELS))
     tracks = np.bincount(seen.tracks.event, seen.tracks.pt, 5)
     assert image[..., 0].sum(axis=(1, 2)) == pytest.approx(tracks, rel=1e-5)
@@ -32,7 +32,7 @@ def test_a_photon_is_in_its_pixel():
     momentum = np.array([[pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta), pt * np.cosh(eta)]])
     detector = Detector(Tracker())
     seen = respond(Particles(1, np.array([0]), np.array([22]), momentum), detector, generator(2, "photon"))
-    image = images(seen, detector, rows=20, sectors=36)[0]
+    image = images(seen, detector, Raster(rows=20, sectors=36))[0]
     sector, row, channel = np.argwhere(image)[0]
     assert (image > 0).sum() == 1
     assert CHANNELS[channel] == "ecal"

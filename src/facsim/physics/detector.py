@@ -21,12 +21,10 @@ from facsim.core.geometry import FloatArray, IntArray
 from facsim.physics.detector_cells import Deposits, cells_of, deposit, keys, lognormal
 from facsim.physics.detector_settings import Detector, Tracker
 from facsim.physics.particle_flow import ELECTRON, HADRON, MUON, Tracks, momenta, particle_flow
-from facsim.physics.particles import NEUTRINOS, Particles
+from facsim.physics.particles import Particles, invisible
 
 GEV_PER_TESLA_M = 0.299792458
 PHOTON = 22
-UNSEEN = 1_000_000
-NUCLEI = 1_000_000_000
 MASSES = {HADRON: 0.13957, ELECTRON: 0.000511, MUON: 0.10566}
 
 
@@ -39,12 +37,18 @@ class Response:
             mass, electrons +-11, muons +-13, photons 22, neutral hadrons 130 without mass.
         tracks: as measured, with the same numbers.
         ecal, hcal: cells that were read.
+        source: (T,) place of each track's particle among those that were sent.
+        outer: (T, 2) eta and phi at which each track's particle meets the calorimeters, NaN where it does not.
+
+    The tracks are the charged ones of `particles`, in the same order.
     """
 
     particles: Particles
     tracks: Particles
     ecal: Deposits
     hcal: Deposits
+    source: IntArray
+    outer: FloatArray
 
 
 def respond(particles: Particles, detector: Detector, rng: np.random.Generator) -> Response:
@@ -56,15 +60,14 @@ def respond(particles: Particles, detector: Detector, rng: np.random.Generator) 
     wrong = np.flatnonzero(~np.isfinite(particles.momentum).all(axis=1))
     if len(wrong):
         raise FacsimError(f"particle {wrong[0]} has the momentum {particles.momentum[wrong[0]]}, not finite numbers.")
-    size = np.abs(particles.pdg)
-    unseen = np.isin(size, NEUTRINOS) | ((size >= UNSEEN) & (size < NUCLEI)) | (particles.pt <= 0)
-    particles = particles[~unseen]
+    sent = np.flatnonzero(~invisible(particles.pdg) & (particles.pt > 0))
+    particles = particles[sent]
     charge = particles.charge
     eta, phi = at_calorimeters(particles.pt, particles.eta, particles.phi, charge, detector.tracker)
     in_ecal, in_hcal = (cells_of(part).number(eta, phi) for part in (detector.ecal, detector.hcal))
     energies = _energies(particles, detector, in_ecal, in_hcal, rng)
     ecal, hcal = (
-        deposit(part, particles.event, cell, energy)
+        deposit(part, particles.event, cell, energy, rng if detector.per_cell else None)
         for part, cell, energy in zip((detector.ecal, detector.hcal), (in_ecal, in_hcal), energies, strict=True)
     )
     tracks = _tracks(particles, charge, detector.tracker, rng)
@@ -73,7 +76,8 @@ def respond(particles: Particles, detector: Detector, rng: np.random.Generator) 
     tracks.hcal[:] = keys(tracks.event, in_hcal[found], cells_of(detector.hcal).count)
     tracks.own[:] = energies[0][found]
     seen = particle_flow(detector, tracks, ecal, hcal, particles.events, rng)
-    return Response(seen, Particles(particles.events, tracks.event, tracks.pdg, momenta(tracks)), ecal, hcal)
+    measured = Particles(particles.events, tracks.event, tracks.pdg, momenta(tracks))
+    return Response(seen, measured, ecal, hcal, sent[found], np.column_stack([eta[found], phi[found]]))
 
 
 def at_calorimeters(
@@ -103,7 +107,8 @@ def at_calorimeters(
 def _energies(
     particles: Particles, detector: Detector, in_ecal: IntArray, in_hcal: IntArray, rng: np.random.Generator
 ) -> tuple[FloatArray, FloatArray]:
-    """Energies (N,) in the two calorimeters after the fluctuations of showers, GeV; muons leave nothing."""
+    """Energies (N,) in the two calorimeters, GeV, with the fluctuations of each shower unless those of cells are drawn;
+    muons leave nothing."""
     size, energy = np.abs(particles.pdg), particles.momentum[:, 3]
     electromagnetic = (size == PHOTON) | (size == ELECTRON)
     region = [
@@ -112,7 +117,7 @@ def _energies(
     ]
     sigma = np.where(electromagnetic, detector.ecal.sigma(energy, region[0]), detector.hcal.sigma(energy, region[1]))
     mean = np.where(electromagnetic, energy, np.where(size == MUON, 0.0, energy * detector.hadronic(energy)))
-    total = lognormal(mean, sigma, rng)
+    total = mean if detector.per_cell else lognormal(mean, sigma, rng)
     share = np.where(
         rng.random(len(energy)) < detector.showering,
         rng.beta(*detector.share, len(energy)),

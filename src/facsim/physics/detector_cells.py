@@ -106,13 +106,22 @@ def find(sorted_keys: IntArray, key: IntArray) -> IntArray:
     return np.where(sorted_keys[place] == key, place, NOWHERE)
 
 
-def deposit(calorimeter: Calorimeter, event: IntArray, cell: IntArray, energy: FloatArray) -> Deposits:
-    """Sums of energies (N,) by event and cell; cells below their threshold or significance are left out."""
+def deposit(
+    calorimeter: Calorimeter,
+    event: IntArray,
+    cell: IntArray,
+    energy: FloatArray,
+    rng: np.random.Generator | None = None,
+) -> Deposits:
+    """Sums of energies (N,) by event and cell, with `rng` fluctuating by the cell's resolution; cells below their
+    threshold or significance are left out."""
     cells = cells_of(calorimeter)
     inside = (cell != NOWHERE) & (energy > 0)
     key, place = np.unique(event[inside] * cells.count + cell[inside], return_inverse=True)
     total = np.bincount(place, energy[inside], len(key)).astype(np.float64)
     region = cells.place(key % cells.count)[0]
+    if rng is not None:
+        total = lognormal(total, calorimeter.sigma(total, region), rng)
     least = np.maximum(
         calorimeter.column("threshold", region), calorimeter.significance * calorimeter.sigma(total, region)
     )

@@ -183,6 +183,7 @@ class Detector:
         excess: standard deviations by which calorimeter energy must exceed that of the tracks on it for a neutral
             particle to be seen under them.
         merge: whether touching cells form one neutral particle about each local maximum.
+        per_cell: whether energies fluctuate cell by cell, as in Delphes, and not shower by shower.
     """
 
     tracker: Tracker = Tracker()
@@ -194,6 +195,7 @@ class Detector:
     compensation: float = 0.65
     excess: float = 0.7
     merge: bool = True
+    per_cell: bool = False
 
     def hadronic(self, energy: FloatArray) -> FloatArray:
         """Mean response to hadrons of these energies (N,), GeV, in parts of the energy."""

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from facsim.core.geometry import FloatArray, IntArray
 
 NEUTRINOS = (12, 14, 16)
+DARK_MATTER = (51, 60)
+UNSEEN = 1_000_000
+NUCLEI = 1_000_000_000
 _OTHER_CHARGES = {11: -3, 13: -3, 15: -3, 17: -3, 24: 3, 34: 3, 37: 3}
 _LARGEST_HADRON = 10_000_000
 
@@ -72,6 +75,13 @@ def merged(events: int, parts: Sequence[Particles]) -> Particles:
     order = np.argsort(event, kind="stable")
     pdg = np.concatenate([part.pdg for part in parts])[order]
     return Particles(events, event[order], pdg, np.concatenate([part.momentum for part in parts])[order])
+
+
+def invisible(pdg: NDArray[Any]) -> NDArray[np.bool_]:
+    """Whether particles (...) leave nothing in any detector: neutrinos, dark matter, and those of other models."""
+    size = np.abs(np.asarray(pdg, dtype=np.int64))
+    dark = (size >= DARK_MATTER[0]) & (size <= DARK_MATTER[1])
+    return np.asarray(np.isin(size, NEUTRINOS) | dark | ((size >= UNSEEN) & (size < NUCLEI)))
 
 
 def charges(pdg: NDArray[Any]) -> FloatArray:

@@ -18,6 +18,7 @@ SIMULATIONS: dict[str, str] = {
     "ecal": "facsim.simulate.ecal:ECALSimulation",
     "jets": "facsim.simulate.jets:JetSimulation",
     "jets-reco": "facsim.simulate.jets_reco:JetRecoSimulation",
+    "dark-showers": "facsim.simulate.dark_showers:DarkShowerSimulation",
 }
 """Task to the class of its settings (`truth.TruthSimulation`), the section `simulate` of a configuration."""
 

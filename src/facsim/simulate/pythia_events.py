@@ -8,15 +8,16 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facsim.core.errors import FacsimError, MissingExtraError
+from facsim.core.geometry import FloatArray
 from facsim.core.rng import generator, integer_seed
-from facsim.physics.particles import NEUTRINOS, Particles, merged
+from facsim.physics.particles import Particles, invisible, merged
 
 ENERGY = 13_000.0
 EVENTS_AT_ONCE = 100
@@ -37,19 +38,36 @@ HARD: dict[str, tuple[str, ...]] = {
 MINIMUM_BIAS = ("SoftQCD:inelastic = on",)
 
 
+@dataclass(frozen=True)
+class Veto:
+    """Ends an event before most of its cost is spent, where it cannot become a wanted one.
+
+    Args:
+        scale: looked at when showers and further scatterings down to this pT are done, GeV.
+        least: sum of the transverse energies of the event's final partons and resonances below which it ends, GeV.
+    """
+
+    scale: float
+    least: float
+
+
 class Pythia:
     """Pythia with its own random numbers; the same arguments give the same events, in the same order.
 
     Args:
         lines: its settings, as in a command file; later ones win.
         seed: of its random numbers.
+        veto: events that end early, and are not given.
+
+    Attributes:
+        tried: hard collisions that were begun, those of the veto included.
 
     Raises:
         FacsimError: a line that Pythia does not understand, or settings that do not start.
         MissingExtraError: Pythia or awkward is not installed.
     """
 
-    def __init__(self, lines: Sequence[str], seed: int) -> None:
+    def __init__(self, lines: Sequence[str], seed: int, veto: Veto | None = None) -> None:
         try:
             import awkward  # noqa: F401, PLC0415  optional, for Pythia's records
             import pythia8mc  # noqa: PLC0415  optional
@@ -63,6 +81,12 @@ class Pythia:
                 raise FacsimError(
                     f"Pythia does not know the setting '{line}': expected 'Group:name = value' as in its manual."
                 )
+        self.tried = 0
+        if veto is not None:
+            self._hook = _hook(pythia8mc, veto)  # Pythia does not keep it alive
+            self._pythia.setUserHooksPtr(self._hook)
+        else:
+            self._hook = None
         if not self._pythia.init():
             raise FacsimError(
                 f"Pythia does not start with the settings {list(lines)}: see that they name a process; if they do, let "
@@ -70,18 +94,26 @@ class Pythia:
             )
 
     def next(self, events: int, visible: bool = True) -> Particles:
-        """The final particles of the next `events` events, neutrinos left out where only `visible` ones are wanted.
+        """The final particles of the next `events` events; invisible ones are left out where only `visible` ones count.
 
         Raises:
             FacsimError: Pythia makes no events any more.
         """
+        return self.weighted(events, visible)[0]
+
+    def weighted(self, events: int, visible: bool = True) -> tuple[Particles, FloatArray]:
+        """As `next`, and the weights (events,), 1 where the events are not biased."""
         if events < 1:
-            return Particles(0, np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty((0, 4)))
+            nothing = np.empty(0, dtype=np.int64)
+            return Particles(0, nothing, nothing, np.empty((0, 4))), np.empty(0)
         found: list[Particles] = []
+        weights: list[FloatArray] = []
         done, barren = 0, 0
         while done < events:
             # events that Pythia gives up are left out, and a few are normal
-            record = self._pythia.nextBatch(events - done).prt
+            batch = self._pythia.nextBatch(events - done)
+            record = batch.prt
+            self.tried += events - done
             barren = 0 if len(record) else barren + events - done
             if barren >= EVENTS_AT_ONCE:
                 raise FacsimError(f"Pythia made {done} events of {events}, then none in {barren}: see its settings.")
@@ -89,8 +121,11 @@ class Pythia:
                 continue
             part = _final(record, visible)
             found.append(replace(part, event=part.event + done))
+            weights.append(np.asarray(batch.info.weights[:, 0], dtype=np.float64))
             done += part.events
-        return found[0] if len(found) == 1 else merged(events, found)
+        if self._hook is not None:
+            self.tried = self._hook.seen
+        return found[0] if len(found) == 1 else merged(events, found), np.concatenate(weights)
 
 
 class EventMaker(Protocol):
@@ -147,14 +182,40 @@ def pythia_events(
         yield source.next(at_once, visible)
 
 
+def _hook(pythia8mc: Any, veto: Veto) -> Any:
+    """The veto as Pythia asks for it; `seen` counts the events that were looked at."""
+
+    class Hook(pythia8mc.UserHooks):  # type: ignore[misc]
+        seen = 0
+
+        def canVetoPT(self) -> bool:
+            return True
+
+        def scaleVetoPT(self) -> float:
+            return veto.scale
+
+        def doVetoPT(self, _place: int, event: Any) -> bool:
+            self.seen += 1
+            total = 0.0
+            for place in range(event.size() - 1, 0, -1):
+                entry = event[place]
+                if entry.isFinal():
+                    total += entry.mT()
+                    if total >= veto.least:
+                        return False
+            return True
+
+    return Hook()
+
+
 def _final(record: Any, visible: bool) -> Particles:
     """Final particles of Pythia's records, nested arrays."""
     import awkward as ak  # noqa: PLC0415  optional
 
     seen = record.status > 0
     if visible:
-        for pdg in NEUTRINOS:
-            seen = seen & (abs(record.id) != pdg)
+        pdg = ak.to_numpy(ak.flatten(record.id))
+        seen = seen & ak.unflatten(~invisible(pdg), ak.num(record.id))
     event = np.repeat(np.arange(len(record)), ak.to_numpy(ak.sum(seen, axis=1)))
 
     def column(values: Any) -> NDArray[Any]:

@@ -13,7 +13,7 @@ import os
 import shutil
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -52,7 +52,8 @@ class SimulationReport:
 
 class Drawn(NamedTuple):
     """Simulated events: `x` as in `Events`, `cond` (N, K), and where there are `weight` (N,), `target` (N, ...), `mask`
-    (N, P), and `group` (N,), the place of the first event that must stay together with each."""
+    (N, P), and `group` (N,), the place of the first event that must stay together with each. `notes` are numbers that
+    `ChunkedSimulation.summary` puts together."""
 
     x: NDArray[Any]
     cond: NDArray[Any]
@@ -60,6 +61,7 @@ class Drawn(NamedTuple):
     target: NDArray[Any] | None = None
     mask: NDArray[np.bool_] | None = None
     group: NDArray[np.int64] | None = None
+    notes: Mapping[str, Any] | None = None
 
 
 class TruthSimulation(BaseModel, ABC):
@@ -146,6 +148,19 @@ class ChunkedSimulation(TruthSimulation):
         """Events per chunk at most."""
         return self.chunk
 
+    def spans(self) -> list[tuple[int, int]]:
+        """First event of each chunk, and the one after its last."""
+        size = self.chunk_events
+        return [(first, min(first + size, self.events)) for first in range(0, self.events, size)]
+
+    def make(self, part: Chunk, seed: int) -> Drawn:
+        """The events of a chunk of a simulation with this seed."""
+        return self.generate(part.stop - part.first, generator(seed, "truth", part.first))
+
+    def summary(self, notes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """What the notes of all chunks add to the provenance."""
+        return {}
+
     def event_schema(self, provenance: dict[str, Any] | None = None) -> Schema:
         return replace(self.schema_of(), provenance=provenance or {})
 
@@ -156,17 +171,15 @@ class ChunkedSimulation(TruthSimulation):
             return SimulationReport(out, self.events, self.events, 0, found["cpu_seconds"], 0.0, found)
         folder = out.with_name(out.name + ".parts")
         claim(folder, identity)
-        parts = [
-            Chunk(first, min(first + self.chunk_events, self.events), folder / f"part-{first:08d}.h5")
-            for first in range(0, self.events, self.chunk_events)
-        ]
+        parts = [Chunk(first, stop, folder / f"part-{first:08d}.h5") for first, stop in self.spans()]
         missing = [part for part in parts if not _is_complete(part)]
         workers = min(self.workers or available_processors(), max(len(missing), 1))
         reused = self.events - sum(part.stop - part.first for part in missing)
         count = Count(self.events, reused, workers, tell)
         if missing:
             self.work(missing, seed, count)
-        provenance = {"simulator": self.simulator, "cpu_seconds": round(count.cpu, 3), **identity}
+        summary = self.summary([StoreReader(part.path).schema.provenance for part in parts])
+        provenance = {"simulator": self.simulator, "cpu_seconds": round(count.cpu, 3), **summary, **identity}
         write_store(out, _merged(parts, self.event_schema(provenance)))
         shutil.rmtree(folder, ignore_errors=True)
         return SimulationReport(out, self.events, reused, workers, count.cpu, time.monotonic() - begin, provenance)
@@ -174,11 +187,12 @@ class ChunkedSimulation(TruthSimulation):
     def write_chunk(self, part: Chunk, seed: int) -> float:
         """Make one chunk and write its file; returns CPU seconds of this thread."""
         begin = time.thread_time()
-        drawn = self.generate(part.stop - part.first, generator(seed, "truth", part.first))
+        drawn = self.make(part, seed)
         x = drawn.x.astype(np.float32, copy=False)
         group = None if drawn.group is None else part.first + drawn.group
         extra = {"weight": drawn.weight, "target": drawn.target, "mask": drawn.mask}
-        events = make_events(self.schema_of(), x, drawn.cond, part.first, group, **extra)
+        schema = replace(self.schema_of(), provenance=dict(drawn.notes or {}))
+        events = make_events(schema, x, drawn.cond, part.first, group, **extra)
         spent = time.thread_time() - begin
         write_store(part.path, [events])
         return spent
