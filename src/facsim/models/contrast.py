@@ -17,11 +17,14 @@ from facsim.models.base import Batch, weighted_mean
 from facsim.models.nets.image_autoencoder import ImageEncoder
 from facsim.models.predictor import Predictor, PredictorOptions
 from facsim.models.sprays import Range, Sprays
-from facsim.physics.image_features import feature_names, image_features
+from facsim.physics.image_features import TRACKER, feature_names, image_features
 
 LOGARITHMIC = ("sum", "hits", "largest", "ht", "met", "met_significance")
 LEAST = 0.1
-OF_CHANNEL = ("hits", "sum", "entropy")
+OF_CHANNEL = ("sum", "entropy")
+TRACKER_SEES, CALORIMETER_SEES = 1.0, 0.5
+REPEATED = 3
+"""Sprays for each event of the closed-form fit."""
 
 
 class ContrastOptions(PredictorOptions):
@@ -29,10 +32,14 @@ class ContrastOptions(PredictorOptions):
 
     Args:
         network: what sees an event: its `features` (`physics.image_features`) or the `image`, by convolutions.
-        features: which; by default hits, sum and entropy of each channel, and the missing transverse momentum.
-        hidden: widths of the layers between features and score; none makes a linear discriminant.
+        features: which; by default sum and entropy of each channel, hits of the first (of calorimeters they are those
+            of pile-up), and the missing transverse momentum.
+        hidden: widths of the layers between features and score; none makes a linear discriminant, which begins as
+            Fisher's with its covariance drawn by `shrinkage` towards a multiple of the unit matrix.
         widths, strides: of the convolutions.
         hits, width, energy: of the sprays that are added, see `models.sprays`.
+        seen: probability that a hit of a spray is seen in each channel; by default 1 in `tracker` or an only channel,
+            and 0.5 in calorimeters.
         smoothing: noise on the standardised features in training, their standard deviation: a score that leans on
             differences finer than that would not carry over to anything but sprays.
     """
@@ -42,6 +49,8 @@ class ContrastOptions(PredictorOptions):
     hidden: tuple[int, ...] = ()
     widths: tuple[int, ...] = (8, 16, 32)
     strides: tuple[int, ...] = (2, 2, 2)
+    shrinkage: float = Field(0.05, ge=0, le=1)
+    seen: tuple[float, ...] = ()
     hits: Range = (20.0, 100.0)
     width: Range = (0.5, 2.0)
     energy: Range = (0.5, 2.0)
@@ -84,7 +93,10 @@ class Contrast(Predictor):
         if not isinstance(geometry, ImageGeometry):
             raise FacsimError(f"the model 'contrast' takes images, not a {schema.representation}.")
         self.geometry, self.channels = geometry, len(schema.features)
-        self.sprays = Sprays(geometry, self.channels, options.hits, options.width, options.energy)
+        seen = options.seen or tuple(_seen(channel.name, self.channels) for channel in schema.features)
+        if len(seen) != self.channels:
+            raise FacsimError(f"'model.seen' needs a probability for each of {self.channels} channels, not {list(seen)}.")
+        self.sprays = Sprays(geometry, seen, options.hits, options.width, options.energy)
         self.outputs = (Feature("contrast"),)
         names = feature_names(schema)
         self.wanted = options.features or _default(schema, names)
@@ -111,6 +123,21 @@ class Contrast(Predictor):
             found = self._features(batch.x)
             self.mean.copy_(found.mean(0))
             self.scale.copy_(found.std(0).clamp(min=1e-3))
+            if not self.options.hidden:
+                self._fit_linear((found - self.mean) / self.scale, batch.x, generator)
+
+    def _fit_linear(self, plain: Tensor, x: Tensor, generator: torch.Generator) -> None:
+        """Fisher's linear discriminant between standardised features (N, F) of events `x` and of their sprays."""
+        made = torch.cat([self._features(self.sprays(x, generator)) for _ in range(REPEATED)])
+        changed = (made - self.mean) / self.scale
+        covariance = 0.5 * (torch.cov(plain.T) + torch.cov(changed.T))
+        share = self.options.shrinkage
+        unit = torch.eye(len(covariance), device=x.device)
+        covariance = (1 - share) * covariance + share * covariance.diagonal().mean() * unit
+        direction = torch.linalg.solve(covariance, changed.mean(0) - plain.mean(0))
+        last = self.body[-1]  # type: ignore[index]
+        last.weight.copy_(direction[None])
+        last.bias.copy_(-0.5 * (direction @ (changed.mean(0) + plain.mean(0)))[None])
 
     def losses(self, batch: Batch, turn: str, generator: torch.Generator | None = None) -> dict[str, Tensor]:
         plain = self._logit(batch.x, generator, noisy=True)
@@ -143,7 +170,12 @@ class Contrast(Predictor):
 
 def _default(schema: Schema, names: tuple[str, ...]) -> tuple[str, ...]:
     wanted = [f"{channel.name}_{name}" for channel in schema.features for name in OF_CHANNEL]
+    wanted.append(f"{schema.features[0].name}_hits")
     return tuple(name for name in [*wanted, "met"] if name in names)
+
+
+def _seen(channel: str, channels: int) -> float:
+    return TRACKER_SEES if channel == TRACKER or channels == 1 else CALORIMETER_SEES
 
 
 def _channel(name: str, schema: Schema) -> str:

@@ -2,12 +2,13 @@
 
 A spray is a cloud of hit cells about a direction, of random number, width and energy. The energies are those of
 background's own hit cells times one factor for all of a spray. It stands for no process; what it says is that an
-anomaly is *more*: of deposits, somewhere.
+anomaly is made of particles, and that there are more of them.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -24,28 +25,25 @@ class Sprays(nn.Module):
     """Adds one spray to each event.
 
     Args:
-        geometry: of the images. channels: their number.
+        geometry: of the images.
+        seen: probability that a hit is seen in each channel.
         hits, width, energy: ranges from which a spray's number of hits, standard deviation (in the units of the axes)
             and factor of the energies are drawn, uniform in the logarithm.
     """
 
     values: Tensor
-    share: Tensor
 
-    def __init__(self, geometry: ImageGeometry, channels: int, hits: Range, width: Range, energy: Range) -> None:
+    def __init__(self, geometry: ImageGeometry, seen: Sequence[float], hits: Range, width: Range, energy: Range) -> None:
         super().__init__()
-        self.image, self.ranges = geometry.image, (hits, width, energy)
+        self.image, self.ranges, self.seen = geometry.image, (hits, width, energy), tuple(seen)
         edges = (geometry.row_edges, geometry.column_edges)
         self.spans = [axis[-1] - axis[0] for axis in edges]
         self.periodic = [abs(span - 2 * math.pi) < 0.05 for span in self.spans]
-        self.register_buffer("values", torch.ones(channels, LEVELS))
-        self.register_buffer("share", torch.ones(channels))
+        self.register_buffer("values", torch.ones(len(self.seen), LEVELS))
 
     @torch.no_grad()
     def fit(self, x: Tensor) -> None:
-        """Take the energies of hit cells from events (N, V, C), and how often channels are hit relative to each other."""
-        often = (x > 0).float().mean((0, 1))
-        self.share.copy_(often / often.max().clamp(min=1e-12))
+        """Take the energies of hit cells from events (N, V, C)."""
         for channel, values in enumerate(x.unbind(-1)):
             hit = values[values > 0]
             if len(hit):
@@ -66,8 +64,8 @@ class Sprays(nn.Module):
         normal = torch.randn(2, n, most, generator=generator, device=device)
         cells, inside = self._cells(uniform(2, n, 1), normal * width)
         added = torch.zeros_like(x)
-        for channel, share in enumerate(self.share.tolist()):
-            hit = there & inside & (uniform(n, most) < share)
+        for channel, probability in enumerate(self.seen):
+            hit = there & inside & (uniform(n, most) < probability)
             level = (uniform(n, most) * LEVELS).long().clamp(max=LEVELS - 1)
             energy = torch.where(hit, factor * self.values[channel][level], 0.0)
             added[:, :, channel].scatter_add_(1, cells, energy.to(added))
