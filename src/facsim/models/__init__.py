@@ -14,6 +14,7 @@ from facsim.models.base import EventModel, RunModel
 from facsim.models.predictor import Predictor
 from facsim.models.reco_vae import RecoVAE
 from facsim.models.single_stage import SingleStage
+from facsim.models.student import Student
 from facsim.models.two_stage import TwoStageShower
 
 MODELS: dict[str, type[RunModel]] = {
@@ -21,6 +22,7 @@ MODELS: dict[str, type[RunModel]] = {
     "single-stage": SingleStage,
     "reco-vae": RecoVAE,
     "autoencoder": Autoencoder,
+    "student": Student,
 }
 
 __all__ = ["MODELS", "EventModel", "Predictor", "RunModel", "find_model"]
