@@ -32,8 +32,9 @@ def mixed(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
     ways = uniform(n, 3) < 0.5
     superposed, thinned, smeared = (way[:, None, None] for way in ways.T)
     superposed = superposed | ~(thinned | smeared)
-    # a turn by one at least, so that no event meets itself
-    partner = (torch.arange(n, device=device) + 1 + torch.randint(max(n - 1, 1), (1,), generator=generator).item()) % n
+    # at least one further, so that no event meets itself
+    further = 1 + torch.randint(max(n - 1, 1), (1,), generator=generator, device=device)
+    partner = (torch.arange(n, device=device) + further) % n
     found = x + torch.where(superposed, x[partner], 0.0)
     kept = LEAST_KEPT + (1 - LEAST_KEPT) * uniform(n, 1, 1)
     found = torch.where(thinned & (uniform(n, x.shape[1], 1) > kept), 0.0, found)

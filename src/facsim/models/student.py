@@ -15,6 +15,7 @@ from facsim.core.image import ImageGeometry
 from facsim.core.schema import Feature, Schema
 from facsim.models.base import Batch, sampling_mode, weighted_mean
 from facsim.models.choices import Choice, checked, known
+from facsim.models.image_turns import turned
 from facsim.models.nets.students import STUDENTS, StudentNetwork
 from facsim.models.outliers import mixed
 from facsim.models.predictor import Predictor, PredictorOptions
@@ -41,6 +42,8 @@ class StudentOptions(PredictorOptions):
         outliers: what is learnt beside background: nothing (`none`), the events of the training file that are not
             background (`signal`), or events `mixed` of background (see `outliers.mixed`).
         exposure: share of the outliers in the loss.
+        turned: whether the student also learns from events turned about the beam (see `image_turns.turned`), which the
+            teacher scores as they are then.
     """
 
     teacher: Choice = Choice(name="autoencoder")
@@ -54,6 +57,7 @@ class StudentOptions(PredictorOptions):
     tail: float = Field(0.5, ge=0, le=2)
     outliers: Literal["none", "signal", "mixed"] = "mixed"
     exposure: float = Field(0.3, gt=0, lt=1)
+    turned: bool = True
 
     @field_validator("teacher")
     @classmethod
@@ -120,7 +124,7 @@ class Student(Predictor):
                 "model.outliers=signal needs to know what background is: name a condition and its value in "
                 "'prepare.background', or choose model.outliers=mixed."
             )
-        self.phases = self.phases_of(options)
+        self.geometry, self.phases = schema.geometry, self.phases_of(options)
         self.teacher, self.options = build_teacher(schema, options)
         self.seen = StudentInput(schema, options.input, options.regions, options.channels, options.cells)
         kind, own = options.checked_network()
@@ -183,6 +187,9 @@ class Student(Predictor):
             if len(background):
                 return self.teacher.losses(background, self._own(turn), generator)
             return {"nothing": sum((p.sum() for p in self.parameters_of(turn)), torch.zeros(())) * 0}
+        if self.options.turned and self.training:
+            batch = replace(batch, x=turned(batch.x, self.geometry, generator))
+            background = _chosen(batch, is_background)
         if kind == "none":
             return {"background": self._difference(background, tail=True)}
         share = self.options.exposure
