@@ -77,5 +77,5 @@ def test_bad_input_is_refused() -> None:
         agreement(np.zeros(3), np.zeros(4))
     with pytest.raises(FacsimError, match="share of background"):
         agreement(np.zeros(3), np.zeros(3), (0.0,))
-    with pytest.raises(FacsimError, match="not finite|finite"):
+    with pytest.raises(FacsimError, match="finite"):
         agreement(np.array([0.0, np.nan]), np.zeros(2))
