@@ -16,6 +16,7 @@ EXTRAS = {
     "tensorboard": ("tensorboard",),
     "mlflow": ("mlflow", "sqlalchemy", "alembic"),
     "sweep": ("optuna",),
+    "anomaly": ("sklearn",),
     "dask": ("distributed", "dask_jobqueue"),
 }
 

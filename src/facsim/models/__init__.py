@@ -15,6 +15,7 @@ from facsim.models.contrast import Contrast
 from facsim.models.predictor import Predictor
 from facsim.models.reco_vae import RecoVAE
 from facsim.models.single_stage import SingleStage
+from facsim.models.student import Student
 from facsim.models.two_stage import TwoStageShower
 
 MODELS: dict[str, type[RunModel]] = {
@@ -23,6 +24,7 @@ MODELS: dict[str, type[RunModel]] = {
     "reco-vae": RecoVAE,
     "autoencoder": Autoencoder,
     "contrast": Contrast,
+    "student": Student,
 }
 
 __all__ = ["MODELS", "EventModel", "Predictor", "RunModel", "find_model"]
