@@ -11,6 +11,7 @@ from facsim.core import plugins
 from facsim.core.errors import FacsimError
 from facsim.models.autoencoder import Autoencoder
 from facsim.models.base import EventModel, RunModel
+from facsim.models.codae import CoDAE
 from facsim.models.predictor import Predictor
 from facsim.models.reco_vae import RecoVAE
 from facsim.models.single_stage import SingleStage
@@ -21,6 +22,7 @@ MODELS: dict[str, type[RunModel]] = {
     "single-stage": SingleStage,
     "reco-vae": RecoVAE,
     "autoencoder": Autoencoder,
+    "codae": CoDAE,
 }
 
 __all__ = ["MODELS", "EventModel", "Predictor", "RunModel", "find_model"]

@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor
-from torch.nn import functional as F
 
-from facsim.core.errors import FacsimError
-from facsim.core.image import ImageGeometry
 from facsim.core.schema import Feature, Schema
 from facsim.models.base import Batch, weighted_mean
+from facsim.models.image_predictor import ImageOptions, ImagePredictor
 from facsim.models.nets.image_autoencoder import ImageDecoder, ImageEncoder
-from facsim.models.predictor import Predictor, PredictorOptions
 from facsim.models.reconstruction import ERRORS
 from facsim.models.vae import LARGEST_LOG_VARIANCE, kl_from_normal
 
-SHARE = 0.99
-"""Quantile of the cells that are hit, which counts as one."""
 
-
-class AutoencoderOptions(PredictorOptions):
+class AutoencoderOptions(ImageOptions):
     """Options of `Autoencoder`.
 
     Args:
-        error: `inverse-dice` of energies, their `mse`, or `bce` of which cells are hit.
-        cells: what is seen of a cell: its `energy`, log(1 + `energy`), or whether there is a `hit`.
         latent: numbers that an event becomes. widths, strides: of the convolutions.
         beta: factor of the Kullback-Leibler divergence of a variational autoencoder; 0 makes it a plain one.
     """
 
-    error: Literal["inverse-dice", "mse", "bce"] = "inverse-dice"
-    cells: Literal["energy", "log", "hit"] = "energy"
     latent: int = Field(64, ge=1)
     widths: tuple[int, ...] = (32, 64, 64)
     strides: tuple[int, ...] = (2, 2, 2)
@@ -46,7 +34,7 @@ class AutoencoderOptions(PredictorOptions):
         return self
 
 
-class Autoencoder(Predictor):
+class Autoencoder(ImagePredictor):
     """Convolutional autoencoder of images with any number of channels (arXiv 2306.13595), plain or variational.
 
     Outputs: `reconstruction`, the error of the event; of variational ones also `kl`, the divergence of what the encoder
@@ -62,32 +50,19 @@ class Autoencoder(Predictor):
 
     Options = AutoencoderOptions
     phases = ("autoencoder",)
-    unit: Tensor
+    called = "autoencoder"
 
     def __init__(self, schema: Schema, options: AutoencoderOptions) -> None:
         super().__init__(schema, options)
-        geometry = schema.geometry
-        if not isinstance(geometry, ImageGeometry):
-            raise FacsimError(f"the model 'autoencoder' takes images, not a {schema.representation}.")
-        self.image, self.channels = geometry.image, len(schema.features)
         self.error, self.variational = ERRORS[options.error], options.beta > 0
         shape = (self.channels, self.image, options.widths, options.strides)
         self.encoder = ImageEncoder(*shape, options.latent * (2 if self.variational else 1))
         self.decoder = ImageDecoder(*shape, options.latent)
-        self.register_buffer("unit", torch.ones(self.channels))
         names = ["reconstruction", *(["kl"] if self.variational else [])]
         self.outputs = tuple(Feature(name) for name in names)
 
-    @torch.no_grad()
-    def begin_phase(self, phase: str, batch: Batch, generator: torch.Generator) -> None:
-        """Take the scale of each channel from the cells that are hit."""
-        for channel, values in enumerate(batch.x.unbind(-1)):
-            hit = values[values > 0]
-            if len(hit):
-                self.unit[channel] = torch.quantile(hit[: 1 << 20], SHARE).clamp(min=1e-12)
-
     def losses(self, batch: Batch, turn: str, generator: torch.Generator | None = None) -> dict[str, Tensor]:
-        x = self._seen(batch.x)
+        x = self.seen(batch.x)
         mean, log_variance = self._encoded(x)
         z = mean
         if self.variational:
@@ -99,7 +74,7 @@ class Autoencoder(Predictor):
         return found
 
     def predict(self, x: Tensor, cond: Tensor, mask: Tensor | None = None) -> Tensor:
-        image = self._seen(x)
+        image = self.seen(x)
         mean, log_variance = self._encoded(image)
         found = [self.error(image, self._decoded(mean))]
         if self.variational:
@@ -108,16 +83,8 @@ class Autoencoder(Predictor):
 
     def reconstruct(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """What the network sees of events (N, V, C), and what it makes of it: (N, C, rows, columns) both."""
-        image = self._seen(x)
+        image = self.seen(x)
         return image, self._decoded(self._encoded(image)[0])
-
-    def _seen(self, x: Tensor) -> Tensor:
-        if self.options.cells == "hit":
-            x = (x > 0).to(x)
-        else:
-            x = x / self.unit
-            x = x.clamp(min=0).log1p() if self.options.cells == "log" else x
-        return x.reshape(-1, *self.image, self.channels).permute(0, 3, 1, 2)
 
     def _encoded(self, image: Tensor) -> tuple[Tensor, Tensor]:
         found = self.encoder(image)
@@ -127,5 +94,4 @@ class Autoencoder(Predictor):
         return mean, log_variance.clamp(-LARGEST_LOG_VARIANCE, LARGEST_LOG_VARIANCE)
 
     def _decoded(self, z: Tensor) -> Tensor:
-        image: Tensor = self.decoder(z)
-        return image.sigmoid() if self.options.error == "bce" else F.softplus(image)
+        return self.in_range(self.decoder(z))
