@@ -2,35 +2,60 @@
 
 from __future__ import annotations
 
+import math
+from typing import Literal
+
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor
 
 from facsim.core.schema import Feature, Schema
 from facsim.models.base import Batch, weighted_mean
 from facsim.models.image_predictor import ImageOptions, ImagePredictor
 from facsim.models.nets.image_autoencoder import ImageDecoder, ImageEncoder
-from facsim.models.reconstruction import ERRORS
+from facsim.models.reconstruction import ERRORS, OF_SUMS
 from facsim.models.vae import LARGEST_LOG_VARIANCE, kl_from_normal
+
+Stride = PositiveInt | tuple[PositiveInt, PositiveInt]
+SMALL = ((32, 64, 64), (2, 2, 2))
+LARGE = ((16, 32, 32, 32, 16), (3, 2, 2, 2, 3))
+"""Widths and strides that are taken where none are given, of images of up to `FEW` cells and of larger ones."""
+FEW = 20_000
 
 
 class AutoencoderOptions(ImageOptions):
     """Options of `Autoencoder`.
 
     Args:
-        latent: numbers that an event becomes. widths, strides: of the convolutions.
+        latent: numbers that an event becomes.
+        widths, strides: of the convolutions; a stride may be a pair, of rows and columns. Left out, `SMALL` or `LARGE`.
+        dense: widths of layers between the convolutions and the latent numbers.
+        pooling: `average` over cells in place of strides: convolutions see every cell.
+        output: what makes an image: a nonlinear function of each of its `cells`, or a sum of `patterns`, none of which
+            is negative.
+        sparse: score from the cells that are hit alone, which is exact and takes less time where these are few. It
+            needs `output: patterns` and an error of energies.
         beta: factor of the Kullback-Leibler divergence of a variational autoencoder; 0 makes it a plain one.
     """
 
     latent: int = Field(64, ge=1)
-    widths: tuple[int, ...] = (32, 64, 64)
-    strides: tuple[int, ...] = (2, 2, 2)
+    widths: tuple[PositiveInt, ...] | None = Field(None, min_length=1)
+    strides: tuple[Stride, ...] | None = Field(None, min_length=1)
+    dense: tuple[PositiveInt, ...] = ()
+    pooling: Literal["none", "average"] = "none"
+    output: Literal["cells", "patterns"] = "cells"
+    sparse: bool = False
     beta: float = Field(0.0, ge=0)
 
     @model_validator(mode="after")
     def _alike(self) -> AutoencoderOptions:
-        if len(self.widths) != len(self.strides) or min((*self.widths, *self.strides), default=0) < 1:
-            raise ValueError(f"as many widths as strides, all at least 1, not {self.widths} and {self.strides}")
+        given = [None if of is None else len(of) for of in (self.widths, self.strides)]
+        if given[0] != given[1]:
+            raise ValueError(f"as many widths as strides, or neither, not {self.widths} and {self.strides}")
+        if self.output == "patterns" and (self.pooling != "none" or self.error not in OF_SUMS):
+            raise ValueError(f"output: patterns needs pooling: none and an error of {list(OF_SUMS)}")
+        if self.sparse and self.output != "patterns":
+            raise ValueError("sparse: true needs output: patterns")
         return self
 
 
@@ -45,7 +70,7 @@ class Autoencoder(ImagePredictor):
         schema: of images. options: see `AutoencoderOptions`.
 
     Raises:
-        FacsimError: events that are no images.
+        FacsimError: events that are no images, or without a channel that is to be seen.
     """
 
     Options = AutoencoderOptions
@@ -55,15 +80,21 @@ class Autoencoder(ImagePredictor):
     def __init__(self, schema: Schema, options: AutoencoderOptions) -> None:
         super().__init__(schema, options)
         self.error, self.variational = ERRORS[options.error], options.beta > 0
-        shape = (self.channels, self.image, options.widths, options.strides)
-        self.encoder = ImageEncoder(*shape, options.latent * (2 if self.variational else 1))
-        self.decoder = ImageDecoder(*shape, options.latent)
+        widths, strides = SMALL if math.prod(self.image) <= FEW else LARGE
+        shape = (self.channels, self.image, options.widths or widths, options.strides or strides)
+        pooling, self.patterns = options.pooling == "average", options.output == "patterns"
+        self.encoder = ImageEncoder(
+            *shape, options.latent * (2 if self.variational else 1), dense=options.dense, pooling=pooling
+        )
+        self.decoder = ImageDecoder(
+            *shape, options.latent, dense=options.dense, pooling=pooling, patterns=self.patterns
+        )
         names = ["reconstruction", *(["kl"] if self.variational else [])]
         self.outputs = tuple(Feature(name) for name in names)
 
     def losses(self, batch: Batch, turn: str, generator: torch.Generator | None = None) -> dict[str, Tensor]:
         x = self.seen(batch.x)
-        mean, log_variance = self._encoded(x)
+        mean, log_variance = self._split(self.encoder(x))
         z = mean
         if self.variational:
             noise = torch.randn(mean.shape, generator=generator, device=mean.device)
@@ -74,9 +105,15 @@ class Autoencoder(ImagePredictor):
         return found
 
     def predict(self, x: Tensor, cond: Tensor, mask: Tensor | None = None) -> Tensor:
-        image = self.seen(x)
-        mean, log_variance = self._encoded(image)
-        found = [self.error(image, self._decoded(mean))]
+        if self.options.sparse:
+            hits = self.seen_hits(x)
+            mean, log_variance = self._split(self.encoder.of_hits(hits))
+            sums = (hits.total(hits.value.square()), *self.decoder.sums(mean, hits))
+            found = [OF_SUMS[self.options.error](*sums, math.prod(self.image) * self.channels)]
+        else:
+            image = self.seen(x)
+            mean, log_variance = self._split(self.encoder(image))
+            found = [self.error(image, self._decoded(mean))]
         if self.variational:
             found.append(kl_from_normal(mean, log_variance))
         return torch.stack(found, 1)
@@ -84,14 +121,14 @@ class Autoencoder(ImagePredictor):
     def reconstruct(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """What the network sees of events (N, V, C), and what it makes of it: (N, C, rows, columns) both."""
         image = self.seen(x)
-        return image, self._decoded(self._encoded(image)[0])
+        return image, self._decoded(self._split(self.encoder(image))[0])
 
-    def _encoded(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        found = self.encoder(image)
+    def _split(self, found: Tensor) -> tuple[Tensor, Tensor]:
         if not self.variational:
             return found, torch.zeros_like(found)
         mean, log_variance = found.chunk(2, -1)
         return mean, log_variance.clamp(-LARGEST_LOG_VARIANCE, LARGEST_LOG_VARIANCE)
 
     def _decoded(self, z: Tensor) -> Tensor:
-        return self.in_range(self.decoder(z))
+        image: Tensor = self.decoder(z)
+        return image if self.patterns else self.in_range(image)

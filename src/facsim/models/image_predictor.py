@@ -12,6 +12,7 @@ from facsim.core.errors import FacsimError
 from facsim.core.image import ImageGeometry
 from facsim.core.schema import Schema
 from facsim.models.base import Batch
+from facsim.models.nets.image_hits import Hits, find_hits
 from facsim.models.predictor import Predictor, PredictorOptions
 
 SHARE = 0.99
@@ -82,6 +83,18 @@ class ImagePredictor(Predictor):
         """
         x = self.scaled(self._shared(self._chosen(x)), self.unit)
         return x.reshape(-1, *self.image, self.channels).permute(0, 3, 1, 2)
+
+    def seen_hits(self, x: Tensor) -> Hits:
+        """The cells of `seen` that are hit, without the empty ones being looked at more than once.
+
+        Raises:
+            FacsimError: events of another shape than the schema's.
+        """
+        hits = find_hits(self._chosen(x), self.image[1])
+        value = hits.value
+        if self.options.cells == "share":
+            value = value / hits.total(value).clamp(min=LEAST)[hits.event]
+        return hits._replace(value=self.scaled(value, self.unit[hits.channel]))
 
     def scaled(self, x: Tensor, unit: Tensor) -> Tensor:
         """Values as they are seen of cells, whose `unit` (like `x`, or to be broadcast) is one; 0 stays 0."""
