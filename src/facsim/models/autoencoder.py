@@ -18,7 +18,7 @@ from facsim.models.vae import LARGEST_LOG_VARIANCE, kl_from_normal
 
 Stride = PositiveInt | tuple[PositiveInt, PositiveInt]
 SMALL = ((32, 64, 64), (2, 2, 2))
-LARGE = ((16, 32, 32, 32, 16), (3, 2, 2, 2, 3))
+LARGE = ((16, 48, 64, 32, 16), (3, 2, 2, 2, 3))
 """Widths and strides that are taken where none are given, of images of up to `FEW` cells and of larger ones."""
 FEW = 20_000
 

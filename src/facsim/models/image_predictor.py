@@ -81,8 +81,8 @@ class ImagePredictor(Predictor):
         Raises:
             FacsimError: events of another shape than the schema's.
         """
-        x = self.scaled(self._shared(self._chosen(x)), self.unit)
-        return x.reshape(-1, *self.image, self.channels).permute(0, 3, 1, 2)
+        x = self._shared(self._chosen(x)).reshape(-1, *self.image, self.channels).permute(0, 3, 1, 2)
+        return self.scaled(x, self.unit[:, None, None])
 
     def seen_hits(self, x: Tensor) -> Hits:
         """The cells of `seen` that are hit, without the empty ones being looked at more than once.

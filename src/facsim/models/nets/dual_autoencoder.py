@@ -37,7 +37,8 @@ class Residual(nn.Module):
 
 def normed_convolution(n: int, m: int, groups: int, stride: int = 1) -> nn.Sequential:
     """A convolution 3 x 3 in `groups` as far as widths allow, instance norm (arXiv 1607.08022), leaky ReLU."""
-    convolution = nn.Conv2d(n, m, 3, stride, padding=1, groups=math.gcd(groups, n, m))
+    # without a bias, which the norm would take away
+    convolution = nn.Conv2d(n, m, 3, stride, padding=1, groups=math.gcd(groups, n, m), bias=False)
     return nn.Sequential(convolution, nn.InstanceNorm2d(m, affine=True), nn.LeakyReLU(SLOPE))
 
 

@@ -61,7 +61,7 @@ def convolve_hits(convolution: nn.Conv2d, hits: Hits, size: tuple[int, int]) -> 
             value = hits.value * (fits_row & fits_column).to(hits.value)
             # not index_put, whose exported graph keeps one of several hits of a patch
             out = out.scatter_add(0, place[:, None].expand(-1, width), taps[tap] * value[:, None])
-    return out.reshape(-1, *size, width).permute(0, 3, 1, 2)
+    return out.reshape(-1, *size, width).permute(0, 3, 1, 2).contiguous()
 
 
 def _patches(place: Tensor, stride: int, size: int) -> list[tuple[Tensor, Tensor, Tensor]]:
