@@ -43,7 +43,7 @@ def both_ways(image: tuple[int, int], dtype: torch.dtype = torch.float64, **opti
         models.append(model.to(dtype).eval())
     for norm in (module for module in models[0].modules() if isinstance(module, nn.BatchNorm2d)):
         nn.init.normal_(norm.running_mean)  # type: ignore[arg-type]
-    models[0].unit.copy_(torch.tensor([1.0, 2.0, 3.0]))
+    models[0].unit.copy_(torch.arange(1, len(models[0].unit) + 1))
     models[1].load_state_dict(models[0].state_dict())
     return tuple(models)
 
@@ -93,9 +93,8 @@ def test_a_convolution_of_hits_is_a_convolution(down: int, across: int, rows: in
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 12), st.integers(1, 12), st.integers(0, 99))
 def test_sums_over_patterns(down: int, across: int, rows: int, columns: int, seed: int) -> None:
     layer = Patterns(5, 2, (down, across)).double()
-    h = torch.rand(
-        3, 5, -(-rows // down), -(-columns // across), generator=torch.Generator().manual_seed(seed)
-    ).double()
+    rng = torch.Generator().manual_seed(seed)
+    h = torch.rand(3, 5, -(-rows // down), -(-columns // across), generator=rng).double()
     made = layer(h)[:, :, :rows, :columns]
     assert bool((made > 0).all())
     torch.testing.assert_close(layer.squares(h, (rows, columns)), made.square().sum((1, 2, 3)))
