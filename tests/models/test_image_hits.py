@@ -92,7 +92,7 @@ def test_a_convolution_of_hits_is_a_convolution(down: int, across: int, rows: in
 
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 12), st.integers(1, 12), st.integers(0, 99))
 def test_sums_over_patterns(down: int, across: int, rows: int, columns: int, seed: int) -> None:
-    layer = Patterns(5, 2, (down, across)).double()
+    layer = Patterns(5, 2, (down, across)).double()  # both narrower and wider than a patch
     rng = torch.Generator().manual_seed(seed)
     h = torch.rand(3, 5, -(-rows // down), -(-columns // across), generator=rng).double()
     made = layer(h)[:, :, :rows, :columns]

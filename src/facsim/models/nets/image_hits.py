@@ -2,7 +2,7 @@
 
 What a convolution makes of empty cells is its bias, so that only the weights under each hit are added. Where the last
 layer is linear and its patches do not overlap, the sum of squares of an image is a quadratic form in what precedes it,
-and the overlap with another image needs the cells alone that are hit there. No array of the size of the image is made.
+and the overlap with another image needs the cells alone that are hit there.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ def find_hits(x: Tensor, columns: int) -> Hits:
 
 def convolve_hits(convolution: nn.Conv2d, hits: Hits, size: tuple[int, int]) -> Tensor:
     """What `convolution` makes of images with these hits: (N, width, *size), `size` its rows and columns."""
-    width = convolution.out_channels
+    width, n = convolution.out_channels, hits.events.shape[0]
     taps = convolution.weight.permute(1, 2, 3, 0).reshape(-1, width)
     assert convolution.bias is not None
-    out = convolution.bias.expand(hits.events.shape[0] * size[0] * size[1], width)
+    out = convolution.bias.expand(n * size[0] * size[1], width)
     strides = (int(convolution.stride[0]), int(convolution.stride[1]))
     for row, tap_row, fits_row in _patches(hits.row, strides[0], size[0]):
         for column, tap_column, fits_column in _patches(hits.column, strides[1], size[1]):
@@ -95,11 +95,15 @@ class Patterns(nn.Module):
         """Sum of squares (N,) of the first rows and columns, `image`, of what `forward` gives."""
         weight, rest = F.softplus(self.raw), F.softplus(self.rest)
         found = h.new_zeros(h.shape[0])
+        wide = h.shape[1] > weight[0].numel()  # more numbers than cells of a patch: these are fewer products
         for rows, kept_rows in _whole_and_cut(image[0], self.stride[0]):
             for columns, kept_columns in _whole_and_cut(image[1], self.stride[1]):
                 patches = h[:, :, rows, columns].flatten(2)
                 used = weight[:, :, :kept_rows, :kept_columns].flatten(1)
                 offset = rest.repeat_interleave(kept_rows * kept_columns)
+                if wide:
+                    found = found + (used.T @ patches + offset[:, None]).square().sum((1, 2))
+                    continue
                 both = patches @ patches.transpose(1, 2)
                 found = found + (both * (used @ used.T)).sum((1, 2)) + 2 * (patches.sum(2) @ (used @ offset))
                 found = found + patches.shape[2] * offset.square().sum()
@@ -111,8 +115,9 @@ class Patterns(nn.Module):
         row, tap_row = _divided(hits.row, self.stride[0])
         column, tap_column = _divided(hits.column, self.stride[1])
         tap = (hits.channel * self.stride[0] + tap_row) * self.stride[1] + tap_column
+        place = (hits.event * rows + row) * columns + column
+        numbers = h.permute(0, 2, 3, 1).reshape(-1, h.shape[1])[place]
         weight = F.softplus(self.raw).permute(1, 2, 3, 0).reshape(-1, h.shape[1])
-        numbers = h.permute(0, 2, 3, 1).reshape(-1, h.shape[1])[(hits.event * rows + row) * columns + column]
         made = (numbers * weight[tap]).sum(1) + F.softplus(self.rest)[hits.channel]
         return hits.total(made * hits.value)
 
