@@ -37,6 +37,7 @@ OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
         "log": {"error": "mse", "cells": "log", "channels": ["ecal"], "strides": [[2, 3], 2]},
         "hit-variational": {"error": "bce", "cells": "hit", "beta": 0.1},
         "share-average": {"error": "mse", "cells": "share", "pooling": "average", "dense": [16], "strides": [1, 2]},
+        "dense": {"widths": [], "strides": [], "dense": [32], "error": "mse", "beta": 0.01},
         "patterns": {"output": "patterns", "widths": [16, 8]},
         "sparse": {"output": "patterns", "sparse": True, "widths": [16, 8], "strides": [3, 2]},
         "sparse-variational": {"error": "mse", "output": "patterns", "sparse": True, "beta": 0.1},

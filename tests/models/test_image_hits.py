@@ -109,9 +109,9 @@ def test_sums_over_patterns(down: int, across: int, rows: int, columns: int, see
         ({"sparse": True}, "sparse: true needs output: patterns"),
         (
             {"output": "patterns", "error": "bce", "cells": "hit"},
-            "output: patterns needs pooling: none and an error of",
+            "output: patterns needs convolutions, pooling",
         ),
-        ({"output": "patterns", "pooling": "average"}, "output: patterns needs pooling: none"),
+        ({"output": "patterns", "pooling": "average"}, "output: patterns needs convolutions, pooling"),
         ({"widths": [4]}, "as many widths as strides, or neither"),
     ],
     ids=lambda value: "" if isinstance(value, str) else ",".join(value),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -28,7 +29,8 @@ class AutoencoderOptions(ImageOptions):
 
     Args:
         latent: numbers that an event becomes.
-        widths, strides: of the convolutions; a stride may be a pair, of rows and columns. Left out, `SMALL` or `LARGE`.
+        widths, strides: of the convolutions; a stride may be a pair, of rows and columns. Left out, `SMALL` or `LARGE`;
+            empty, there are dense layers alone.
         dense: widths of layers between the convolutions and the latent numbers.
         pooling: `average` over cells in place of strides: convolutions see every cell.
         output: what makes an image: a nonlinear function of each of its `cells`, or a sum of `patterns`, none of which
@@ -39,8 +41,8 @@ class AutoencoderOptions(ImageOptions):
     """
 
     latent: int = Field(64, ge=1)
-    widths: tuple[PositiveInt, ...] | None = Field(None, min_length=1)
-    strides: tuple[Stride, ...] | None = Field(None, min_length=1)
+    widths: tuple[PositiveInt, ...] | None = None
+    strides: tuple[Stride, ...] | None = None
     dense: tuple[PositiveInt, ...] = ()
     pooling: Literal["none", "average"] = "none"
     output: Literal["cells", "patterns"] = "cells"
@@ -52,8 +54,8 @@ class AutoencoderOptions(ImageOptions):
         given = [None if of is None else len(of) for of in (self.widths, self.strides)]
         if given[0] != given[1]:
             raise ValueError(f"as many widths as strides, or neither, not {self.widths} and {self.strides}")
-        if self.output == "patterns" and (self.pooling != "none" or self.error not in OF_SUMS):
-            raise ValueError(f"output: patterns needs pooling: none and an error of {list(OF_SUMS)}")
+        if self.output == "patterns" and (given[0] == 0 or self.pooling != "none" or self.error not in OF_SUMS):
+            raise ValueError(f"output: patterns needs convolutions, pooling: none and an error of {list(OF_SUMS)}")
         if self.sparse and self.output != "patterns":
             raise ValueError("sparse: true needs output: patterns")
         return self
@@ -80,8 +82,12 @@ class Autoencoder(ImagePredictor):
     def __init__(self, schema: Schema, options: AutoencoderOptions) -> None:
         super().__init__(schema, options)
         self.error, self.variational = ERRORS[options.error], options.beta > 0
+        widths: Sequence[int]
+        strides: Sequence[int | tuple[int, int]]
         widths, strides = SMALL if math.prod(self.image) <= FEW else LARGE
-        shape = (self.channels, self.image, options.widths or widths, options.strides or strides)
+        if options.widths is not None and options.strides is not None:
+            widths, strides = options.widths, options.strides
+        shape = (self.channels, self.image, widths, strides)
         pooling, self.patterns = options.pooling == "average", options.output == "patterns"
         self.encoder = ImageEncoder(
             *shape, options.latent * (2 if self.variational else 1), dense=options.dense, pooling=pooling

@@ -21,8 +21,8 @@ class ImageEncoder(nn.Module):
     As in arXiv 2306.13595. Rows and columns are filled with zeros up to a multiple of the product of the strides.
 
     Args:
-        channels: C. image: rows and columns. widths, strides: of the convolutions, as many of both. outputs: numbers of
-            an event.
+        channels: C. image: rows and columns. widths, strides: of the convolutions, as many of both, or none. outputs:
+            numbers of an event.
         dense: widths of layers between the convolutions and the numbers.
         pooling: average over cells in place of strides, after each convolution.
     """
@@ -41,12 +41,13 @@ class ImageEncoder(nn.Module):
         super().__init__()
         self.coarse, self.fill = _coarse(image, strides)
         layers: list[nn.Module] = []
-        for (n, m), stride in zip(pairwise([channels, *widths]), strides, strict=True):
+        sizes = [channels, *widths]
+        for (n, m), stride in zip(pairwise(sizes), strides, strict=True):
             layers += [nn.Conv2d(n, m, 3, 1 if pooling else stride, padding=1), nn.BatchNorm2d(m), nn.PReLU(m)]
             layers += [nn.AvgPool2d(stride)] if pooling else []
         self.body = nn.Sequential(*layers)
-        self.first = (image[0] + self.fill[3]) // pair(strides[0])[0], (image[1] + self.fill[1]) // pair(strides[0])[1]
-        self.out = _dense([widths[-1] * math.prod(self.coarse), *dense, outputs])
+        self.filled = image[0] + self.fill[3], image[1] + self.fill[1]
+        self.out = _dense([sizes[-1] * math.prod(self.coarse), *dense, outputs])
 
     def forward(self, x: Tensor) -> Tensor:
         found: Tensor = self.out(self.body(F.pad(x, self.fill)).flatten(1))
@@ -56,7 +57,8 @@ class ImageEncoder(nn.Module):
         """What `forward` says of images with these hits and nothing else; without pooling."""
         convolution = self.body[0]
         assert isinstance(convolution, nn.Conv2d)
-        found: Tensor = self.out(self.body[1:](convolve_hits(convolution, hits, self.first)).flatten(1))
+        size = (self.filled[0] // int(convolution.stride[0]), self.filled[1] // int(convolution.stride[1]))
+        found: Tensor = self.out(self.body[1:](convolve_hits(convolution, hits, size)).flatten(1))
         return found
 
 
@@ -80,10 +82,10 @@ class ImageDecoder(nn.Module):
     ) -> None:
         super().__init__()
         self.coarse, _ = _coarse(image, strides)
-        self.image, self.width = image, widths[-1]
+        sizes = list(reversed([channels, *widths]))
+        self.image, self.width = image, sizes[0]
         self.start = _dense([inputs, *reversed(dense), self.width * math.prod(self.coarse)])
         layers: list[nn.Module] = []
-        sizes = list(reversed([channels, *widths]))
         for (n, m), stride in zip(pairwise(sizes), reversed(strides), strict=True):
             layers += [nn.BatchNorm2d(n), nn.PReLU(n), *_stretched(n, m, stride, pooling)]
         if patterns:
@@ -130,6 +132,6 @@ def _dense(sizes: Sequence[int]) -> nn.Sequential:
 
 def _coarse(image: tuple[int, int], strides: Sequence[Stride]) -> tuple[tuple[int, int], tuple[int, int, int, int]]:
     """Rows and columns after all strides, and how many zeros are put left, right, above and below before them."""
-    steps = [math.prod(step) for step in zip(*map(pair, strides), strict=True)]
+    steps = [math.prod(pair(stride)[axis] for stride in strides) for axis in (0, 1)]
     rows, columns = (-(-n // step) for n, step in zip(image, steps, strict=True))
     return (rows, columns), (0, columns * steps[1] - image[1], 0, rows * steps[0] - image[0])
