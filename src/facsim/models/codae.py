@@ -45,7 +45,7 @@ class CoDAEOptions(ImageOptions):
     prior: Literal["uniform", "mixture"] = "uniform"
     components: int = Field(8, ge=2)
     concentration: float = Field(1.0, gt=0)
-    widths: tuple[int, ...] = Field((32, 64, 64, 128), min_length=1)
+    widths: tuple[int, ...] = Field((16, 32, 64, 128), min_length=1)
     groups: int = Field(4, ge=1)
     reconstruction: float = Field(1.0, gt=0)
     beta: float = Field(1.0, ge=0)
