@@ -1,51 +1,59 @@
-"""How long one event takes: the distribution of a call's time, as a trigger sees it."""
+"""Latency of single calls, as a trigger feels it: the whole distribution, of candidates that are called in turns."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-LEVELS = np.concatenate([np.linspace(0.0, 0.9, 19), 1 - np.geomspace(0.09, 1e-4, 25)])
-WARM_UP = 20
+from facsim.core.errors import FacsimError
+
+Call = Callable[[int], Any]
+"""Does the work for the event of that number."""
 
 
-def latency(
-    call: Callable[[NDArray[np.float32]], Any],
-    events: Sequence[NDArray[np.float32]],
-    *,
-    calls: int = 1000,
-    seconds: float = 30.0,
-) -> dict[str, Any]:
-    """Quantiles of the time of one call, ms: `median_ms`, `p99_ms`, `p999_ms`, and a curve.
+@dataclass(frozen=True)
+class Latency:
+    """Wall time of calls, ms.
 
-    A quantile beyond what the number of calls can tell (fewer than one call in ten is above it) is the largest time.
-
-    Args:
-        call: what is timed, of one event.
-        events: its arguments, taken in turn.
-        calls: how many, at most, and `seconds` after which no further ones are made (20 at least).
+    Attributes:
+        median, p99, p999: quantiles; the last is the largest but one of a thousand `calls`, so make more of them.
+        cpu: median processor time of this process, which a busy machine does not lengthen by waiting.
+        calls: how many.
     """
-    for k in range(WARM_UP):
-        call(events[k % len(events)])
-    times: list[float] = []
-    begin = time.perf_counter()
-    while len(times) < calls and (time.perf_counter() - begin < seconds or len(times) < WARM_UP):
-        event = events[len(times) % len(events)]
-        started = time.perf_counter()
-        call(event)
-        times.append(time.perf_counter() - started)
-    found = 1e3 * np.array(times)
-    known = LEVELS[(1 - LEVELS) * len(found) >= 1]
-    median, p99, p999 = np.quantile(found, [0.5, 0.99, 0.999])
-    return {
-        "median_ms": float(median),
-        "p99_ms": float(p99),
-        "p999_ms": float(p999),
-        "calls": len(found),
-        "levels": known.tolist(),
-        "quantiles_ms": np.quantile(found, known).tolist(),
-    }
+
+    median: float
+    p99: float
+    p999: float
+    cpu: float
+    calls: int
+
+
+def measure_latency(calls: Mapping[str, Call], n: int, *, warm_up: int = 20) -> dict[str, NDArray[np.float64]]:
+    """Call each of `calls` `n` times after `warm_up` ones, in turns: wall and processor time, ms, (n, 2) by name.
+
+    In turns a busy machine touches all alike, and none finds its data in the cache from the call before.
+
+    Raises:
+        FacsimError: `n` is less than 1.
+    """
+    if n < 1:
+        raise FacsimError(f"latency is measured of at least 1 call, not {n}.")
+    times = {name: np.empty((n, 2)) for name in calls}
+    for index in range(-warm_up, n):
+        for name, call in calls.items():
+            wall, cpu = time.perf_counter(), time.process_time()
+            call(index % n)
+            if index >= 0:
+                times[name][index] = time.perf_counter() - wall, time.process_time() - cpu
+    return {name: 1e3 * each for name, each in times.items()}
+
+
+def latency_of(times: NDArray[np.float64]) -> Latency:
+    """The numbers that say most of the times (n, 2) of one candidate."""
+    median, p99, p999 = (float(value) for value in np.quantile(times[:, 0], (0.5, 0.99, 0.999)))
+    return Latency(median, p99, p999, float(np.median(times[:, 1])), len(times))

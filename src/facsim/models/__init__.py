@@ -12,6 +12,7 @@ from facsim.core.errors import FacsimError
 from facsim.models.autoencoder import Autoencoder
 from facsim.models.base import EventModel, RunModel
 from facsim.models.contrast import Contrast
+from facsim.models.codae import CoDAE
 from facsim.models.predictor import Predictor
 from facsim.models.reco_vae import RecoVAE
 from facsim.models.single_stage import SingleStage
@@ -25,6 +26,7 @@ MODELS: dict[str, type[RunModel]] = {
     "autoencoder": Autoencoder,
     "contrast": Contrast,
     "student": Student,
+    "codae": CoDAE,
 }
 
 __all__ = ["MODELS", "EventModel", "Predictor", "RunModel", "find_model"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -43,6 +43,8 @@ class Predictor(RunModel):
     """
 
     Options = PredictorOptions
+    conditional: ClassVar[bool] = False
+    """Whether `predict` reads conditions; an exported graph has them as an input then."""
     outputs: tuple[Feature, ...]
 
     def __init__(self, schema: Schema, options: Any) -> None:
