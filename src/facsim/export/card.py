@@ -15,6 +15,7 @@ from facsim.core.schema import Schema
 from facsim.metrics.domain import FEWEST, KEPT, ConditionDomain
 from facsim.models.base import EventModel
 from facsim.models.checkpoint import count_parameters
+from facsim.models.predictor import Predictor
 
 FORMAT = "facsim-card-1"
 KEPT_EACH = 300
@@ -31,7 +32,7 @@ def sha256(path: Path) -> str:
 
 
 def make_card(
-    model: EventModel,
+    model: EventModel | Predictor,
     name: str,
     graph: Path,
     train_cond: NDArray[Any],
@@ -48,7 +49,7 @@ def make_card(
     """
     ranges = training_range(model.schema, train_cond)
     return {
-        **describe_model(model, name, ranges),
+        **_described(model, name, ranges),
         "domain": training_domain(model.schema, train_cond),
         "graph": file_facts(graph),
         "scores": [dict(score) for score in scores],
@@ -107,6 +108,39 @@ def describe_model(model: EventModel, name: str, ranges: list[dict[str, Any]]) -
             "unit": schema.features[0].unit,
             "columns": _columns(schema),
             "order": _order(schema),
+        },
+        "training_range": ranges,
+        "parameters": count_parameters(model),
+        "schema": schema.to_dict(),
+    }
+
+
+def _described(model: EventModel | Predictor, name: str, ranges: list[dict[str, Any]]) -> dict[str, Any]:
+    if isinstance(model, Predictor):
+        return describe_predictor(model, name, ranges)
+    return describe_model(model, name, ranges)
+
+
+def describe_predictor(model: Predictor, name: str, ranges: list[dict[str, Any]]) -> dict[str, Any]:
+    """The same of a predictor: the events that go in, and the columns of what it says of them."""
+    schema = model.schema
+    features = len(schema.features)
+    cells = [] if schema.representation == "table" else ["points"]
+    shape = ["batch", *(cells if schema.geometry is None else [schema.geometry.n_cells]), features]
+    columns = {"shape": ["batch", len(ranges)], "dtype": "float32", "columns": ranges}
+    return {
+        "format": FORMAT,
+        "model": name,
+        "options": model.options.model_dump(),
+        "inputs": {
+            "events": {"shape": shape, "dtype": "float32", "columns": _columns(schema), "order": _order(schema)},
+            **({"condition": columns} if model.conditional else {}),
+        },
+        "output": {
+            "name": "scores",
+            "shape": ["batch", len(model.outputs)],
+            "dtype": "float32",
+            "columns": [{"name": feature.name, "unit": feature.unit} for feature in model.outputs],
         },
         "training_range": ranges,
         "parameters": count_parameters(model),

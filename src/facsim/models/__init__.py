@@ -11,8 +11,8 @@ from facsim.core import plugins
 from facsim.core.errors import FacsimError
 from facsim.models.autoencoder import Autoencoder
 from facsim.models.base import EventModel, RunModel
-from facsim.models.contrast import Contrast
 from facsim.models.codae import CoDAE
+from facsim.models.contrast import Contrast
 from facsim.models.predictor import Predictor
 from facsim.models.reco_vae import RecoVAE
 from facsim.models.single_stage import SingleStage

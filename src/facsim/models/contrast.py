@@ -95,7 +95,9 @@ class Contrast(Predictor):
         self.geometry, self.channels = geometry, len(schema.features)
         seen = options.seen or tuple(_seen(channel.name, self.channels) for channel in schema.features)
         if len(seen) != self.channels:
-            raise FacsimError(f"'model.seen' needs a probability for each of {self.channels} channels, not {list(seen)}.")
+            raise FacsimError(
+                f"'model.seen' needs a probability for each of {self.channels} channels, not {list(seen)}."
+            )
         self.sprays = Sprays(geometry, seen, options.hits, options.width, options.energy)
         self.outputs = (Feature("contrast"),)
         names = feature_names(schema)
@@ -104,7 +106,9 @@ class Contrast(Predictor):
         if missing:
             raise FacsimError(f"the images have no feature '{missing[0]}': expected some of {list(names)}.")
         self.register_buffer("chosen", torch.tensor([names.index(name) for name in self.wanted]))
-        self.logarithmic = torch.tensor([name.removeprefix(_channel(name, schema)) in LOGARITHMIC for name in self.wanted])
+        self.logarithmic = torch.tensor(
+            [name.removeprefix(_channel(name, schema)) in LOGARITHMIC for name in self.wanted]
+        )
         self.register_buffer("mean", torch.zeros(len(self.wanted)))
         self.register_buffer("scale", torch.ones(len(self.wanted)))
         if options.network == "image":

@@ -61,7 +61,7 @@ class Predictor(RunModel):
         """Outputs (N, D) of events `x` as in `Events`, at conditions (N, K), real points of clouds in `mask`."""
 
     def reconstruct(self, x: Tensor) -> tuple[Tensor, Tensor] | None:
-        """What the network sees of images (N, V, C) and what it makes of them, (N, C, rows, columns) both, if it does."""
+        """What is seen of images (N, V, C) and what is made of it, (N, C, rows, columns) both, where something is."""
         return None
 
     def latents(self, x: Tensor) -> Tensor | None:

@@ -33,7 +33,9 @@ class Sprays(nn.Module):
 
     values: Tensor
 
-    def __init__(self, geometry: ImageGeometry, seen: Sequence[float], hits: Range, width: Range, energy: Range) -> None:
+    def __init__(
+        self, geometry: ImageGeometry, seen: Sequence[float], hits: Range, width: Range, energy: Range
+    ) -> None:
         super().__init__()
         self.image, self.ranges, self.seen = geometry.image, (hits, width, energy), tuple(seen)
         edges = (geometry.row_edges, geometry.column_edges)

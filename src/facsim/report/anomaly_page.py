@@ -49,7 +49,10 @@ def write_anomaly_report(run_dir: Path, *, title: str | None = None) -> Path:
 def _subtitle(run: RunData) -> str:
     model = (run.config.get("model") or {}).get("name")
     number = run.data.get("events")
-    words = [f"{count(number)} {run.truth_name} events" if isinstance(number, int) else "", f"model {model}" if model else ""]
+    words = [
+        f"{count(number)} {run.truth_name} events" if isinstance(number, int) else "",
+        f"model {model}" if model else "",
+    ]
     return capital(", ".join(word for word in words if word))
 
 
@@ -70,13 +73,18 @@ def _tiles(run: RunData) -> list[Tile]:
         for words, row in (("hardest signal", worst), ("easiest", best)):
             value = plus_minus(row["value"], row["error"]).partition(" ")[0]
             tiles.append(Tile(f"AUC, {words}", value, "", row["region"]))
-    target = (sample.scorecard.get("checks") or {}).get("target")
-    points = [row for row in sample.scores if row["name"] == f"efficiency/{target:g}"] if target else []
+    target = float((sample.scorecard.get("checks") or {}).get("target") or 0)
+    points = [row for row in sample.scores if row["name"] == f"efficiency/{target:g}"]
     usable = [row for row in points if row["value"] is not None]
     if usable:
         value = sum(row["value"] for row in usable) / len(usable)
         tiles.append(
-            Tile(f"Signal kept at {100 * target:g} % background", f"{100 * value:.0f}", "%", "mean of all kinds of signal")
+            Tile(
+                f"Signal kept at {100 * target:g} % background",
+                f"{100 * value:.0f}",
+                "%",
+                "mean of all kinds of signal",
+            )
         )
     latency = (run.timing.get("latency") or {}).get("onnxruntime")
     if latency:
@@ -96,7 +104,9 @@ def _verdict(run: RunData) -> str:
         better = [group for group, z in signs.items() if z > 2]
         worse = [group for group, z in signs.items() if z < -1]
         if signs:
-            words = f"Better than {other} by more than 2 standard errors on {listing(better) if better else 'no signal'}"
+            words = (
+                f"Better than {other} by more than 2 standard errors on {listing(better) if better else 'no signal'}"
+            )
             words += f", worse by more than 1 on {listing(worse)}." if worse else ", worse by more than 1 on none."
             sentences.append(words)
     chosen = sample.scorecard.get("chosen")

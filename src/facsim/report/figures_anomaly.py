@@ -75,9 +75,9 @@ def groups_figure(results: Mapping[str, Sequence[GroupResult]], target: float, l
     for number, name in enumerate(names):
         place = np.arange(len(groups)) + APART * (number - 0.5 * (len(names) - 1))
         _series(axes, place, results[name], target, styles[name], name)
-    words = [str(group) for group in groups]
-    crowded = sum(map(len, words)) > CROWDED
-    axes.set_xticks(np.arange(len(groups)), words, rotation=30 if crowded else 0, ha="right" if crowded else "center")
+    ticks = [str(group) for group in groups]
+    crowded = sum(map(len, ticks)) > CROWDED
+    axes.set_xticks(np.arange(len(groups)), ticks, rotation=30 if crowded else 0, ha="right" if crowded else "center")
     if crowded:
         box = axes.get_position()
         axes.set_position((box.x0, box.y0 + 0.09, box.width, box.height - 0.09))

@@ -48,8 +48,8 @@ def distribution_figure(item: Json, label: str, threshold: float | None = None) 
 def spread(names: Sequence[str]) -> list[str]:
     """Background and at most four other names, spread over the list."""
     others = [name for name in names if name != BACKGROUND]
-    chosen = np.unique(np.linspace(0, len(others) - 1, min(SHOWN, len(others))).round().astype(int)) if others else []
-    return [BACKGROUND, *(others[place] for place in chosen)]
+    places = np.linspace(0, max(len(others) - 1, 0), min(SHOWN, len(others))).round().astype(int)
+    return [BACKGROUND, *(others[place] for place in np.unique(places))]
 
 
 def _shares(histogram: Json) -> FloatArray:

@@ -14,7 +14,7 @@ from facsim.report.figures_anomaly import groups_figure, roc_figure
 from facsim.report.figures_anomaly_events import distribution_figure
 from facsim.report.render import to_svg
 from facsim.report.rundata import Json, RunData, Sample
-from facsim.report.text import DASH, capital, count, plus_minus, significant
+from facsim.report.text import DASH, MINUS, capital, count, plus_minus, significant
 
 MOST_CURVES = 5
 UNSURE = "fewer than ten background events lie above the threshold: limits at 95 % confidence"
@@ -63,22 +63,23 @@ def roc_section(run: RunData) -> Section | None:
 
 def _overview(run: RunData) -> list[Picture]:
     """Efficiency of all kinds of signal at the first working point, and the distribution of the score."""
-    found = []
+    found: list[Picture] = []
     results = {
         label_of(sample): [restored(GroupResult, item) for item in (sample.scorecard or {}).get("groups", [])]
         for sample in run.with_scores[:MOST_CURVES]
     }
     results = {name: items for name, items in results.items() if items}
     main = run.surrogate or (run.with_scores[0] if run.with_scores else None)
-    checks = ((main.scorecard or {}).get("checks") or {}) if main else {}
+    if main is None:
+        return found
+    checks = (main.scorecard or {}).get("checks") or {}
     if results and checks:
         target = float(checks["target"])
         body = to_svg(groups_figure(results, target, "signal"), "groups", "efficiency of each kind of signal")
         found.append(Picture(body, f"Efficiency at {100 * target:g} % of background", "Bars are one standard error."))
-    for item in ((main.histograms or {}).get("items", []) if main else []):
-        body = to_svg(
-            distribution_figure(item, label_of(main), checks.get("threshold")), "score", "distribution of the score"  # type: ignore[arg-type]
-        )
+    for item in (main.histograms or {}).get("items", []):
+        figure = distribution_figure(item, label_of(main), checks.get("threshold"))
+        body = to_svg(figure, "score", "distribution of the score")
         found.append(Picture(body, "Score", "Dashed: the threshold of the checks."))
     return found
 
@@ -145,7 +146,7 @@ def _point_cell(point: WorkingPoint) -> Cell:
     low, high = 100 * point.signal.low, 100 * point.signal.high
     if point.status == MEASURED:
         value = 100 * point.signal.value
-        return Cell(f"{value:.3g}", small=f"+{high - value:.2g} −{value - low:.2g}")
+        return Cell(f"{value:.3g}", small=f"+{high - value:.2g} {MINUS}{value - low:.2g}")
     return Cell(f"{low:.2g} to {high:.2g}", mark="void", mark_text="limit", hint=UNSURE)
 
 
@@ -181,7 +182,9 @@ def choice_section(run: RunData) -> Section | None:
         cells += [Cell(significant(row["auc"][group][0])) for group in groups]
         rows.append(cells)
     columns = ["", "merit", *kinds, *groups]
-    table = Table(columns, [("", rows)], "AUC of every score", "Merit is the mean over the kinds of changed background.")
+    table = Table(
+        columns, [("", rows)], "AUC of every score", "Merit is the mean over the kinds of changed background."
+    )
     note = Note(
         "The score is chosen by how well it tells background from background that was changed (blended, thinned, "
         "exchanged, scattered); signal is not looked at. The oracle is the best score on signal, which nobody knows "

@@ -40,7 +40,10 @@ def checks_section(run: RunData) -> Section | None:
         blocks.append(Gallery(pictures, 3))
     if not blocks:
         return None
-    lead = f"At a background efficiency of {100 * found['target']:g} %; the threshold is set on one truth sample and looked at on the other."
+    lead = (
+        f"At a background efficiency of {100 * found['target']:g} %; the threshold is set on one truth sample and "
+        "looked at on the other."
+    )
     return Section("checks", "What a cut does to background", lead, blocks)
 
 

@@ -60,7 +60,7 @@ def group_names(
             else:
                 parts.append(f"{value:g} {feature.unit}".strip())
         words.append(" ".join(parts) or OTHER)
-    names[signal] = np.array(words, dtype=object)[place.reshape(-1)] if len(words) else OTHER
+    names[signal] = np.array(words, dtype=object)[place.reshape(-1)] if words else OTHER
     return names.astype(str)
 
 

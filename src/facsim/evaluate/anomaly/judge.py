@@ -85,10 +85,8 @@ def judge(name: str, kind: str, table: Predictions, plan: AnomalyPlan) -> Judged
         table.outputs, table.names, table.outputs[calibration], table.weight[calibration], seed=plan.seed
     )
     changed = {name: table.of(name) for name in PSEUDO_SIGNALS}
-    if kind == "baseline":
-        ranked = [Merit(table.names[0], {})]
-    else:
-        ranked = merits(scores, calibration, changed)
+    only = kind == "baseline"
+    ranked = [Merit(table.names[0], {})] if only else merits(scores, calibration, changed)
     chosen = ranked[0].name
     of_signal = [each for each in in_order(group[test]) if (group[test] == each).sum() >= FEWEST_SIGNAL]
     context = _Context(table, plan, group, of_signal, test & background)
@@ -171,7 +169,9 @@ class _Context:
                 "region": str(result.group),
                 "better": "higher",
             }
-            found.append(Score("auc", value=result.auc[0], error=result.auc[1], null=null[0], null_error=null[1], **common))
+            found.append(
+                Score("auc", value=result.auc[0], error=result.auc[1], null=null[0], null_error=null[1], **common)
+            )
             for point in result.points:
                 status = "ok" if point.status == MEASURED else "underpowered"
                 error = 0.5 * (point.signal.high - point.signal.low)

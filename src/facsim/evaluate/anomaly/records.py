@@ -32,13 +32,12 @@ def plain(value: Any) -> Any:
 
 def restored(kind: Any, data: Any) -> Any:
     """The inverse of `plain` for the type `kind`; what was not finite is NaN."""
-    if is_dataclass(kind):
+    if isinstance(kind, type) and is_dataclass(kind):
         hints = get_type_hints(kind)
         return kind(**{field.name: restored(hints[field.name], data[field.name]) for field in fields(kind)})
-    if kind is Interval:
-        return Interval(*(math.nan if value is None else value for value in data))
-    if kind is Estimate:
-        return Estimate(math.nan if value is None else value for value in data)
+    if kind in (Interval, Estimate):
+        numbers = [math.nan if value is None else float(value) for value in data]
+        return Interval(*numbers) if kind is Interval else Estimate(numbers)
     origin = get_origin(kind)
     if origin is np.ndarray:
         return np.array(data, dtype=np.float64)

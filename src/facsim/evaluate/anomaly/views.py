@@ -77,10 +77,10 @@ def _displays(judged: Judged, splits: Sequence[EventSource], model: Predictor, g
         chosen += [*oddest, *middle] if name == BACKGROUND else [oddest[0], *middle]
     source = ConcatSource(splits)
     events = [_event(source, row, words, float(judged.values[row]), model, geometry) for row, words in chosen]
-    rows, columns = geometry.row_edges, geometry.column_edges
+    along, across = geometry.row_edges, geometry.column_edges
     return {
         "channels": [{"name": f.name, "unit": f.unit} for f in source.schema.features],
-        "extent": [columns[0], columns[-1], rows[0], rows[-1]],
+        "extent": [across[0], across[-1], along[0], along[-1]],
         "labels": _axes(geometry),
         "events": events,
     }
@@ -94,9 +94,7 @@ def _axes(geometry: ImageGeometry) -> list[str]:
     return [f"columns [{column}]" if column else "columns", f"rows [{row}]" if row else "rows"]
 
 
-def _event(
-    source: EventSource, row: int, words: str, score: float, model: Predictor, geometry: ImageGeometry
-) -> Json:
+def _event(source: EventSource, row: int, words: str, score: float, model: Predictor, geometry: ImageGeometry) -> Json:
     x = np.asarray(source.read(row, row + 1).x, dtype=np.float32)
     image = x.reshape(*geometry.image, -1).transpose(2, 0, 1)
     found: Json = {"title": words, "score": score, "input": _small(image)}
@@ -149,4 +147,3 @@ def _encoded(source: EventSource, model: Predictor) -> FloatArray | None:
             return None
         parts.append(found.flatten(1).double().numpy())
     return np.concatenate(parts)
-

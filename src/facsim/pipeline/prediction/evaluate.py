@@ -37,5 +37,7 @@ def evaluate(run: Run) -> None:
         write_json(run.hists(name), views(found, [splits["reference"], splits["null"]], model, run.config.seed))
     remove_others(run)
     for name, found in judged.items():
-        auc = ", ".join(f"{row['region']} {row['value']:.3f}" for row in found.content["scores"] if row["name"] == "auc")
+        auc = ", ".join(
+            f"{row['region']} {row['value']:.3f}" for row in found.content["scores"] if row["name"] == "auc"
+        )
         run.reporter.say(f"  {name:<16} {found.content['chosen']}: AUC {auc or 'without signal'}")

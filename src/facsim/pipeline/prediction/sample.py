@@ -20,10 +20,10 @@ from facsim.evaluate.anomaly.predictions import NULL, PARTS, REFERENCE, VALIDATI
 from facsim.evaluate.scorers import find_scorer
 from facsim.models.checkpoint import load_predictor
 from facsim.models.predictor import Predictor
+from facsim.physics.pseudo_signals import PSEUDO_SIGNALS
 from facsim.pipeline.prediction.training import background_of
 from facsim.pipeline.sample import remove_others
 from facsim.pipeline.truth import open_splits
-from facsim.physics.pseudo_signals import PSEUDO_SIGNALS
 from facsim.run import SURROGATE, Advance, Run
 
 
@@ -55,7 +55,8 @@ class TorchScorer:
             return None if array is None else torch.as_tensor(np.asarray(array), dtype=kind, device=self.device)
 
         x, cond = there(events.x), there(events.cond)
-        assert x is not None and cond is not None
+        assert x is not None
+        assert cond is not None
         with torch.inference_mode():
             found = self.model.predict(x, cond, there(events.mask, torch.bool))
         out: NDArray[np.float32] = found.float().cpu().numpy()
@@ -97,9 +98,7 @@ def _signal_of(run: Run, train: EventSource) -> EventSource:
     return SubsetSource(train, np.flatnonzero(~chosen))
 
 
-def _tables(
-    run: Run, name: str, scorer: Scorer, splits: dict[str, EventSource], advance: Advance
-) -> Iterator[Events]:
+def _tables(run: Run, name: str, scorer: Scorer, splits: dict[str, EventSource], advance: Advance) -> Iterator[Events]:
     truth = splits[REFERENCE].schema
     schema = prediction_schema(truth, scorer.outputs, {"predictor": name, "seed": run.config.seed})
     total = sum(len(splits[part]) for part in (VALIDATION, REFERENCE, NULL))
