@@ -51,7 +51,7 @@ class ContrastOptions(PredictorOptions):
     strides: tuple[int, ...] = (2, 2, 2)
     shrinkage: float = Field(0.05, ge=0, le=1)
     seen: tuple[float, ...] = ()
-    hits: Range = (20.0, 100.0)
+    hits: Range = (40.0, 200.0)
     width: Range = (0.5, 2.0)
     energy: Range = (0.5, 2.0)
     smoothing: float = Field(0.2, ge=0)
