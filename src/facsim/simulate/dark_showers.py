@@ -24,8 +24,8 @@ from facsim.physics.dark_schema import PROCESSES, dark_schema, raster
 from facsim.physics.detector import Response, respond
 from facsim.physics.detector_images import images
 from facsim.physics.detector_settings import Detector
-from facsim.physics.particles import Particles, merged
-from facsim.simulate.dark_processes import ENERGY, DarkSector, Process, process, settings, veto
+from facsim.physics.particles import Particles, invisible, merged
+from facsim.simulate.dark_processes import ENERGY, SAFE, DarkSector, Process, process, settings, veto
 from facsim.simulate.pile_up import library, overlay
 from facsim.simulate.pythia_events import EVENTS_AT_ONCE, Pythia
 from facsim.simulate.scalar_ht import scalar_ht
@@ -75,7 +75,7 @@ class DarkShowerSimulation(ProcessSimulation):
     weights: bool = True
     mesons: DarkMesons = DarkMesons()
     sector: DarkSector = DarkSector()
-    pile_up: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 50.0
+    pile_up: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 45.0
     library: Annotated[int, Field(ge=1)] = 3000
     unresolved: Annotated[float, Field(ge=0, le=1)] = 0.001
     down: Literal[1, 5] = 5
@@ -156,6 +156,7 @@ class DarkShowerSimulation(ProcessSimulation):
         """Those of some events that pass the cut. The scalars of SUEP are among the particles."""
         if kind.kind == "suep":
             particles = with_showers(particles, self.mesons, rng)
+        particles, weight = self._promising(particles, weight)
         number, response, primary = self.respond(particles, rng, seed)
         charged = np.isin(np.abs(response.particles.pdg), LEPTONS_AND_HADRONS)
         charged[charged] = ~primary
@@ -168,14 +169,21 @@ class DarkShowerSimulation(ProcessSimulation):
         cond = np.column_stack([np.full(len(passed), kind.mass), one_hot, tracks[passed], ht[passed], number[passed]])
         return Kept(image.reshape(len(passed), -1, image.shape[-1]), cond, weight[passed])
 
+    def _promising(self, particles: Particles, weight: FloatArray) -> tuple[Particles, FloatArray]:
+        """Visible particles that may reach the calorimeters, of the events that can pass the cut."""
+        near = particles[(np.abs(particles.eta) < self.largest_eta) & ~invisible(particles.pdg)]
+        enough = np.bincount(near.event, near.pt, near.events) > SAFE * self.least_ht
+        kept = near[enough[near.event]]
+        event = (np.cumsum(enough) - 1)[kept.event].astype(np.int64)
+        return Particles(int(enough.sum()), event, kept.pdg, kept.momentum), weight[enough]
+
     def respond(
         self, particles: Particles, rng: np.random.Generator, seed: int
     ) -> tuple[IntArray, Response, NDArray[np.bool_]]:
         """Numbers of collisions laid over each event, the detector's response to all, and which tracks (T,) are of the
         primary vertex as far as it can be told."""
         number = rng.poisson(self.pile_up, particles.events).astype(np.int64)
-        near = np.abs(particles.eta) < self.largest_eta
-        parts, stays = [particles[near]], [np.ones(int(near.sum()), dtype=bool)]
+        parts, stays = [particles], [np.ones(len(particles), dtype=bool)]
         if number.any():
             source = library(self.library, ENERGY, self.largest_eta, integer_seed(seed, "pile-up"))
             over = overlay(source, number, rng)
