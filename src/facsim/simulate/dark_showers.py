@@ -167,7 +167,7 @@ class DarkShowerSimulation(ProcessSimulation):
         tracks = np.bincount(response.tracks.event[inside & primary], minlength=particles.events)
         one_hot = np.tile([float(kind.kind == known) for known in PROCESSES], (len(passed), 1))
         cond = np.column_stack([np.full(len(passed), kind.mass), one_hot, tracks[passed], ht[passed], number[passed]])
-        return Kept(image.reshape(len(passed), -1, image.shape[-1]), cond, weight[passed])
+        return Kept(image.reshape(len(passed), np.prod(image.shape[1:3]), image.shape[3]), cond, weight[passed])
 
     def _promising(self, particles: Particles, weight: FloatArray) -> tuple[Particles, FloatArray]:
         """Visible particles that may reach the calorimeters, of the events that can pass the cut."""
