@@ -151,10 +151,10 @@ class GrowingFile(h5py.File):  # type: ignore[misc]
 
 
 def chunk_rows(row_bytes: int, most: int = 4096) -> int:
-    """Events to a compressed chunk: a power of two, about 4 MB between 64 and `most` events, and never above 16 MB where
-    an event is smaller."""
+    """Events to a compressed chunk: a power of two, about 4 MB but from 64 events up to `most`; of large events as many
+    as fit into 16 MB, at least one."""
 
     def power(size: float) -> int:
-        return 2 ** int(np.log2(max(size / max(row_bytes, 1), 1)))
+        return int(2 ** int(np.log2(max(size / max(row_bytes, 1), 1))))
 
     return min(max(power(CHUNK_BYTES), 64), most, power(MOST_BYTES))
