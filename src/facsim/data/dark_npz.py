@@ -1,4 +1,4 @@
-"""The public images of dark showers and their background (arXiv 2306.12955), NumPy archives of Luca96/dark-autoencoders.
+"""Public images of dark showers and their background (arXiv 2306.12955), archives of Luca96/dark-autoencoders.
 
 `images` (N, 72, 58, 3) by azimuth, pseudorapidity and channel, or (N, 72, 58, 1), their sum, in GeV; `labels` (N,): 0
 for QCD, 1 for SUEP, 2 for semi-visible jets; `masses` (N,): codes of the mediators' masses, or GeV; `n_tracks` (N, 1).
