@@ -145,7 +145,7 @@ def test_a_damaged_archive(tmp_path):
     data = path.read_bytes()
     # the directory at the end stays, what it points to does not
     path.write_bytes(data[:100] + bytes(len(data) // 2) + data[100 + len(data) // 2 :])
-    with pytest.raises(FacsimError, match="damaged|no readable"):
+    with pytest.raises(FacsimError, match=r"damaged|no readable"):
         open_events(path).read(0, 12)
 
 

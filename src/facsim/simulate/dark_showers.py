@@ -35,6 +35,7 @@ from facsim.simulate.truth import Drawn
 from facsim.simulate.truth_processes import ProcessSimulation
 
 EVENTS_WITHOUT_ANY = 20_000
+LEAST_AT_ONCE = 10
 TIMED_EVENTS = 20
 LEPTONS_AND_HADRONS = (11, 13, 211)
 Share = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -138,9 +139,10 @@ class DarkShowerSimulation(ProcessSimulation):
         kept: list[Kept] = []
         done, seen = 0, 0
         while done < n:
-            particles, weight = hard.weighted(EVENTS_AT_ONCE)
+            size = min(EVENTS_AT_ONCE, LEAST_AT_ONCE + 2 * (n - done))
+            particles, weight = hard.weighted(size)
             kept.append(self.select(kind, particles, weight, rng, seed))
-            done, seen = done + len(kept[-1].x), seen + EVENTS_AT_ONCE
+            done, seen = done + len(kept[-1].x), seen + size
             if seen >= EVENTS_WITHOUT_ANY and not done:
                 raise FacsimError(
                     f"none of {seen} events of '{name}' has HT > {self.least_ht:g} GeV: lower 'least_ht'."
