@@ -156,7 +156,8 @@ def test_a_file_that_is_not_hdf5_is_not_appended_to(tmp_path: Path) -> None:
         (4 * 40500, 256, 64),
         (8, 4096, 4096),
         (0, 4096, 4096),
-        (10**9, 256, 64),
+        (12 * 360 * 286, 4096, 8),
+        (10**9, 256, 1),
     ],
 )
 def test_chunk_rows(row_bytes: int, most: int, rows: int) -> None:

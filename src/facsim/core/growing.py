@@ -12,7 +12,7 @@ import numpy as np
 from facsim.core.events import Array
 
 CACHE_BYTES = 64 * 2**20
-CHUNK_BYTES = 4e6
+CHUNK_BYTES, MOST_BYTES = 4e6, 16e6
 
 
 class Disk:
@@ -151,5 +151,10 @@ class GrowingFile(h5py.File):  # type: ignore[misc]
 
 
 def chunk_rows(row_bytes: int, most: int = 4096) -> int:
-    """Events to a compressed chunk: a power of two between 64 and `most`, about 4 MB where possible."""
-    return int(np.clip(2 ** int(np.log2(max(CHUNK_BYTES / max(row_bytes, 1), 1))), 64, most))
+    """Events to a compressed chunk: a power of two, about 4 MB but from 64 events up to `most`; of large events as many
+    as fit into 16 MB, at least one."""
+
+    def power(size: float) -> int:
+        return int(2 ** int(np.log2(max(size / max(row_bytes, 1), 1))))
+
+    return min(max(power(CHUNK_BYTES), 64), most, power(MOST_BYTES))

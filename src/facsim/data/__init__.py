@@ -15,6 +15,7 @@ from facsim.data.calochallenge import CaloChallengeReader
 from facsim.data.calogan import CaloGANReader
 from facsim.data.cloud_cells import CloudsInCells
 from facsim.data.conditions import with_conditions
+from facsim.data.dark_npz import DarkReader, is_dark_npz
 from facsim.data.ecal_npz import ECALReader, is_ecal_npz
 from facsim.data.geometry import GeometryLike, load_geometry
 from facsim.data.hgcal import HGCalReader
@@ -50,6 +51,7 @@ taken; a file that lacks the others is refused by its reader, which says what is
 OTHER_FORMATS: dict[str, tuple[Callable[[Path], bool], Opener]] = {
     "ECAL images": (is_ecal_npz, ECALReader),
     "MPD TPC": (is_mpd, MPDReader),
+    "dark showers": (is_dark_npz, lambda path, geometry: _check_geometry(DarkReader(path), geometry, path)),
     "quark and gluon jets": (
         is_quark_gluon,
         lambda path, geometry: _check_geometry(QuarkGluonReader(path), geometry, path),

@@ -1,8 +1,8 @@
 """A detector like that of the published images of dark showers: Delphes' card of CMS as arXiv 2306.13595 changed it.
 
 ECAL cells are one degree by 0.01745 and HCAL cells five times that, both up to |eta| = 2.97; hadrons leave everything
-in the HCAL, photons and electrons in the ECAL; a cell is read above two standard deviations of its energy. The numbers are
-those of the card in github.com/schhibra/ConvAEforSUEP; what differs from Delphes is told in docs/dark-showers.md.
+in the HCAL, photons and electrons in the ECAL; a cell is read above two standard deviations of its energy. The numbers
+are those of the card in github.com/schhibra/ConvAEforSUEP; what differs from Delphes is told in docs/dark-showers.md.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ from facsim.physics.dark_schema import PROCESSES, dark_schema, raster
 from facsim.physics.detector import Response, respond
 from facsim.physics.detector_images import images
 from facsim.physics.detector_settings import Detector
-from facsim.physics.particles import Particles, merged
-from facsim.simulate.dark_processes import ENERGY, DarkSector, Process, process, settings, veto
+from facsim.physics.particles import Particles, invisible, merged
+from facsim.simulate.dark_processes import ENERGY, SAFE, DarkSector, Process, process, settings, veto
 from facsim.simulate.pile_up import library, overlay
 from facsim.simulate.pythia_events import EVENTS_AT_ONCE, Pythia
 from facsim.simulate.scalar_ht import scalar_ht
@@ -35,6 +35,7 @@ from facsim.simulate.truth import Drawn
 from facsim.simulate.truth_processes import ProcessSimulation
 
 EVENTS_WITHOUT_ANY = 20_000
+LEAST_AT_ONCE = 10
 TIMED_EVENTS = 20
 LEPTONS_AND_HADRONS = (11, 13, 211)
 Share = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -75,7 +76,7 @@ class DarkShowerSimulation(ProcessSimulation):
     weights: bool = True
     mesons: DarkMesons = DarkMesons()
     sector: DarkSector = DarkSector()
-    pile_up: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 50.0
+    pile_up: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 45.0
     library: Annotated[int, Field(ge=1)] = 3000
     unresolved: Annotated[float, Field(ge=0, le=1)] = 0.001
     down: Literal[1, 5] = 5
@@ -138,9 +139,10 @@ class DarkShowerSimulation(ProcessSimulation):
         kept: list[Kept] = []
         done, seen = 0, 0
         while done < n:
-            particles, weight = hard.weighted(EVENTS_AT_ONCE)
+            size = min(EVENTS_AT_ONCE, LEAST_AT_ONCE + 2 * (n - done))
+            particles, weight = hard.weighted(size)
             kept.append(self.select(kind, particles, weight, rng, seed))
-            done, seen = done + len(kept[-1].x), seen + EVENTS_AT_ONCE
+            done, seen = done + len(kept[-1].x), seen + size
             if seen >= EVENTS_WITHOUT_ANY and not done:
                 raise FacsimError(
                     f"none of {seen} events of '{name}' has HT > {self.least_ht:g} GeV: lower 'least_ht'."
@@ -156,6 +158,7 @@ class DarkShowerSimulation(ProcessSimulation):
         """Those of some events that pass the cut. The scalars of SUEP are among the particles."""
         if kind.kind == "suep":
             particles = with_showers(particles, self.mesons, rng)
+        particles, weight = self._promising(particles, weight)
         number, response, primary = self.respond(particles, rng, seed)
         charged = np.isin(np.abs(response.particles.pdg), LEPTONS_AND_HADRONS)
         charged[charged] = ~primary
@@ -166,7 +169,15 @@ class DarkShowerSimulation(ProcessSimulation):
         tracks = np.bincount(response.tracks.event[inside & primary], minlength=particles.events)
         one_hot = np.tile([float(kind.kind == known) for known in PROCESSES], (len(passed), 1))
         cond = np.column_stack([np.full(len(passed), kind.mass), one_hot, tracks[passed], ht[passed], number[passed]])
-        return Kept(image.reshape(len(passed), -1, image.shape[-1]), cond, weight[passed])
+        return Kept(image.reshape(len(passed), np.prod(image.shape[1:3]), image.shape[3]), cond, weight[passed])
+
+    def _promising(self, particles: Particles, weight: FloatArray) -> tuple[Particles, FloatArray]:
+        """Visible particles that may reach the calorimeters, of the events that can pass the cut."""
+        near = particles[(np.abs(particles.eta) < self.largest_eta) & ~invisible(particles.pdg)]
+        enough = np.bincount(near.event, near.pt, near.events) > SAFE * self.least_ht
+        kept = near[enough[near.event]]
+        event = (np.cumsum(enough) - 1)[kept.event].astype(np.int64)
+        return Particles(int(enough.sum()), event, kept.pdg, kept.momentum), weight[enough]
 
     def respond(
         self, particles: Particles, rng: np.random.Generator, seed: int
@@ -174,8 +185,7 @@ class DarkShowerSimulation(ProcessSimulation):
         """Numbers of collisions laid over each event, the detector's response to all, and which tracks (T,) are of the
         primary vertex as far as it can be told."""
         number = rng.poisson(self.pile_up, particles.events).astype(np.int64)
-        near = np.abs(particles.eta) < self.largest_eta
-        parts, stays = [particles[near]], [np.ones(int(near.sum()), dtype=bool)]
+        parts, stays = [particles], [np.ones(len(particles), dtype=bool)]
         if number.any():
             source = library(self.library, ENERGY, self.largest_eta, integer_seed(seed, "pile-up"))
             over = overlay(source, number, rng)

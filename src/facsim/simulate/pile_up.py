@@ -9,7 +9,10 @@ import numpy as np
 
 from facsim.core.geometry import FloatArray, IntArray
 from facsim.physics.particles import Particles, merged
-from facsim.simulate.pythia_events import EVENTS_AT_ONCE, MINIMUM_BIAS, Pythia
+from facsim.simulate.pythia_events import EVENTS_AT_ONCE, Pythia
+
+SOFT = ("SoftQCD:all = on", "Tune:pp = 5")
+"""As in Delphes' examples, elastic collisions included, which nothing is seen of."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ def library(collisions: int, energy: float, largest_eta: float, seed: int) -> Pa
     Raises:
         FacsimError, MissingExtraError: as `Pythia`.
     """
-    pythia = Pythia((f"Beams:eCM = {energy:g}", *MINIMUM_BIAS), seed)
+    pythia = Pythia((f"Beams:eCM = {energy:g}", *SOFT), seed)
     parts = []
     for first in range(0, collisions, EVENTS_AT_ONCE):
         made = pythia.next(min(EVENTS_AT_ONCE, collisions - first))
