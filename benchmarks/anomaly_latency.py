@@ -43,8 +43,6 @@ SPARSE = {"output": "patterns", "sparse": True}
 MODELS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
     "360 x 286": {
         "published widths": ("autoencoder", PUBLISHED),
-        "published widths, patterns": ("autoencoder", {**PUBLISHED, **PATTERNS}),
-        "published widths, sparse": ("autoencoder", {**PUBLISHED, **SPARSE}),
         "default": ("autoencoder", {}),
         "patterns": ("autoencoder", PATTERNS),
         "sparse": ("autoencoder", SPARSE),
@@ -105,14 +103,14 @@ def _in_onnxruntime(graph: Path, x: np.ndarray) -> Call:
 
 def figure(times: dict[str, dict[str, np.ndarray]], path: Path) -> None:
     """The part of calls that take longer than a time, for each size."""
-    _, axes = plt.subplots(1, len(times), figsize=(12, 5), sharey=True, layout="constrained")
+    _, axes = plt.subplots(1, len(times), figsize=(12, 6), sharey=True, layout="constrained")
     for axis, (size, each) in zip(axes, times.items(), strict=True):
         for index, (name, found) in enumerate(each.items()):
             wall = np.sort(found[:, 0])
             style = ("-", "--", ":")[index % 3]
             axis.plot(wall, 1 - np.arange(len(wall)) / len(wall), style, color=f"C{index // 3}", label=name)
         axis.set(xscale="log", yscale="log", xlabel="wall time of a call, ms", title=size)
-        axis.legend(fontsize="x-small")
+        axis.legend(fontsize="x-small", loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3)
     axes[0].set_ylabel("part of calls that take longer")
     plt.savefig(path)
 
