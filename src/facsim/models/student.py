@@ -109,7 +109,7 @@ class Student(Predictor):
 
     Options = StudentOptions
     phases: tuple[str, ...] = (TEACHER, STUDENT)
-    training_only = ("teacher",)
+    training_only = ("teacher", "rarity.")
     outputs = (Feature("score"),)
     mean: Tensor
     spread: Tensor
