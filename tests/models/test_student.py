@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -171,23 +172,35 @@ def test_gradients_reach_the_student_alone_in_its_phase(outliers: str) -> None:
     assert bool(model.teacher.training)
 
 
-def test_teachers_see_background_alone_and_students_signal_only_where_they_say_so() -> None:
+def test_with_outliers_by_label_the_teacher_sees_background_alone() -> None:
     background, signal = deposits(40, 2, 10), deposits(20, 4, 11, 0.0)
-    mixture = batch(concatenate([background, signal]))
-    found = {}
-    for outliers in ("none", "mixed", "signal"):
-        model = built(outliers=outliers, turned=False)
-        assert type(model).sees_signal(model.options) == (outliers == "signal")
-        for phase in model.phases:
-            model.begin_phase(phase, mixture, torch.Generator())
-            losses = [
-                model.losses(given, phase, torch.Generator().manual_seed(2)) for given in (mixture, batch(background))
-            ]
-            same = {name: torch.equal(value, losses[1][name]) for name, value in losses[0].items()}
-            found[outliers, phase] = all(same.values())
-    assert [key for key, same in found.items() if not same] == [("signal", "student")]
-    alone = model.losses(batch(signal), "teacher")
-    assert [float(value.detach()) for value in alone.values()] == [0]
+    mixture, alone = batch(concatenate([background, signal])), batch(background)
+    same = {}
+    model = built(outliers="signal", turned=False)
+    for phase in model.phases:
+        model.begin_phase(phase, mixture, torch.Generator())
+        fitted = {name: value.clone() for name, value in model.state_dict().items()}
+        model.begin_phase(phase, alone, torch.Generator())
+        assert all(torch.equal(value, fitted[name]) for name, value in model.state_dict().items())
+        losses = [model.losses(given, phase, torch.Generator().manual_seed(2)) for given in (mixture, alone)]
+        same[phase] = {name: torch.equal(value, losses[1][name]) for name, value in losses[0].items()}
+    assert all(same["teacher"].values())
+    assert same["student"] == {"background": True, "outliers": False}
+    nothing = [*model.losses(batch(signal), "teacher").values(), model.losses(alone, "student")["outliers"]]
+    assert [float(value.detach()) for value in nothing] == [0, 0]
+
+
+def test_without_them_labels_are_not_read() -> None:
+    events = deposits(40, 2, 10)
+    for outliers in ("none", "mixed"):
+        found = []
+        for label in (0.0, 1.0):
+            model, given = built(outliers=outliers), replace(batch(events), cond=torch.full((40, 1), label))
+            assert not model.sees_signal(model.options)
+            for phase in model.phases:
+                model.begin_phase(phase, given, torch.Generator())
+                found.append(model.losses(given, phase, torch.Generator().manual_seed(2)))
+        assert found[:2] == found[2:]
 
 
 def test_the_share_of_outliers_in_the_loss_is_the_exposure() -> None:
@@ -213,17 +226,18 @@ def test_training_and_options_decide_the_same_way_twice(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("transform", ["none", "log", "sqrt", "rank", "quantised"])
-@pytest.mark.parametrize("maps", ["calorimeters", "all"])
-def test_regional_students_see_sums_alone(transform: str, maps: str) -> None:
-    model = built(input="regional", regions=(6, 4), channels=maps, transform=transform, network=None)
+@pytest.mark.parametrize(("maps", "channels"), [("sum", []), ("each", ["tracker", "ecal"])])
+def test_regional_students_see_sums_alone(transform: str, maps: str, channels: list[str]) -> None:
+    looks = {"maps": maps, "channels": channels, "cells": "log"}
+    model = built(input="regional", regions=(6, 4), transform=transform, network=None, **looks)
     events = deposits(30, 2, 15)
     given = batch(events)
     for phase in model.phases:
         model.begin_phase(phase, given, torch.Generator())
     model.eval()
     sums = model.seen.sums(given.x)
-    assert sums.shape == (30, 1 if maps == "calorimeters" else 2, 6, 4)
-    chosen = given.x[:, :, 1:] if maps == "calorimeters" else given.x
+    assert sums.shape == (30, 1 if maps == "sum" else 2, 6, 4)
+    chosen = given.x[:, :, 1:] if maps == "sum" else given.x
     assert sums.sum((1, 2, 3)).numpy() == pytest.approx(chosen.sum((1, 2)).numpy(), rel=1e-5)
     with torch.inference_mode():
         scores = model.predict(given.x, given.cond)
@@ -261,6 +275,7 @@ def test_students_of_published_images_are_a_hundredth_of_their_teacher_or_less(s
         ({"input": "regional", "regions": (50, 2), "network": "dense"}, "50 regions cannot be made of 12 rows"),
         ({"outliers": "signal", "background": {}}, "needs to know what background is"),
         ({"exposure": 1.0}, "exposure"),
+        ({"channels": ["muons"]}, "'muons', which the images have not"),
     ],
 )
 def test_bad_options_are_told_in_one_sentence(options: dict[str, Any], message: str) -> None:
@@ -272,5 +287,7 @@ def test_bad_options_are_told_in_one_sentence(options: dict[str, Any], message: 
 def test_what_is_no_image_and_fits_without_background_are_refused() -> None:
     with pytest.raises(FacsimError, match="takes images, not a table"):
         build_model("student", Schema("table", (Feature("a"),)), {})
+    with pytest.raises(FacsimError, match=r"built for images of 12 x 15 cells in 2 channels, .* not \(10, 180, 1\)"):
+        built().predict(torch.zeros(10, 180, 1), torch.zeros(10, 1))
     with pytest.raises(FacsimError, match="none of the 10 events to fit on is background"):
-        built().begin_phase("teacher", batch(deposits(10, 2, 1, 0.0)), torch.Generator())
+        built(outliers="signal").begin_phase("teacher", batch(deposits(10, 2, 1, 0.0)), torch.Generator())
