@@ -35,8 +35,8 @@ class StudentOptions(PredictorOptions):
         teacher: a predictor by name with its options, or `{name: trained, folder: PATH}`, a run directory or folder of
             a trained one.
         network: name in `nets.students.STUDENTS` and its options; left out, `conv` of full images, `dense` of regions.
-        input: all cells (`full`), or sums over `regions`, along phi and eta (`regional`). channels: of the latter, one
-            map of all `calorimeters`, or a map of each channel (`all`). cells: see `StudentInput`.
+        input: all cells (`full`), or sums over `regions`, along phi and eta (`regional`). channels, maps, cells: see
+            `StudentInput`.
         transform: of the teacher's score, a name in `score_transforms.TRANSFORMS`.
         loss: mean absolute (`mae`) or square (`mse`) difference. tail: see `Rarity`; 0 counts all background alike.
         outliers: what is learnt beside background: nothing (`none`), the events of the training file that are not
@@ -50,7 +50,8 @@ class StudentOptions(PredictorOptions):
     network: Choice | None = None
     input: Literal["full", "regional"] = "full"
     regions: tuple[int, int] = (18, 14)
-    channels: Literal["calorimeters", "all"] = "calorimeters"
+    channels: tuple[str, ...] = ()
+    maps: Literal["sum", "each"] = "sum"
     cells: Literal["energy", "log", "hit"] = "log"
     transform: Literal["none", "log", "sqrt", "rank", "quantised"] = "log"
     loss: Literal["mae", "mse"] = "mae"
@@ -93,7 +94,7 @@ class Student(Predictor):
 
     Phases: `teacher`, or `teacher-` and its name for each of several, trains the teacher on background; `student`
     trains the student against the teacher as it is then, on background and `outliers`. A teacher that is trained
-    already has no phase.
+    already has no phase. What a run without `outliers: signal` trains on is background, whatever its labels say.
 
     Output: `score`, what the student says of the transformed score. It is not transformed back: all transforms rise, so
     that the order of events is the same and the graph stays small; `target` takes teacher's scores there. The arrays of
@@ -109,7 +110,7 @@ class Student(Predictor):
 
     Options = StudentOptions
     phases: tuple[str, ...] = (TEACHER, STUDENT)
-    training_only = ("teacher",)
+    training_only = ("teacher", "rarity.")
     outputs = (Feature("score"),)
     mean: Tensor
     spread: Tensor
@@ -126,7 +127,8 @@ class Student(Predictor):
             )
         self.geometry, self.phases = schema.geometry, self.phases_of(options)
         self.teacher, self.options = build_teacher(schema, options)
-        self.seen = StudentInput(schema, options.input, options.regions, options.channels, options.cells)
+        looks = (options.input, options.regions, options.channels, options.maps, options.cells)
+        self.seen = StudentInput(schema, *looks)
         kind, own = options.checked_network()
         self.student = kind(self.seen.channels, self.seen.image, own)
         self.transform, self.rarity = TRANSFORMS[options.transform](), Rarity(options.tail)
@@ -160,7 +162,7 @@ class Student(Predictor):
     @torch.no_grad()
     def begin_phase(self, phase: str, batch: Batch, generator: torch.Generator) -> None:
         """Fit the teacher, or what the student takes from the teacher's scores of background."""
-        background = _chosen(batch, self.is_background(batch.cond))
+        background = self._background(batch)
         if not len(background):
             raise FacsimError(f"none of the {len(batch)} events to fit on is background: check 'prepare.background'.")
         if phase != STUDENT:
@@ -176,28 +178,31 @@ class Student(Predictor):
 
     def end_phase(self, phase: str, batch: Batch, generator: torch.Generator) -> None:
         if phase != STUDENT:
-            background = _chosen(batch, self.is_background(batch.cond))
-            self.teacher.end_phase(self._own(phase), background, generator)
+            self.teacher.end_phase(self._own(phase), self._background(batch), generator)
             self.teacher_known.fill_(1.0)
 
     def losses(self, batch: Batch, turn: str, generator: torch.Generator | None = None) -> dict[str, Tensor]:
-        is_background = self.is_background(batch.cond)
-        background, kind = _chosen(batch, is_background), self.options.outliers
         if turn != STUDENT:
+            background = self._background(batch)
             if len(background):
                 return self.teacher.losses(background, self._own(turn), generator)
-            return {"nothing": sum((p.sum() for p in self.parameters_of(turn)), torch.zeros(())) * 0}
+            return {"nothing": _nothing(self.parameters_of(turn))}
         if self.options.turned and self.training:
             batch = replace(batch, x=turned(batch.x, self.geometry, generator))
-            background = _chosen(batch, is_background)
+        background, kind = self._background(batch), self.options.outliers
         if kind == "none":
             return {"background": self._difference(background, tail=True)}
         share = self.options.exposure
-        others = _chosen(batch, ~is_background) if kind == "signal" else self._mixed(background, generator)
+        signal = kind == "signal"
+        others = _chosen(batch, ~self.is_background(batch.cond)) if signal else self._mixed(background, generator)
         return {
             "background": (1 - share) * self._difference(background, tail=True),
             "outliers": share * self._difference(others, tail=False),
         }
+
+    def _background(self, batch: Batch) -> Batch:
+        """Of a batch, what is background: all that a training without signal is given."""
+        return _chosen(batch, self.is_background(batch.cond)) if self.options.outliers == "signal" else batch
 
     def _mixed(self, background: Batch, generator: torch.Generator | None) -> Batch:
         """Mixed events, fewer than background where their share in the loss is small; each as one event."""
@@ -209,7 +214,7 @@ class Student(Predictor):
     def _difference(self, batch: Batch, tail: bool) -> Tensor:
         """Loss of the student on events, rare background counted more with `tail`."""
         if not len(batch):
-            return sum((p.sum() for p in self.student.parameters()), torch.zeros(())) * 0
+            return _nothing(self.parameters_of(STUDENT))
         with torch.no_grad():
             scores = self._scores(batch)
             target = (self.transform(scores) - self.mean) / self.spread
@@ -253,6 +258,11 @@ class Student(Predictor):
     def _own(self, name: str) -> str:
         """Phase or turn of the teacher by its own name."""
         return self.teacher.phases[0] if name == TEACHER else name.removeprefix(f"{TEACHER}-")
+
+
+def _nothing(parameters: list[nn.Parameter]) -> Tensor:
+    """A loss of 0 that has gradients, where a batch has no events of a kind."""
+    return 0 * torch.stack([p.sum() for p in parameters]).sum()
 
 
 def _chosen(batch: Batch, where: Tensor) -> Batch:

@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from facsim.core.errors import FacsimError
 from facsim.core.image import ImageGeometry
 from facsim.core.schema import Schema
 from facsim.physics.image_features import TRACKER, image_geometry
@@ -18,12 +19,13 @@ class StudentInput(nn.Module):
 
     Args:
         schema: of images. kind: `full`, or sums over `regions` (see `region_shares`).
-        maps: of regional sums, `calorimeters`: one map, of all channels but `tracker`; `all`: one of each channel.
+        names: of the channels that are seen; empty for all of full images, for all but `tracker` of regions.
+        maps: of regions, the `sum` of the channels or `each`.
         cells: `energy` over the median of the cells or regions that are hit, the logarithm of 1 + that, or whether
             there is a `hit`.
 
     Raises:
-        FacsimError: more regions than rows or columns.
+        FacsimError: a channel that the images have not, or more regions than rows or columns.
     """
 
     unit: Tensor
@@ -36,24 +38,25 @@ class StudentInput(nn.Module):
         schema: Schema,
         kind: Literal["full", "regional"],
         regions: tuple[int, int],
-        maps: Literal["calorimeters", "all"],
+        names: tuple[str, ...],
+        maps: Literal["sum", "each"],
         cells: Literal["energy", "log", "hit"],
     ) -> None:
         super().__init__()
         geometry: ImageGeometry = image_geometry(schema)
         self.cells, self.regional, self.grid = cells, kind == "regional", geometry.image
-        names = [feature.name for feature in schema.features]
-        self.image, self.channels = geometry.image, len(names)
+        self.all_channels = len(schema.features)
+        which = _which(schema, names, without=TRACKER if self.regional else "")
+        self.image = geometry.image
         if self.regional:
             rows, columns = (torch.tensor(part, dtype=torch.float32) for part in region_shares(geometry, regions))
             self.register_buffer("rows", rows, persistent=False)
             self.register_buffer("columns", columns, persistent=False)
-            which = torch.eye(len(names))
-            if maps == "calorimeters":
-                alone = all(name == TRACKER for name in names)
-                which = torch.tensor([[float(alone or name != TRACKER)] for name in names])
-            self.register_buffer("which", which, persistent=False)
-            self.image, self.channels = (rows.shape[1], columns.shape[1]), which.shape[1]
+            self.image = (rows.shape[1], columns.shape[1])
+            which = which.sum(1, keepdim=True) if maps == "sum" else which
+        self.channels = which.shape[1]
+        self.whole = torch.equal(which, torch.eye(self.all_channels))
+        self.register_buffer("which", which, persistent=False)
         self.register_buffer("unit", torch.ones(self.channels))
 
     @torch.no_grad()
@@ -76,7 +79,26 @@ class StudentInput(nn.Module):
         return self._image(x)
 
     def _image(self, x: Tensor) -> Tensor:
-        if self.regional:
-            x = x @ self.which
-        image = x.reshape(-1, *self.grid, x.shape[-1]).permute(0, 3, 1, 2)
+        rows, columns = self.grid
+        if x.dim() != 3 or x.shape[1] != rows * columns or x.shape[2] != self.all_channels:
+            raise FacsimError(
+                f"the model 'student' was built for images of {rows} x {columns} cells in {self.all_channels} "
+                f"channels, (N, {rows * columns}, {self.all_channels}), not {tuple(x.shape)}: give it events of its "
+                "schema."
+            )
+        x = x if self.whole else x @ self.which
+        image = x.reshape(-1, *self.grid, self.channels).permute(0, 3, 1, 2)
         return self.rows.T @ image @ self.columns if self.regional else image
+
+
+def _which(schema: Schema, wanted: tuple[str, ...], without: str) -> Tensor:
+    """A column of zeros and a one for each channel that is seen, (C, seen)."""
+    names = [feature.name for feature in schema.features]
+    missing = [name for name in wanted if name not in names]
+    if missing:
+        raise FacsimError(
+            f"the model 'student' looks at the channel '{missing[0]}', which the images have not: choose "
+            f"options.channels among {names}, or [] for all."
+        )
+    seen = [names.index(name) for name in wanted] or [k for k, name in enumerate(names) if name != without]
+    return torch.eye(len(names))[:, seen or list(range(len(names)))]

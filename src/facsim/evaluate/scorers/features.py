@@ -18,8 +18,6 @@ from facsim.core.sources import batch_rows
 from facsim.evaluate.scorers.base import FloatArray, Scorer
 from facsim.physics.image_features import feature_names, image_features, image_geometry
 
-SIZES = ("_sum", "_hits")
-LOGARITHMS = ("ht", "met")
 LIMIT = 20.0
 """Standardised features do not go beyond: events farther out are as unusual."""
 
@@ -28,7 +26,8 @@ LIMIT = 20.0
 class FeatureScorer(Scorer):
     """A score on features of images (`physics.image_features`) or the columns of a table; labels are no features.
 
-    Sums and numbers of cells go in as log(1 + value), all features at mean 0 and spread 1 of background.
+    Features go in at mean 0 and spread 1 of background. Sums are not turned into logarithms: these would bring what is
+    unusually large nearer.
 
     Args:
         features: names of those that are used; empty takes all.
@@ -56,13 +55,8 @@ class FeatureScorer(Scorer):
         return self._score(self._standardised(self._features(events)))
 
     def _features(self, events: Events) -> FloatArray:
-        names = event_feature_names(events.schema)
-        values = event_features(events)
-        kept = [names.index(name) for name in self.features] or list(range(len(names)))
-        for k, name in enumerate(names):
-            if events.schema.representation == "grid" and (name.endswith(SIZES) or name in LOGARITHMS):
-                values[:, k] = np.log1p(values[:, k])
-        return values[:, kept]
+        values, names = event_features(events), event_feature_names(events.schema)
+        return values[:, [names.index(name) for name in self.features]] if self.features else values
 
     def _standardised(self, values: FloatArray) -> FloatArray:
         return np.asarray(np.clip((values - self._mean) / self._spread, -LIMIT, LIMIT))
