@@ -21,6 +21,10 @@ RECIPES = {
     "jets-t": ("jets-t.yaml", "the same of top quarks, with mass peaks and three prongs"),
     "ecal": ("ecal.yaml", "photons in an ECAL like that of LHCb; pairs of photons on the whole calorimeter"),
     "jets-reco": ("jets-reco.yaml", "reconstructed jets from generator-level ones, in a detector like CMS"),
+    "anomaly": ("anomaly.yaml", "dark showers told from QCD without a look at signal; sprays and few features"),
+    "suep": ("suep.yaml", "the same by the autoencoder of three images with inverse Dice"),
+    "codae": ("codae.yaml", "the same by a conditional dual autoencoder, with a choice among its scores"),
+    "distil": ("distil.yaml", "a small student of an anomaly score, on sums as a first-level trigger has them"),
 }
 """Name to the file in `recipes` and what it does. Files `calo-*.yaml` share one truth, so that they can be compared."""
 
