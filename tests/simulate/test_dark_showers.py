@@ -66,6 +66,23 @@ def test_weights_undo_the_bias(drawn):
     assert (flat.weight == 1).all()
 
 
+def test_weighted_events_have_the_spectrum_of_unbiased_ones():
+    def spectrum(lines):
+        particles, weight = Pythia(lines, 1).weighted(400)
+        total = np.bincount(particles.event, particles.pt, 400)
+        # shares of events by transverse energy, and their errors
+        hard = np.stack([total > limit for limit in (700, 850, 1000)])
+        share = (hard * weight).sum(axis=1) / weight.sum()
+        error = np.sqrt((((hard - share[:, None]) * weight) ** 2).sum(axis=1)) / weight.sum()
+        return share, error, hard.mean(axis=1)
+
+    lines = settings(process("qcd"), DarkSector())
+    biased, error, raw = spectrum(lines)
+    free, other, _ = spectrum([line for line in lines if "bias" not in line])
+    assert (raw > free + 0.2).all()
+    assert (np.abs(biased - free) < 4 * np.hypot(error, other)).all()
+
+
 def test_the_file_does_not_depend_on_workers_and_lies_process_by_process(tmp_path):
     made, processes = [], {"qcd": 1, "suep-700": 2, "svj-2100": 1}
     assert DarkShowerSimulation(events=10, processes=processes).counts() == {"qcd": 3, "suep-700": 5, "svj-2100": 2}
