@@ -16,7 +16,7 @@ from facsim.core.errors import FacsimError
 
 KNOTS = 257
 FARTHEST = 10
-"""Background events whose mean excess is the scale beyond the last of them."""
+"""Background events whose mean excess is the scale beyond the last of them, and that weights tell no further apart."""
 STEP, RANGE, FACTOR = 1 / 256, 256.0, 32.0
 """Of `Quantised`: steps and range of ufixed<16,8>, and units a natural logarithm."""
 
@@ -124,18 +124,24 @@ class Rank(ScoreTransform):
 
 
 class Rarity(Rank):
-    """Weights of events (N,) that count rare background more: share above to the power -`tail`, the share at least
-    `least`, of mean one over background. With `tail` 1 every power of ten of the share counts alike."""
+    """Weights of events (N,) that count rare background more: share above to the power -`tail`, of mean one over
+    background. With `tail` 1 every power of ten of the share counts alike.
+
+    The share is at least `least`, and at least that of ten of the events of the fit, so that no few of them decide.
+    """
 
     mean: Tensor
+    most: Tensor
 
     def __init__(self, tail: float, least: float = 1e-3) -> None:
         super().__init__()
-        self.tail, self.most = tail, -math.log(least)
+        self.tail, self.least = tail, least
         self.register_buffer("mean", torch.ones(()))
+        self.register_buffer("most", torch.tensor(-math.log(least)))
 
     def fit(self, scores: Tensor, weight: Tensor | None = None) -> None:
         super().fit(scores, weight)
+        self.most.fill_(-math.log(min(1.0, max(self.least, FARTHEST / len(scores)))))
         found = self._factors(scores)
         self.mean.copy_(found.mean() if weight is None else (found * weight).sum() / weight.sum())
 
@@ -143,7 +149,7 @@ class Rarity(Rank):
         return self._factors(scores) / self.mean
 
     def _factors(self, scores: Tensor) -> Tensor:
-        return (self.tail * super().forward(scores).clamp(max=self.most)).exp()
+        return (self.tail * torch.minimum(super().forward(scores), self.most)).exp()
 
 
 TRANSFORMS: dict[str, type[ScoreTransform]] = {
