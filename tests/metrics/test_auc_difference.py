@@ -59,9 +59,7 @@ def test_the_error_with_weights_is_that_of_a_bootstrap() -> None:
     drawn = []
     for _ in range(600):
         i, j = rng.integers(0, 200, 200), rng.integers(0, 150, 150)
-        areas = [
-            stratified_auc(background[i, k], signal[j, k], weights_a=u[i], weights_b=v[j])[0] for k in (0, 1)
-        ]
+        areas = [stratified_auc(background[i, k], signal[j, k], weights_a=u[i], weights_b=v[j])[0] for k in (0, 1)]
         drawn.append(areas[0] - areas[1])
     assert found.error == pytest.approx(np.std(drawn), rel=0.15)
 
