@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ BACKGROUND = "background"
 FLAG = "is_"
 OTHER = "signal"
 MOST = 40
+NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?")
 
 
 def selected(schema: Schema, cond: NDArray[Any], values: Mapping[str, float]) -> NDArray[np.bool_]:
@@ -65,11 +67,11 @@ def group_names(
 
 
 def in_order(names: NDArray[np.str_]) -> list[str]:
-    """The kinds of signal among `names`, sorted by word and then by number."""
+    """The kinds of signal among `names`, sorted by their words and then by their numbers."""
     return sorted({str(name) for name in names} - {BACKGROUND}, key=_by_number)
 
 
-def _by_number(name: str) -> tuple[str, float]:
+def _by_number(name: str) -> tuple[str, list[float]]:
     words = name.split()
-    numbers = [float(word) for word in words if word.replace(".", "", 1).isdigit()]
-    return " ".join(word for word in words if not word.replace(".", "", 1).isdigit()), numbers[0] if numbers else 0.0
+    numbers = [float(word) for word in words if NUMBER.fullmatch(word)]
+    return " ".join(word for word in words if not NUMBER.fullmatch(word)), numbers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ PROTOCOL = "facsim-anomaly-1"
 FEWEST_SIGNAL = 5
 FEWEST_BACKGROUND = 20
 CURVE_POINTS = 240
+IMPROVEMENT_POINTS = 100
 FloatArray = NDArray[np.float64]
 
 
@@ -105,7 +106,7 @@ def judge(name: str, kind: str, table: Predictions, plan: AnomalyPlan) -> Judged
         "oracle": _oracle(results),
         "choice": [_ranked(merit, results[merit.name]) for merit in ranked],
         "scores": [row.to_dict() for row in context.rows_of_scorecard(scores[chosen], results[chosen])],
-        "groups": [plain(result) for result in results[chosen]],
+        "groups": [plain(_short(result)) for result in results[chosen]],
         "roc": context.curves(scores[chosen]),
         **background_checks(scores[chosen], table, background, plan),
     }
@@ -194,12 +195,26 @@ class _Context:
 def _thinned(curve: RocCurve) -> dict[str, Any]:
     """A curve of few points, spread evenly over both efficiencies and the logarithm of the background's."""
     b = curve.background
-    length = np.log(np.maximum(b, 1e-6)) / np.log(10) + b + curve.signal
-    wanted = np.linspace(length[0], length[-1], CURVE_POINTS)
-    kept = np.unique(np.clip(np.searchsorted(length, wanted), 0, len(b) - 1))
+    kept = _spread(np.log10(np.maximum(b, 1e-6)) + b + curve.signal, CURVE_POINTS)
     columns = {name: getattr(curve, name)[..., kept] for name in ("threshold", "background", "signal")}
     ends = {name: getattr(curve, name)[:, kept] for name in ("background_ends", "signal_ends")}
     return dict(plain({**columns, **ends, "auc": curve.auc, "level": curve.level}))
+
+
+def _short(result: GroupResult) -> GroupResult:
+    """A result whose improvement has few points, spread evenly over the background efficiency and its logarithm."""
+    curve = result.improvement
+    kept = _spread(np.log10(curve.background) + curve.background, IMPROVEMENT_POINTS)
+    columns = {name: getattr(curve, name)[kept] for name in ("background", "value", "error")}
+    return replace(result, improvement=replace(curve, **columns))
+
+
+def _spread(length: FloatArray, most: int) -> NDArray[np.int64]:
+    """At most `most` places in `length` (T,), which does not fall, at even steps of it, both ends among them."""
+    if len(length) <= most:
+        return np.arange(len(length))
+    wanted = np.linspace(length[0], length[-1], most)
+    return np.unique(np.clip(np.searchsorted(length, wanted), 0, len(length) - 1))
 
 
 def _band(band: RocBand | None) -> Any:
