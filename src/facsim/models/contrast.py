@@ -37,6 +37,8 @@ class ContrastOptions(PredictorOptions):
         hidden: widths of the layers between features and score; none makes a linear discriminant, which begins as
             Fisher's with its covariance drawn by `shrinkage` towards a multiple of the unit matrix.
         widths, strides: of the convolutions.
+        count: what the number of hits in the first channel adds to the score, both in units of background's spread. A
+            discriminant looks for what marks sprays as sprays; that there are many hits is odd by itself.
         hits, width, energy: of the sprays that are added, see `models.sprays`.
         seen: probability that a hit of a spray is seen in each channel; by default 1 in `tracker` or an only channel,
             and 0.5 in calorimeters.
@@ -50,6 +52,7 @@ class ContrastOptions(PredictorOptions):
     widths: tuple[int, ...] = (8, 16, 32)
     strides: tuple[int, ...] = (2, 2, 2)
     shrinkage: float = Field(0.05, ge=0, le=1)
+    count: float = Field(1.0, ge=0)
     seen: tuple[float, ...] = ()
     hits: Range = (40.0, 200.0)
     width: Range = (0.5, 2.0)
@@ -71,7 +74,8 @@ class Contrast(Predictor):
     blurred by features that tell nothing; unlike a count, it weighs what is there. It knows only what sprays teach:
     that an anomaly is something more, and background's own correlations.
 
-    Output: `contrast`, the logarithm of the odds of a spray.
+    Output: `contrast`, the logarithm of the odds of a spray and that of the number of hits, each in units of background's
+    spread from its mean.
 
     Args:
         schema: of images. options: see `ContrastOptions`.
@@ -86,6 +90,8 @@ class Contrast(Predictor):
     mean: Tensor
     scale: Tensor
     chosen: Tensor
+    odds: Tensor
+    hits: Tensor
 
     def __init__(self, schema: Schema, options: ContrastOptions) -> None:
         super().__init__(schema, options)
@@ -109,6 +115,8 @@ class Contrast(Predictor):
         self.logarithmic = torch.tensor(
             [name.removeprefix(_channel(name, schema)) in LOGARITHMIC for name in self.wanted]
         )
+        self.register_buffer("odds", torch.tensor([0.0, 1.0]))  # mean and spread
+        self.register_buffer("hits", torch.tensor([0.0, 1.0]))
         self.register_buffer("mean", torch.zeros(len(self.wanted)))
         self.register_buffer("scale", torch.ones(len(self.wanted)))
         if options.network == "image":
@@ -149,8 +157,18 @@ class Contrast(Predictor):
         error = 0.5 * (F.softplus(plain) + F.softplus(-changed))
         return {"contrast": weighted_mean(error, batch.weight)}
 
+    @torch.no_grad()
+    def end_phase(self, phase: str, batch: Batch, generator: torch.Generator) -> None:
+        """Take mean and spread of the two parts of the score from background."""
+        self.eval()
+        for unit, values in ((self.odds, self._logit(batch.x)), (self.hits, self._count(batch.x))):
+            unit.copy_(torch.stack([values.mean(), values.std().clamp(min=1e-6)]))
+
     def predict(self, x: Tensor, cond: Tensor, mask: Tensor | None = None) -> Tensor:
-        return self._logit(x)[:, None]
+        score = (self._logit(x) - self.odds[0]) / self.odds[1]
+        if self.options.count:
+            score = score + self.options.count * (self._count(x) - self.hits[0]) / self.hits[1]
+        return score[:, None]
 
     def latents(self, x: Tensor) -> Tensor | None:
         return (self._features(x) - self.mean) / self.scale if self.options.network == "features" else None
@@ -165,6 +183,10 @@ class Contrast(Predictor):
                 seen = seen + self.options.smoothing * noise
         found: Tensor = self.body(seen)
         return found[:, 0]
+
+    def _count(self, x: Tensor) -> Tensor:
+        """Logarithm of the number of hits in the first channel, (N,)."""
+        return ((x[..., 0] > 0).to(x).sum(1) + 1).log()
 
     def _features(self, x: Tensor) -> Tensor:
         found = image_features(x, self.geometry, self.schema.features)[:, self.chosen]
