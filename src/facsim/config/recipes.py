@@ -24,7 +24,7 @@ RECIPES = {
     "anomaly": ("anomaly.yaml", "dark showers told from QCD without a look at signal; sprays and few features"),
     "suep": ("suep.yaml", "the same by the autoencoder of three images with inverse Dice"),
     "codae": ("codae.yaml", "the same by a conditional dual autoencoder, with a choice among its scores"),
-    "distil": ("distil.yaml", "a small student of an anomaly score, on sums as a first-level trigger has them"),
+    "distil": ("distil.yaml", "a small student that learns the score of a large autoencoder, for a trigger"),
 }
 """Name to the file in `recipes` and what it does. Files `calo-*.yaml` share one truth, so that they can be compared."""
 

@@ -74,8 +74,8 @@ class Contrast(Predictor):
     blurred by features that tell nothing; unlike a count, it weighs what is there. It knows only what sprays teach:
     that an anomaly is something more, and background's own correlations.
 
-    Output: `contrast`, the logarithm of the odds of a spray and that of the number of hits, each from background's mean in
-    units of its spread.
+    Output: `contrast`, the logarithm of the odds of a spray and that of the number of hits, each from background's mean
+    in units of its spread.
 
     Args:
         schema: of images. options: see `ContrastOptions`.

@@ -92,6 +92,9 @@ def numbers_section(run: RunData) -> Section | None:
     blocks: list[Block] = [_auc_table(run, groups)]
     main = run.surrogate or run.with_scores[0]
     blocks.append(_points_table(main))
+    agreed = (main.scorecard or {}).get("fidelity") or []
+    if agreed:
+        blocks.append(_fidelity_table(agreed))
     rates = (main.scorecard or {}).get("rates") or []
     if rates:
         blocks.append(_rates_table(rates))
@@ -148,6 +151,21 @@ def _point_cell(point: WorkingPoint) -> Cell:
         value = 100 * point.signal.value
         return Cell(f"{value:.3g}", small=f"+{high - value:.2g} {MINUS}{value - low:.2g}")
     return Cell(f"{low:.2g} to {high:.2g}", mark="void", mark_text="limit", hint=UNSURE)
+
+
+def _fidelity_table(agreed: list[Json]) -> Table:
+    rows = [
+        [
+            Cell(f"{100 * row['share']:g} %", small=f"{count(row['events'])} events"),
+            *(Cell(plus_minus(*row[name])) for name in ("spearman", "kendall", "overlap")),
+        ]
+        for row in agreed
+    ]
+    caption = (
+        "On background, of the share that the teacher calls most unusual: correlations of ranks among these events, and "
+        "the part of them that the student selects at the same background efficiency."
+    )
+    return Table(["Top", "Spearman", "Kendall", "overlap"], [("", rows)], "Student and teacher", caption)
 
 
 def _rates_table(rates: list[Json]) -> Table:

@@ -18,6 +18,7 @@ from facsim.evaluate.anomaly.records import plain
 from facsim.evaluate.anomaly.scores import all_scores
 from facsim.metrics.auc import value_auc
 from facsim.metrics.auc_difference import auc_difference
+from facsim.metrics.fidelity import SHARES, agreement
 from facsim.metrics.intervals import LEAST
 from facsim.metrics.roc import RocBand, RocCurve, roc_band, roc_curve
 from facsim.metrics.score import Score
@@ -126,6 +127,13 @@ def compare(ours: Judged, theirs: Judged) -> dict[str, Any]:
     return {
         group: plain(auc_difference(both[b], both[ours.group == group], ours.weight[b], None)) for group in ours.groups
     }
+
+
+def fidelity(teacher: Judged, student: Judged) -> list[Any]:
+    """Agreement on test background, of all and of what the teacher calls most unusual, as far as there are events."""
+    background = student.group == BACKGROUND
+    shares = [share for share in SHARES if share * background.sum() >= FEWEST_BACKGROUND]
+    return [plain(one) for one in agreement(teacher.values[background], student.values[background], shares)]
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from facsim.evaluate.scorers.neighbours import Neighbours
 from facsim.evaluate.scorers.scalar_sum import ScalarSum
 from facsim.evaluate.scorers.sphericity import Sphericity
 from facsim.evaluate.scorers.supervised import Supervised
+from facsim.evaluate.scorers.teacher import Teacher
 from facsim.evaluate.scorers.tracks import Tracks
 from facsim.models.choices import known
 
@@ -23,6 +24,7 @@ SCORERS: dict[str, type[Scorer]] = {
     "mixture": Mixture,
     "neighbours": Neighbours,
     "supervised": Supervised,
+    "teacher": Teacher,
 }
 
 __all__ = ["SCORERS", "Learns", "Scorer", "find_scorer"]

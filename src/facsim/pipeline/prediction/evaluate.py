@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from facsim.core.store import write_json
 from facsim.data import open_events
-from facsim.evaluate.anomaly.judge import AnomalyPlan, Judged, compare, judge
+from facsim.evaluate.anomaly.judge import AnomalyPlan, Judged, compare, fidelity, judge
 from facsim.evaluate.anomaly.predictions import read_predictions
 from facsim.evaluate.anomaly.views import views
+from facsim.evaluate.scorers.teacher import Teacher
 from facsim.models.checkpoint import load_predictor
 from facsim.pipeline.evaluate import remove_others
 from facsim.pipeline.truth import open_splits
@@ -32,7 +33,10 @@ def evaluate(run: Run) -> None:
     splits = open_splits(run)
     for name, found in judged.items():
         others = {other: compare(found, each) for other, each in judged.items() if other != name}
-        write_json(run.scores(name), {**found.content, "task": run.config.task, "against": others})
+        content = {**found.content, "task": run.config.task, "against": others}
+        if name == SURROGATE and Teacher.name in judged:
+            content["fidelity"] = fidelity(judged[Teacher.name], found)
+        write_json(run.scores(name), content)
         model = load_predictor(run.model()) if name == SURROGATE else None
         write_json(run.hists(name), views(found, [splits["reference"], splits["null"]], model, run.config.seed))
     remove_others(run)

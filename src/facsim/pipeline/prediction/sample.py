@@ -14,10 +14,12 @@ from facsim.core.events import Events, EventSource, chunks, make_events
 from facsim.core.image import ImageGeometry
 from facsim.core.rng import generator, integer_seed
 from facsim.core.schema import Feature, Schema
-from facsim.core.sources import batch_rows
+from facsim.core.sources import SubsetSource, batch_rows, read_labels
 from facsim.core.store import write_store
 from facsim.evaluate.anomaly.predictions import NULL, PARTS, REFERENCE, VALIDATION, prediction_schema
+from facsim.evaluate.anomaly.groups import selected
 from facsim.evaluate.scorers import find_scorer
+from facsim.evaluate.scorers.teacher import Teacher
 from facsim.models.checkpoint import load_predictor
 from facsim.models.predictor import Predictor
 from facsim.physics.pseudo_signals import PSEUDO_SIGNALS
@@ -83,7 +85,8 @@ def scorers(run: Run, train: EventSource) -> Iterator[tuple[str, Scorer]]:
 def fit_scorer(run: Run, name: str, train: EventSource) -> Scorer:
     """The baseline `name`, fitted to background, or to background and signal where it learns from labels."""
     options = next(baseline.options for baseline in run.config.baselines if baseline.name == name)
-    scorer = find_scorer(name)(**options)
+    own = {"folder": str(run.model())} if name == Teacher.name and run.config.model is not None else {}
+    scorer = find_scorer(name)(**{**own, **options})
     background = background_of(run, train, "train")
     signal = _signal_of(run, train) if scorer.learns == "labels" else None
     fitted: Scorer = scorer.fit(background, signal, integer_seed(run.config.seed, "baseline", name))
@@ -91,9 +94,6 @@ def fit_scorer(run: Run, name: str, train: EventSource) -> Scorer:
 
 
 def _signal_of(run: Run, train: EventSource) -> EventSource:
-    from facsim.core.sources import SubsetSource, read_labels  # noqa: PLC0415
-    from facsim.evaluate.anomaly.groups import selected  # noqa: PLC0415
-
     chosen = selected(train.schema, read_labels(train).cond, run.config.prepare.background)
     return SubsetSource(train, np.flatnonzero(~chosen))
 
