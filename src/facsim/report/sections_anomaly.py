@@ -162,8 +162,8 @@ def _fidelity_table(agreed: list[Json]) -> Table:
         for row in agreed
     ]
     caption = (
-        "On background, of the share that the teacher calls most unusual: correlations of ranks among these events, and "
-        "the part of them that the student selects at the same background efficiency."
+        "On background, of the share that the teacher calls most unusual: correlations of ranks among these events, "
+        "and the part of them that the student selects at the same background efficiency."
     )
     return Table(["Top", "Spearman", "Kendall", "overlap"], [("", rows)], "Student and teacher", caption)
 

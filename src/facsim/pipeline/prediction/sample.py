@@ -16,8 +16,8 @@ from facsim.core.rng import generator, integer_seed
 from facsim.core.schema import Feature, Schema
 from facsim.core.sources import SubsetSource, batch_rows, read_labels
 from facsim.core.store import write_store
-from facsim.evaluate.anomaly.predictions import NULL, PARTS, REFERENCE, VALIDATION, prediction_schema
 from facsim.evaluate.anomaly.groups import selected
+from facsim.evaluate.anomaly.predictions import NULL, PARTS, REFERENCE, VALIDATION, prediction_schema
 from facsim.evaluate.scorers import find_scorer
 from facsim.evaluate.scorers.teacher import Teacher
 from facsim.models.checkpoint import load_predictor
