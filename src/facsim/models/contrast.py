@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -53,7 +53,7 @@ class ContrastOptions(PredictorOptions):
     strides: tuple[int, ...] = (2, 2, 2)
     shrinkage: float = Field(0.05, ge=0, le=1)
     count: float = Field(1.0, ge=0)
-    seen: tuple[float, ...] = ()
+    seen: tuple[Annotated[float, Field(ge=0, le=1)], ...] = ()
     hits: Range = (40.0, 200.0)
     width: Range = (0.5, 2.0)
     energy: Range = (0.5, 2.0)
@@ -65,6 +65,12 @@ class ContrastOptions(PredictorOptions):
         if not 0 < value[0] <= value[1]:
             raise ValueError(f"a range from above 0 to no less, not {list(value)}")
         return value
+
+    @model_validator(mode="after")
+    def _one_stride_each(self) -> ContrastOptions:
+        if len(self.widths) != len(self.strides):
+            raise ValueError(f"as many widths as strides, not {list(self.widths)} and {list(self.strides)}")
+        return self
 
 
 class Contrast(Predictor):
@@ -87,6 +93,7 @@ class Contrast(Predictor):
     Options = ContrastOptions
     phases = ("contrast",)
     training_only = ("sprays.",)
+    one_sided = True
     mean: Tensor
     scale: Tensor
     chosen: Tensor
@@ -133,27 +140,31 @@ class Contrast(Predictor):
         self.sprays.fit(batch.x)
         if self.options.network == "features":
             found = self._features(batch.x)
-            self.mean.copy_(found.mean(0))
-            self.scale.copy_(found.std(0).clamp(min=1e-3))
+            mean, covariance = _moments(found, batch.weight)
+            self.mean.copy_(mean)
+            self.scale.copy_(covariance.diagonal().sqrt().clamp(min=1e-3))
             if not self.options.hidden:
-                self._fit_linear((found - self.mean) / self.scale, batch.x, generator)
+                self._fit_linear((found - self.mean) / self.scale, batch, generator)
 
-    def _fit_linear(self, plain: Tensor, x: Tensor, generator: torch.Generator) -> None:
-        """Fisher's linear discriminant between standardised features (N, F) of events `x` and of their sprays."""
-        made = torch.cat([self._features(self.sprays(x, generator)) for _ in range(REPEATED)])
-        changed = (made - self.mean) / self.scale
-        covariance = 0.5 * (torch.cov(plain.T) + torch.cov(changed.T))
-        share = self.options.shrinkage
-        unit = torch.eye(len(covariance), device=x.device)
+    def _fit_linear(self, plain: Tensor, batch: Batch, generator: torch.Generator) -> None:
+        """Fisher's linear discriminant between standardised features (N, F) of events and of their sprays."""
+        made = torch.cat([self._features(self.sprays(batch.x, generator)) for _ in range(REPEATED)])
+        centre, covariance = _moments(plain, batch.weight)
+        weight = None if batch.weight is None else batch.weight.repeat(REPEATED)
+        moved, of_changed = _moments((made - self.mean) / self.scale, weight)
+        share, covariance = self.options.shrinkage, 0.5 * (covariance + of_changed)
+        unit = torch.eye(len(covariance), device=covariance.device)
         covariance = (1 - share) * covariance + share * covariance.diagonal().mean() * unit
-        direction = torch.linalg.solve(covariance, changed.mean(0) - plain.mean(0))
+        # of the pseudoinverse features that never vary take no part
+        direction = torch.linalg.pinv(covariance, hermitian=True) @ (moved - centre)
         last = self.body[-1]  # type: ignore[index]
         last.weight.copy_(direction[None])
-        last.bias.copy_(-0.5 * (direction @ (changed.mean(0) + plain.mean(0)))[None])
+        last.bias.copy_(-0.5 * (direction @ (moved + centre))[None])
 
     def losses(self, batch: Batch, turn: str, generator: torch.Generator | None = None) -> dict[str, Tensor]:
-        plain = self._logit(batch.x, generator, noisy=True)
-        changed = self._logit(self.sprays(batch.x, generator), generator, noisy=True)
+        # in one pass: batch norm of each class for itself would take away what tells them apart
+        both = self._logit(torch.cat([batch.x, self.sprays(batch.x, generator)]), generator, noisy=True)
+        plain, changed = both.chunk(2)
         error = 0.5 * (F.softplus(plain) + F.softplus(-changed))
         return {"contrast": weighted_mean(error, batch.weight)}
 
@@ -174,6 +185,12 @@ class Contrast(Predictor):
         return (self._features(x) - self.mean) / self.scale if self.options.network == "features" else None
 
     def _logit(self, x: Tensor, generator: torch.Generator | None = None, noisy: bool = False) -> Tensor:
+        rows, columns = self.geometry.image
+        if x.dim() != 3 or x.shape[1] != rows * columns or x.shape[2] != self.channels:
+            raise FacsimError(
+                f"the model 'contrast' was built for images of {rows} x {columns} cells in {self.channels} channels, "
+                f"(N, {rows * columns}, {self.channels}), not {tuple(x.shape)}: give it events of its schema."
+            )
         if self.options.network == "image":
             seen = x.clamp(min=0).log1p().reshape(-1, *self.geometry.image, self.channels).permute(0, 3, 1, 2)
         else:
@@ -192,6 +209,12 @@ class Contrast(Predictor):
         found = image_features(x, self.geometry, self.schema.features)[:, self.chosen]
         positive = found.clamp(min=0)
         return torch.where(self.logarithmic.to(found.device), (positive + LEAST).log(), found)
+
+
+def _moments(x: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Mean (F,) and covariance (F, F) of features (N, F)."""
+    mean = x.mean(0) if weight is None else weight @ x / weight.sum()
+    return mean, torch.cov(x.T, aweights=weight).reshape(len(mean), -1)
 
 
 def _default(schema: Schema, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -46,6 +46,8 @@ class Predictor(RunModel):
     conditional: ClassVar[bool] = False
     """Whether `predict` reads conditions; an exported graph has them as an input then."""
     outputs: tuple[Feature, ...]
+    one_sided: bool = False
+    """Whether the training itself decides that more is more unusual; then scores without a sign are not chosen."""
 
     def __init__(self, schema: Schema, options: Any) -> None:
         super().__init__(schema, options)

@@ -70,7 +70,8 @@ def judge(name: str, kind: str, table: Predictions, plan: AnomalyPlan) -> Judged
     """The scorecard of the predictions `table`, and the score that was chosen.
 
     Of a predictor the score is chosen among its outputs by changed background, without a look at signal, and the score
-    that would have been best is told; a baseline's is its first output. Test events are those of both truth samples.
+    that would have been best is told; scores without a sign are chosen only where training has not decided the sign. A
+    baseline's is its first output. Test events are those of both truth samples.
 
     Args:
         name, kind: of the sample, `surrogate` or `baseline`.
@@ -89,7 +90,7 @@ def judge(name: str, kind: str, table: Predictions, plan: AnomalyPlan) -> Judged
     changed = {name: table.of(name) for name in PSEUDO_SIGNALS}
     only = kind == "baseline"
     ranked = [Merit(table.names[0], {})] if only else merits(scores, calibration, changed)
-    chosen = ranked[0].name
+    chosen = next(merit.name for merit in ranked if merit.name in table.names or not table.one_sided)
     of_signal = [each for each in in_order(group[test]) if (group[test] == each).sum() >= FEWEST_SIGNAL]
     context = _Context(table, plan, group, of_signal, test & background)
     results = {merit.name: context.results(scores[merit.name]) for merit in ranked}

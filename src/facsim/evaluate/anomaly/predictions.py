@@ -48,6 +48,11 @@ class Predictions:
         """Of the outputs."""
         return [feature.name for feature in self.schema.features]
 
+    @property
+    def one_sided(self) -> bool:
+        """Whether more of an output is known to be more unusual."""
+        return bool(self.schema.provenance.get("one_sided", False))
+
     def of(self, *parts: str) -> NDArray[np.bool_]:
         """Events (N,) of the samples `parts`."""
         return np.isin(self.part, [PARTS.index(part) for part in parts])

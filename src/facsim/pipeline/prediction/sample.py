@@ -48,7 +48,7 @@ class TorchScorer:
 
     def __init__(self, model: Predictor, device: str = "cpu") -> None:
         self.model, self.device = model.to(device).eval(), device
-        self.outputs = model.outputs
+        self.outputs, self.one_sided = model.outputs, model.one_sided
 
     def predict(self, events: Events) -> NDArray[np.float32]:
         """Outputs (N, D) of `events`."""
@@ -100,7 +100,8 @@ def _signal_of(run: Run, train: EventSource) -> EventSource:
 
 def _tables(run: Run, name: str, scorer: Scorer, splits: dict[str, EventSource], advance: Advance) -> Iterator[Events]:
     truth = splits[REFERENCE].schema
-    schema = prediction_schema(truth, scorer.outputs, {"predictor": name, "seed": run.config.seed})
+    told = {"predictor": name, "seed": run.config.seed, "one_sided": bool(getattr(scorer, "one_sided", True))}
+    schema = prediction_schema(truth, scorer.outputs, told)
     total = sum(len(splits[part]) for part in (VALIDATION, REFERENCE, NULL))
     done = 0
     for part in (VALIDATION, REFERENCE, NULL):
