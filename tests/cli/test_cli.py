@@ -143,7 +143,9 @@ def test_info_names_what_is_there_and_what_is_missing() -> None:
     facts = json.loads(out)
     assert code == 0
     assert facts["versions"]["facsim"] == facsim.__version__
-    assert set(facts["extras"]) == {"geant4", "jets", "root", "onnx", "tensorboard", "mlflow", "sweep", "dask"}
+    assert set(facts["extras"]) == {
+        "anomaly", "geant4", "jets", "root", "onnx", "tensorboard", "mlflow", "sweep", "dask",
+    }  # fmt: skip
     assert facts["hardware"]["cores"] >= 1
     code, out, _ = _call("info")
     assert code == 0

@@ -42,7 +42,7 @@ def images(n: int, seed: int, cluster: int = 0) -> Events:
         x += energy * (np.exp(-square) * (square < 3))[..., None]
     if cluster:
         side = math.isqrt(cluster)
-        for event, (top, left) in enumerate(zip(rng.integers(0, ROWS - side, n), rng.integers(0, COLUMNS - side, n))):
+        for event, (top, left) in enumerate(rng.integers(0, (ROWS - side, COLUMNS - side), (n, 2))):
             x[event, top : top + side, left : left + side] += rng.exponential(1.0, (side, side, 2))
     return make_events(SCHEMA, x.reshape(n, -1, 2).astype(np.float32), np.ones((n, 1), np.float32), 0)
 
