@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +23,7 @@ from facsim.export.onnx import SCORES
 AGREES = 1e-4
 """Largest difference, relative to the larger of the score and its column's usual size. In single precision sums over
 thousands of cells depend on their order in the fifth digit: graphs were seen 5e-5 from double precision, C 4e-6."""
+LIBRARY = "predictor.so"
 Given = Mapping[str, NDArray[Any]]
 DRIVER = """
 #include "{name}.h"
@@ -64,6 +65,14 @@ class CPredictor:
         out = np.zeros((len(arrays[0]), len(self.facts.outputs)), np.float32)
         return out, int(self.call(len(out), *map(_pointer, arrays), _pointer(out)))
 
+    def prepared(self, given: Given) -> Callable[[], int]:
+        """A call of the predictor with the events `given`, from and to arrays that are kept."""
+        arrays = self._arrays(given)
+        out = np.zeros((len(arrays[0]), len(self.facts.outputs)), np.float32)
+        kept = [*arrays, out]
+        pointers = [_pointer(array) for array in kept]
+        return lambda: int(self.call(len(kept[-1]), *pointers))
+
     def time(self, given: Given, seconds: float = 0.3) -> dict[str, float]:
         """Microseconds of a call with one event, from C: median and least of passes over up to 100 events."""
         arrays = [array[:100] for array in self._arrays(given)]
@@ -92,7 +101,7 @@ def compile_predictor(
     Raises:
         FacsimError: there is no compiler, or it refuses the source.
     """
-    driver, library = folder / "driver.c", folder / "driver.so"
+    driver, library = folder / "driver.c", folder / LIBRARY
     arguments = "".join(f"const float *{name}, " for name in facts.inputs)
     passed = "".join(f"{name} + {size} * k, " for name, size in facts.sizes.items())
     driver.write_text(DRIVER.format(name=facts.name, arguments=arguments, passed=passed), encoding="utf-8")
