@@ -82,6 +82,12 @@ class Run:
         return [] if export is None or not export.c else [self.dir / f"{export.c_name}.{end}" for end in ("c", "h")]
 
     @property
+    def variants(self) -> dict[str, Path]:
+        """Variants of the exported graph by name."""
+        export = self.config.export
+        return {} if export is None else {name: self.dir / f"model.{name}.onnx" for name in export.variants}
+
+    @property
     def application(self) -> Path:
         return self.dir / "application.json"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -167,12 +167,24 @@ class ExportConfig(Section):
     """The exported graph and the batch sizes at which it is compared with torch.
 
     With `c` the graph is translated to C too, `<c_name>.c` and `<c_name>.h`, whose names all begin with `c_name`.
+
+    Predictors may have `variants`, `model.<variant>.onnx`: `int8` with layers of 8-bit whole numbers, `pruned` with the
+    smallest part `zeros` of each layer's weights set to 0.
     """
 
     opset: int = Field(20, ge=18)
     batch_sizes: list[Annotated[int, Field(ge=1)]] = [1, 7, 64]
     c: bool = False
     c_name: str = Field("model", pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+    variants: list[Literal["int8", "pruned"]] = []
+    zeros: float = Field(0.5, gt=0, lt=1)
+
+    @field_validator("variants")
+    @classmethod
+    def _distinct_variants(cls, variants: list[str]) -> list[str]:
+        if len(set(variants)) != len(variants):
+            raise ValueError(f"each variant may be named once, not {variants}")
+        return variants
 
 
 class RunConfig(Section):

@@ -214,11 +214,13 @@ def _nudges(
         yield {"condition": conditions * factor, **noise}
 
 
-def difference(found: NDArray[Any], expected: NDArray[Any], nudged: Sequence[NDArray[Any]] = ()) -> dict[str, Any]:
+def difference(
+    found: NDArray[Any], expected: NDArray[Any], nudged: Sequence[NDArray[Any]] = (), agrees: float = AGREES
+) -> dict[str, Any]:
     """How events (N, ...) differ, relative to the larger of each number and the usual size of its column.
 
-    `share_within` is the share of numbers that differ by less than 1e-5, `share_beyond` of those that differ by more,
-    and by more than `expected` differs from any of `nudged`; `median_` and `max_relative_difference`
+    `share_within` is the share of numbers that differ by less than `agrees`, `share_beyond` of those that differ by
+    more, and by more than `expected` differs from any of `nudged`; `median_` and `max_relative_difference`
     are of all.
     """
     a, b, *others = (np.asarray(x, np.float64).reshape(len(x), -1) for x in (found, expected, *nudged))
@@ -226,8 +228,8 @@ def difference(found: NDArray[Any], expected: NDArray[Any], nudged: Sequence[NDA
     relative = np.abs(a - b) / scale
     own = np.max([np.abs(other - b) / scale for other in others], 0) if others else np.zeros_like(relative)
     return {
-        "share_within": float(np.mean(relative <= AGREES)),
-        "share_beyond": float(np.mean(relative > np.maximum(AGREES, own))),
+        "share_within": float(np.mean(relative <= agrees)),
+        "share_beyond": float(np.mean(relative > np.maximum(agrees, own))),
         "median_relative_difference": float(np.median(relative)),
         "max_relative_difference": float(relative.max()),
         "finite": bool(np.isfinite(a).all()),

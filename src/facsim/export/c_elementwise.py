@@ -136,6 +136,7 @@ ELEMENTWISE: dict[str, Expression] = {
     "Softplus": _own("m_softplus"),
     "Elu": _own("m_elu", ("alpha", 1.0)),
     "LeakyRelu": _own("m_leaky", ("alpha", 0.01)),
+    "PRelu": lambda o: o.choice(f"{o.names[0]} < 0", f"{o.names[1]} * {o.names[0]}", o.names[0]),
     "Gelu": _gelu,
     "Relu": lambda o: f"({o.names[0]} < 0 ? 0 : {o.names[0]})",
     "Neg": lambda o: f"-{o.names[0]}",

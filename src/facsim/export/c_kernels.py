@@ -10,11 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facsim.export.c_emit import Emitter
-from facsim.export.c_indices import split_axes
+from facsim.export.c_images import IMAGE_KERNELS
+from facsim.export.c_indices import number, split_axes
 from facsim.export.c_trace import Step
 
 BLOCK = 32
 """Outputs of a linear layer that are summed at a time: as many as fit the registers."""
+FEW = 64
+"""Numbers of a matrix that are written out where many rows are multiplied with it."""
+MANY = 256
+"""Numbers beyond which a sum is taken in double: one after the other in float would lose the fifth digit."""
 
 
 def pack(weight: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -43,6 +48,9 @@ def _affine(emitter: Emitter, x: str, matrix: NDArray[Any], bias: NDArray[Any], 
     """Rows of `x` times a constant matrix (n_in, n_out), plus `bias` (n_out,)."""
     n_in, n_out = matrix.shape
     rows = emitter.size(x) // n_in
+    if rows > n_out and matrix.size <= FEW:
+        _written_out(emitter, x, matrix, bias, output)
+        return
     weights = emitter.table(pack(matrix.astype(np.float32)))
     offsets = emitter.table(np.pad(bias.astype(np.float32), (0, -n_out % BLOCK)))
     source = emitter.pointer(x)
@@ -52,6 +60,20 @@ def _affine(emitter: Emitter, x: str, matrix: NDArray[Any], bias: NDArray[Any], 
         return
     call = f"m_affine({weights}, {offsets}, {source} + {n_in} * i, {target} + {n_out} * i, {n_in}, {n_out});"
     emitter.lines.append(f"    for (i = 0; i < {rows}; ++i) {call}")
+
+
+def _written_out(emitter: Emitter, x: str, matrix: NDArray[Any], bias: NDArray[Any], output: str) -> None:
+    """The same by a sum of products for each column, without those with zeros."""
+    n_in, n_out = matrix.shape
+    source = emitter.place(x)
+    target = emitter.allocate(output).array
+    emitter.lines.append(f"    for (i = 0; i < {emitter.size(x) // n_in}; ++i) {{")
+    for column in range(n_out):
+        terms = [(matrix[row, column], source.at(f"{n_in} * i + {row}")) for row in range(n_in)]
+        products = [at if w == 1 else f"{number(w, 'float')} * {at}" for w, at in terms if w]
+        total = " + ".join([*([number(bias[column], "float")] if bias[column] else []), *products]) or "0"
+        emitter.lines.append(f"        {target}[{n_out} * i + {column}] = {total};")
+    emitter.lines.append("    }")
 
 
 def _matmul(emitter: Emitter, step: Step) -> None:
@@ -103,14 +125,15 @@ def _reduce(start: str, change: str, end: str = "s") -> Callable[[Emitter, Step]
         source, kind = emitter.place(step.inputs[0]), emitter.kind(step.outputs[0])
         target = emitter.allocate(step.outputs[0]).array
         first = source.at(f"h * {n * inner} + j") if start == "x" else start
+        long = "double" if kind == "float" and "+=" in change and n > MANY else kind
         emitter.lines += [
             f"    for (h = 0; h < {outer}; ++h) for (j = 0; j < {inner}; ++j) {{",
-            f"        {kind} s = {first};",
+            f"        {long} s = {first};",
             f"        for (i = {int(start == 'x')}; i < {n}; ++i) {{",
             f"            const {kind} x = {source.at(f'(h * {n} + i) * {inner} + j')};",
             f"            {change}",
             "        }",
-            f"        {target}[h * {inner} + j] = {end.replace('#', str(n))};",
+            f"        {target}[h * {inner} + j] = ({kind})({end.replace('#', str(n))});",
             "    }",
         ]
 
@@ -264,5 +287,6 @@ KERNELS: dict[str, Callable[[Emitter, Step], None]] = {
     "ArgMax": _arg_extreme(">"),
     "ArgMin": _arg_extreme("<"),
     "TopK": _top_k,
+    **IMAGE_KERNELS,
 }
 """What writes each operation."""

@@ -90,12 +90,69 @@ static void m_affine(const float *restrict w, const float *restrict b, const flo
     }
 }
 """,
+    "m_conv": r"""
+/* Convolution of an image (n_in, rows, columns) to (n_out, height, width) that needs no more zeros around. Without
+   strides it runs along the whole image, 32 places at a time; those between the end of a row and the next are left. */
+#ifdef __GNUC__
+__attribute__((noinline))
+#endif
+static void m_conv(const float *restrict w, const float *restrict b, const float *restrict x, float *restrict y,
+                   int32_t n_in, int32_t rows, int32_t columns, int32_t n_out, int32_t height, int32_t width,
+                   int32_t kernel_rows, int32_t kernel_columns, int32_t down, int32_t along, int32_t rows_apart,
+                   int32_t columns_apart)
+{
+    const int32_t places = (height - 1) * columns + width;
+    int32_t o, i, j, k, l, r, c;
+    for (o = 0; o < n_out; ++o, y += height * width) {
+        const float *const own = w + o * n_in * kernel_rows * kernel_columns;
+        if (down == 1 && along == 1 && places >= 32) {
+            for (c = 0; c < places; c += 32) {
+                const int32_t first = c + 32 > places ? places - 32 : c;
+                const float *v = own;
+                float s[32];
+                for (j = 0; j < 32; ++j) s[j] = b[o];
+                for (i = 0; i < n_in; ++i)
+                    for (k = 0; k < kernel_rows; ++k) {
+                        const float *p = x + (i * rows + k * rows_apart) * columns + first;
+                        for (l = 0; l < kernel_columns; ++l, p += columns_apart, ++v)
+                            for (j = 0; j < 32; ++j) s[j] += *v * p[j];
+                    }
+                for (r = first / columns; r < height && r * columns < first + 32; ++r) {
+                    const int32_t start = r * columns < first ? first - r * columns : 0;
+                    const int32_t end = first + 32 - r * columns < width ? first + 32 - r * columns : width;
+                    for (j = start; j < end; ++j) y[r * width + j] = s[r * columns + j - first];
+                }
+            }
+            continue;
+        }
+        for (r = 0; r < height; ++r)
+            for (c = 0; c < width; ++c) {
+                const float *v = own;
+                float s = b[o];
+                for (i = 0; i < n_in; ++i)
+                    for (k = 0; k < kernel_rows; ++k) {
+                        const float *p = x + (i * rows + r * down + k * rows_apart) * columns + c * along;
+                        for (l = 0; l < kernel_columns; ++l) s += *v++ * p[l * columns_apart];
+                    }
+                y[r * width + c] = s;
+            }
+    }
+}
+""",
     "m_product": r"""
 static void m_product(const float *restrict a, const float *restrict b, float *restrict y, int32_t n, int32_t k,
                       int32_t m)
 {
     int32_t i, j, l;
     for (i = 0; i < n; ++i) {
+        if (m == 1) { /* a sum that may be long: eight chains */
+            float s[8] = {0};
+            for (l = 0; l + 8 <= k; l += 8)
+                for (j = 0; j < 8; ++j) s[j] += a[i * k + l + j] * b[l + j];
+            for (; l < k; ++l) s[0] += a[i * k + l] * b[l];
+            y[i] = ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]));
+            continue;
+        }
         for (j = 0; j < m; ++j) y[i * m + j] = 0;
         for (l = 0; l < k; ++l)
             for (j = 0; j < m; ++j) y[i * m + j] += a[i * k + l] * b[l * m + j];

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facsim.core.errors import FacsimError
 from facsim.core.store import atomic_path
@@ -65,26 +66,49 @@ def export_c(graph: Path, folder: Path, facts: CFacts) -> tuple[Path, Path]:
         MissingExtraError: onnx is not installed.
         FacsimError: the graph is too large or has an operation that the C export does not know.
     """
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", facts.name):
-        raise FacsimError(f"export.c_name is '{facts.name}': expected a name of C, such as rich_kaons.")
     middle = np.array([0.5 * (r["min"] + r["max"]) for r in facts.ranges], np.float32)
-    program = trace(graph, middle)
-    numbers = sum(program.values[name].size for name in program.constants)
+    emitter = translated(graph, facts.name, {"condition": middle})
+    return write_c(folder, facts.name, _header(facts), _source(facts, emitter))
+
+
+def translated(graph: Path, name: str, examples: Mapping[str, NDArray[Any]]) -> Emitter:
+    """The ONNX file `graph` as C statements whose constants begin with `name`; `examples` as for `trace`.
+
+    Raises:
+        MissingExtraError: onnx is not installed.
+        FacsimError: the graph is too large or has an operation that the C export does not know.
+    """
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+        raise FacsimError(f"export.c_name is '{name}': expected a name of C, such as rich_kaons.")
+    program = trace(graph, examples)
+    numbers = sum(program.values[key].size for key in program.constants)
     if numbers > PARAMETERS:
         raise FacsimError(
             f"the model has {numbers} numbers, and the C export takes up to {PARAMETERS}: choose a smaller network, or "
             "leave the C export out with --set export.c=false."
         )
-    emitter = Emitter(program, facts.name)
+    emitter = Emitter(program, name)
     emitter.emit()
-    source, header = folder / f"{facts.name}.c", folder / f"{facts.name}.h"
-    for path, text in ((header, _header(facts)), (source, _source(facts, emitter))):
+    return emitter
+
+
+def write_c(folder: Path, name: str, header: str, source: str) -> tuple[Path, Path]:
+    """Write `<name>.c` and `<name>.h` into `folder`, each atomically; source and header."""
+    paths = folder / f"{name}.c", folder / f"{name}.h"
+    for path, text in zip(paths, (source, header), strict=True):
         with atomic_path(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
-    return source, header
+    return paths
 
 
-def _comment(text: str) -> str:
+def buffers_of(emitter: Emitter) -> tuple[str, int]:
+    """Declarations of the arrays of a function with these statements, and the bytes that they take."""
+    lines = "\n".join(f"    {kind} {array}[{size}];" for array, size, kind in emitter.buffers)
+    stack = sum(size * (1 if kind == "uint8_t" else 8 if kind == "double" else 4) for _, size, kind in emitter.buffers)
+    return lines, stack
+
+
+def comment(text: str) -> str:
     return text.replace("*/", "* /").replace("\n", " ")
 
 
@@ -95,11 +119,11 @@ def _arguments(facts: CFacts, constant: bool = True) -> str:
 
 def _header(facts: CFacts) -> str:
     name, big = facts.name, facts.name.upper()
-    columns = "; ".join(_comment(f"{c['name']} [{c['unit']}]" if c["unit"] else c["name"]) for c in facts.columns)
+    columns = "; ".join(comment(f"{c['name']} [{c['unit']}]" if c["unit"] else c["name"]) for c in facts.columns)
     conditions = "".join(
-        _comment(
-            f"\n *   {k}: {r['name']} [{r['unit'] or '1'}], trained from {r['min']:.6g} to {r['max']:.6g}"
-        ).replace("  *", "\n *")
+        comment(f"\n *   {k}: {r['name']} [{r['unit'] or '1'}], trained from {r['min']:.6g} to {r['max']:.6g}").replace(
+            "  *", "\n *"
+        )
         for k, r in enumerate(facts.ranges)
     )
     noise = "".join(
@@ -161,8 +185,7 @@ int {name}_generate(const float *condition, uint64_t seed, uint64_t event, float
 def _source(facts: CFacts, emitter: Emitter) -> str:
     name, big = facts.name, facts.name.upper()
     body = "\n".join(emitter.lines)
-    buffers = "\n".join(f"    {kind} {array}[{size}];" for array, size, kind in emitter.buffers)
-    stack = sum(size * (1 if kind == "uint8_t" else 8 if kind == "double" else 4) for _, size, kind in emitter.buffers)
+    buffers, stack = buffers_of(emitter)
     draws = "\n".join(
         f"    m_{spec.distribution}(seed, event, {stream}u, {key}, {facts.noise_sizes[key]});"
         for stream, (key, spec) in enumerate(facts.noise.items())

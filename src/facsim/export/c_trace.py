@@ -48,8 +48,8 @@ class Program:
         return tuple(int(n) for n in self.values[name].shape)
 
 
-def trace(path: Path, condition: NDArray[Any]) -> Program:
-    """The graph of the file `path` for one event, with conditions (K,) as an example.
+def trace(path: Path, examples: Mapping[str, NDArray[Any]]) -> Program:
+    """The graph of the file `path` for one event, with `examples` of its inputs by name; others are 0.5.
 
     Raises:
         MissingExtraError: onnx is not installed.
@@ -65,10 +65,9 @@ def trace(path: Path, condition: NDArray[Any]) -> Program:
     program = tracer.program
     for entry in model.graph.input:
         shape = [dim.dim_value or 1 for dim in entry.type.tensor_type.shape.dim]
-        example = np.full(shape, 0.5, np.float32)
-        program.values[entry.name] = example
-    first = model.graph.input[0].name
-    program.values[first] = np.asarray(condition, np.float32).reshape(program.shape(first))
+        kind = onnx.helper.tensor_dtype_to_np_dtype(entry.type.tensor_type.elem_type)
+        given = np.asarray(examples.get(entry.name, np.full(shape, 0.5)), kind)
+        program.values[entry.name] = given.reshape(shape)
     program.inputs = tuple(entry.name for entry in model.graph.input)
     tracer.run(model.graph, {})
     program.output = model.graph.output[0].name

@@ -67,6 +67,12 @@ def check_export(
     return result
 
 
+def graph_inputs(names: Sequence[str], events: Events) -> dict[str, NDArray[Any]]:
+    """What a predictor's graph with inputs called `names` is given of `events`."""
+    arrays = {"events": events.x.astype(np.float32), "mask": events.mask, "condition": events.cond.astype(np.float32)}
+    return {name: np.asarray(arrays[name]) for name in names}
+
+
 def check_predictor(
     model: Predictor, path: Path, events: Events, batches: Sequence[int] = (1, 7, 64)
 ) -> dict[str, Any]:
@@ -77,13 +83,13 @@ def check_predictor(
     Raises:
         FacsimError: the two disagree.
     """
-    session, names = open_session(path), PredictorGraph(model).names
-    arrays = {"events": events.x.astype(np.float32), "mask": events.mask, "condition": events.cond.astype(np.float32)}
+    session = open_session(path)
+    arrays = {**graph_inputs(PredictorGraph(model).names, events), "condition": events.cond.astype(np.float32)}
     rows = []
     for batch in batches:
         index = np.arange(batch) % len(events)
-        given = {name: array[index] for name, array in arrays.items() if array is not None}
-        exported = session.run([SCORES], {name: given[name] for name in names})[0]
+        given = {name: array[index] for name, array in arrays.items()}
+        exported = session.run([SCORES], {name: given[name] for name in PredictorGraph(model).names})[0]
         with torch.inference_mode():
             tensors = {name: torch.from_numpy(array) for name, array in given.items()}
             expected = model.predict(tensors["events"], tensors["condition"], tensors.get("mask")).numpy()

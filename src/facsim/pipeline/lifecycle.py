@@ -111,7 +111,7 @@ def _of_predictors(stage: Stage) -> Stage:
         return stage
     outputs: dict[str, Callable[[Run], list[Path]]] = {
         "timing": lambda run: [run.timing],
-        "export": lambda run: [run.onnx, run.card, run.check],
+        "export": lambda run: [run.onnx, run.card, run.check, *run.c_files, *run.variants.values()],
     }
     needs = (*stage.needs, "train") if stage.name == "evaluate" else stage.needs
     work = _work(stage.name, prediction.__name__)

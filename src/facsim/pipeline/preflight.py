@@ -102,7 +102,7 @@ def split_sizes(n: int, settings: PrepareConfig) -> dict[str, int]:
 
 
 def check_extras(config: RunConfig, simulates: bool) -> None:
-    """Refuse a run that would fail at its end for want of a package.
+    """Refuse a run that would fail at its end for want of a package, or for what its export cannot be.
 
     Args:
         config: the run's configuration.
@@ -110,6 +110,7 @@ def check_extras(config: RunConfig, simulates: bool) -> None:
 
     Raises:
         MissingExtraError: an optional part that the run needs is not installed.
+        FacsimError: variants of a graph that has none.
     """
     missing = config.simulate.missing() if simulates and config.simulate is not None else None
     if missing is not None:
@@ -121,3 +122,8 @@ def check_extras(config: RunConfig, simulates: bool) -> None:
         for package in ONNX_PACKAGES:
             if find_spec(package) is None:
                 raise MissingExtraError("onnx", package)
+        if config.export.variants and config.model is not None and not config.predicts:
+            raise FacsimError(
+                f"'export.variants' is {config.export.variants}, and graphs of events have no variants, only those of "
+                "predictors: leave them out with --set export.variants=[]."
+            )

@@ -11,7 +11,7 @@ from facsim.report.page import Top, made, page_text
 from facsim.report.rundata import RunData, Sample, load_run
 from facsim.report.sections_anomaly import choice_section, numbers_section, roc_section
 from facsim.report.sections_anomaly_events import events_section, latents_section
-from facsim.report.sections_anomaly_use import checks_section, latency_section
+from facsim.report.sections_anomaly_use import checks_section, latency_section, variants_section
 from facsim.report.sections_run import provenance_section, training_section
 from facsim.report.style import facsim_style
 from facsim.report.text import capital, count, duration, listing, plus_minus, significant
@@ -24,6 +24,7 @@ SECTIONS: dict[str, Callable[[RunData], Section | None]] = {
     "checks": checks_section,
     "latents": latents_section,
     "latency": latency_section,
+    "variants": variants_section,
     "training": training_section,
     "provenance": provenance_section,
 }

@@ -1,6 +1,8 @@
-"""Sections of an anomaly page on its use: what a cut does to background, and how long an event takes."""
+"""Sections of an anomaly page on its use: what a cut does to background, how long an event takes, and cheaper graphs."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from facsim.evaluate.anomaly.records import restored
 from facsim.metrics.drift import RunDrift
@@ -11,7 +13,7 @@ from facsim.report.figures_anomaly_checks import drift_figure, sculpting_figure,
 from facsim.report.figures_anomaly_events import latency_figure
 from facsim.report.render import to_svg
 from facsim.report.rundata import RunData
-from facsim.report.text import capital, count, duration
+from facsim.report.text import capital, count, duration, plus_minus
 
 
 def checks_section(run: RunData) -> Section | None:
@@ -78,3 +80,42 @@ def latency_section(run: RunData) -> Section | None:
     cpu = (run.timing.get("hardware") or {}).get("cpu", "")
     lead = f"Calls with one event each, on one thread{f' of {cpu}' if cpu else ''}, after a warm-up."
     return Section("latency", "Latency", lead, [Gallery([Picture(body, "Latency", "")], 2), table])
+
+
+def variants_section(run: RunData) -> Section | None:
+    """What variants of the graph lose of each signal, and how they order background."""
+    found = run.check.get("variants")
+    if not found:
+        return None
+    first = next(iter(found.values()))
+    signals = [
+        [
+            Cell(name),
+            Cell(plus_minus(row["full"], None)),
+            *(Cell(plus_minus(*each["auc"][name]["difference"])) for each in found.values()),
+        ]
+        for name, row in first["auc"].items()
+    ]
+    background = first["background"]
+    ordered = [
+        [Cell(words), Cell(""), *(Cell(plus_minus(*each["background"][key])) for each in found.values())]
+        for words, key in (
+            ("rank correlation", "spearman"),
+            (f"overlap of the top {100 * background['share']:g} %", "overlap"),
+        )
+    ]
+    parts = [("AUC, and its change", signals)] if signals else []
+    parts.append((f"With the graph on {count(background['events'])} background events", ordered))
+    lead = "Scores of the same test events by the graph and its variants. " + " ".join(
+        map(_made, found, found.values())
+    )
+    return Section("variants", "Variants of the graph", lead, [Table(["", "graph", *found], parts, "What they cost")])
+
+
+def _made(name: str, facts: dict[str, Any]) -> str:
+    if "share" in facts:
+        zeros, weights = count(facts["zeros"]), count(facts["weights"])
+        return f"{capital(name)}: {zeros} of {weights} weights are 0, without training again."
+    ranges = "fixed by background of the validation split" if facts["method"] == "static" else "found in each event"
+    layers = f"{facts['layers']} layers of 8-bit whole numbers" if facts["layers"] > 1 else "one layer of 8-bit numbers"
+    return f"{capital(name)}: {layers}, their ranges {ranges}."

@@ -1,0 +1,124 @@
+"""Cheaper variants of a predictor's graph: whole numbers of 8 bits in its layers, or the smallest weights set to 0."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facsim.core.errors import FacsimError, MissingExtraError
+from facsim.core.store import atomic_path
+
+LAYERS = ("Conv", "ConvTranspose", "Gemm")
+"""Operations with weights that were learnt; products that sum cells into regions are others (MatMul)."""
+STATIC = "Conv"
+Given = Mapping[str, NDArray[Any]]
+
+
+def quantised(graph: Path, path: Path, examples: Iterable[Given]) -> dict[str, Any]:
+    """Write the ONNX file `graph` with layers of 8-bit whole numbers to `path`, atomically; what the check file holds.
+
+    With convolutions the ranges of what the layers read are fixed, from `examples` (static); linear layers alone find
+    them anew in each event (dynamic). Everything before the layers stays as it is: energies span too many decades.
+
+    Args:
+        examples: inputs by name, typical events.
+
+    Raises:
+        MissingExtraError: onnx or onnxruntime is not installed.
+        FacsimError: the graph has no layers.
+    """
+    layers = _layers(_load(graph), graph)
+    try:
+        quantization = import_module("onnxruntime.quantization")
+    except ImportError:
+        raise MissingExtraError("onnx", "onnxruntime") from None
+    nodes = [node.name for node in layers if node.op_type in (STATIC, "Gemm")]
+    static = any(node.op_type == STATIC for node in layers)
+    with atomic_path(path) as temporary, _quiet():
+        if static:
+            quantization.quantize_static(
+                graph, temporary, _reader(quantization, examples), nodes_to_quantize=nodes, per_channel=True
+            )
+        else:
+            quantization.quantize_dynamic(graph, temporary, nodes_to_quantize=nodes)
+    return {"method": "static" if static else "dynamic", "layers": len(nodes)}
+
+
+def pruned(graph: Path, path: Path, share: float) -> dict[str, Any]:
+    """Write the ONNX file `graph` with the smallest `share` of each layer's weights set to 0 to `path`, atomically.
+
+    Nothing is trained again. ONNX Runtime multiplies by zeros too: it is firmware that gains.
+
+    Raises:
+        MissingExtraError: onnx is not installed.
+        FacsimError: the graph has no layers.
+    """
+    model = _load(graph)
+    helper = import_module("onnx.numpy_helper")
+    arrays = {tensor.name: tensor for tensor in model.graph.initializer}
+    names = {_source(model, node.input[1]) for node in _layers(model, graph)}
+    weights = zeros = 0
+    for name in sorted(names & set(arrays)):
+        array = np.array(helper.to_array(arrays[name]))
+        smallest = np.argsort(np.abs(array), axis=None, kind="stable")[: int(share * array.size)]
+        array.flat[smallest] = 0
+        arrays[name].CopyFrom(helper.from_array(array, name))
+        weights, zeros = weights + array.size, zeros + int((array == 0).sum())
+    with atomic_path(path) as temporary:
+        import_module("onnx").save(model, str(temporary))
+    return {"share": share, "weights": weights, "zeros": zeros}
+
+
+def _load(graph: Path) -> Any:
+    try:
+        return import_module("onnx").load(str(graph))
+    except ImportError:
+        raise MissingExtraError("onnx", "onnx") from None
+
+
+def _layers(model: Any, graph: Path) -> list[Any]:
+    known = {tensor.name for tensor in model.graph.initializer}
+    found = [n for n in model.graph.node if n.op_type in LAYERS and _source(model, n.input[1]) in known]
+    if not found:
+        raise FacsimError(
+            f"'{graph}' has no layers ({', '.join(LAYERS)}) whose weights could be smaller: leave variants out with "
+            "--set export.variants=[]."
+        )
+    return found
+
+
+def _source(model: Any, name: str) -> str:
+    """The array behind a name that an Identity gave."""
+    same = {node.output[0]: node.input[0] for node in model.graph.node if node.op_type == "Identity"}
+    while name in same:
+        name = same[name]
+    return name
+
+
+def _reader(quantization: Any, examples: Iterable[Given]) -> Any:
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.left = iter(examples)
+
+        def get_next(self) -> Any:
+            return next(self.left, None)
+
+    return Reader()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The quantiser tells of every array that is not of floats."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
