@@ -54,7 +54,7 @@ def batch(events: Events, weight: np.ndarray | None = None) -> Batch:
 
 def begun(given: Batch, **options: Any) -> Contrast:
     torch.manual_seed(1)
-    model = build_model("contrast", SCHEMA, options)
+    model = build_model("contrast", SCHEMA, {"count": 0, **options})
     assert isinstance(model, Contrast)
     model.begin_phase("contrast", given, torch.Generator().manual_seed(5))
     return model.eval()
@@ -102,6 +102,19 @@ def test_a_linear_contrast_begins_as_the_discriminant_of_scikit_learn(shrinkage:
     assert ours == pytest.approx(expected, rel=1e-2, abs=1e-3 * np.abs(expected).max())
     cosine = ours @ theirs.coef_[0] / np.linalg.norm(ours) / np.linalg.norm(theirs.coef_[0])
     assert cosine > 0.9
+
+
+def test_the_score_is_the_sum_of_odds_and_count_in_units_of_background() -> None:
+    given = batch(images(300, 1))
+    parts = begun(given)
+    odds = score(parts, given.x)
+    count = np.log1p((given.x[..., 0] > 0).sum(1).numpy())
+    model = begun(given, count=2)
+    model.end_phase("contrast", given, torch.Generator())
+    expected = sum(
+        factor * (part - part.mean()) / part.std(ddof=1) for factor, part in ((1, odds), (2, count.astype(np.float64)))
+    )
+    assert score(model, given.x) == pytest.approx(expected, rel=1e-3, abs=1e-3)
 
 
 def test_events_of_weight_nought_take_no_part_in_the_fit() -> None:

@@ -173,7 +173,8 @@ class Contrast(Predictor):
         """Take mean and spread of the two parts of the score from background."""
         self.eval()
         for unit, values in ((self.odds, self._logit(batch.x)), (self.hits, self._count(batch.x))):
-            unit.copy_(torch.stack([values.mean(), values.std().clamp(min=1e-6)]))
+            mean, variance = _moments(values[:, None], batch.weight)
+            unit.copy_(torch.stack([mean[0], variance[0, 0].sqrt().clamp(min=1e-6)]))
 
     def predict(self, x: Tensor, cond: Tensor, mask: Tensor | None = None) -> Tensor:
         score = (self._logit(x) - self.odds[0]) / self.odds[1]
