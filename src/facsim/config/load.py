@@ -228,8 +228,15 @@ def _check_baselines(config: RunConfig, where: str) -> None:
     from facsim.simulate.baselines import BASELINES, find_baseline  # noqa: PLC0415
 
     scores = config.predicts
-    known = sorted(SCORERS) if scores else plugins.names("baselines", BASELINES)
+    tables = sorted(SCORERS), plugins.names("baselines", BASELINES)
+    known, others = tables if scores else tables[::-1]
     for index, baseline in enumerate(config.baselines):
+        if baseline.name in others and baseline.name not in known:
+            kinds = ("makes events", "a predictor") if scores else ("is a score of anomaly", "a generative model")
+            raise FacsimError(
+                f"the baseline '{baseline.name}' at 'baselines.{index}' in {where} {kinds[0]}, and this run is about "
+                f"{kinds[1]}: expected one of {known}."
+            )
         _known(baseline.name, known, f"baselines.{index}", where)
         kind = find_scorer(baseline.name) if scores else find_baseline(baseline.name)
         options = [option.name for option in fields(kind) if option.init]

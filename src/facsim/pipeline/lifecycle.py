@@ -105,8 +105,20 @@ STAGES: tuple[Stage, ...] = (
 )
 
 
+def _with_background(settings: Callable[[RunConfig], Any]) -> Callable[[RunConfig], Any]:
+    """`settings` and what background is: splits stay the same when that changes, and what is learnt does not."""
+
+    def both(config: RunConfig) -> Any:
+        names = {"background", "contamination", "contaminant"}
+        return {"settings": settings(config), "learnt": config.prepare.model_dump(mode="json", include=names)}
+
+    return both
+
+
 def _of_predictors(stage: Stage) -> Stage:
     """`stage` in a run of a predictor."""
+    if stage.name in ("train", "sample", "evaluate"):
+        stage = replace(stage, settings=_with_background(stage.settings))
     if stage.name not in prediction.STAGES:
         return stage
     outputs: dict[str, Callable[[Run], list[Path]]] = {

@@ -85,20 +85,19 @@ def _overview(run: RunData) -> list[Picture]:
 
 
 def numbers_section(run: RunData) -> Section | None:
-    """AUC of every score, and working points of the first one."""
+    """AUC of every score and working points of the first one, where there is signal; thresholds for rates."""
     groups = groups_of(run)
-    if not groups:
+    main = run.surrogate or next(iter(run.with_scores), None)
+    if main is None:
         return None
-    blocks: list[Block] = [_auc_table(run, groups)]
-    main = run.surrogate or run.with_scores[0]
-    blocks.append(_points_table(main))
+    blocks: list[Block] = [_auc_table(run, groups), _points_table(main)] if groups else []
     agreed = (main.scorecard or {}).get("fidelity") or []
     if agreed:
         blocks.append(_fidelity_table(agreed))
     rates = (main.scorecard or {}).get("rates") or []
     if rates:
         blocks.append(_rates_table(rates))
-    return Section("numbers", "Numbers", "", blocks)
+    return Section("numbers", "Numbers", "", blocks) if blocks else None
 
 
 def _auc_table(run: RunData, groups: list[str]) -> Table:
