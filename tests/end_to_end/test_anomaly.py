@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pytest
 import yaml
@@ -17,7 +16,6 @@ from typer.testing import CliRunner
 
 from facsim.cli import app
 from facsim.config import load_config
-from facsim.core.errors import FacsimError
 from facsim.core.events import make_events
 from facsim.core.image import regular_image
 from facsim.core.schema import Feature, Schema
