@@ -52,8 +52,9 @@ def _measured(run: Run, events: list[NDArray[np.float32]]) -> dict[str, dict[str
     calls["torch"] = by_torch
     if run.config.export is not None:
         session = open_session(run.onnx)
-        name = session.get_inputs()[0].name
-        calls["onnxruntime"] = lambda k: session.run(None, {name: events[k % len(events)]})
+        name, *others = (node.name for node in session.get_inputs())
+        fixed = dict.fromkeys(others, cond.numpy())
+        calls["onnxruntime"] = lambda k: session.run(None, {name: events[k % len(events)], **fixed})
         facts["onnxruntime"] = {"bytes": run.onnx.stat().st_size}
     before = torch.get_num_threads()
     torch.set_num_threads(1)
