@@ -270,6 +270,48 @@ def test_where_all_events_are_background_there_is_still_a_page(in_tmp: Path) -> 
     assert not re.search(r"\b(nan|None)\b", words)
 
 
+CONDITIONAL = """
+import torch
+from facsim.core.schema import Feature
+from facsim.models import Predictor
+from torch import nn
+
+
+class PileUpRatio(Predictor):
+    conditional = True
+    phases = ("fit",)
+
+    def __init__(self, schema, options):
+        super().__init__(schema, options)
+        self.outputs = (Feature("ratio"), Feature("sum", "GeV"))
+        self.scale = nn.Linear(1, 1)
+
+    def losses(self, batch, turn, generator=None):
+        return {"fit": (self.scale(batch.x.sum((1, 2))[:, None]) - 1).square().mean()}
+
+    def predict(self, x, cond, mask=None):
+        total = x.sum((1, 2))[:, None]
+        return torch.cat([total / (1 + cond[:, 2:]), total], 1)
+
+
+MODELS = {"pile-up-ratio": PileUpRatio}
+"""
+
+
+def test_a_predictor_of_a_plug_in_that_reads_conditions(in_tmp: Path) -> None:
+    Path("mine.py").write_text(CONDITIONAL)
+    config = configured(in_tmp, plugins=["mine.py"], model="pile-up-ratio", train={"steps": 2, "device": "cpu"})
+    facsim("run", config, "--out", "r")
+    table = read_predictions(open_events(Path("r/samples/surrogate.h5")))
+    x = open_events(Path("images.h5")).read(0, 600).x.sum((1, 2))[table.event_id]
+    rows = table.of(VALIDATION, REFERENCE, NULL)
+    assert table.outputs[rows, 0] == pytest.approx((x / (1 + table.cond[:, 2]))[rows], rel=1e-5)
+    card = read(Path("r"), "scores/surrogate.json")
+    assert len(card["choice"]) == 5
+    assert set(read(Path("r"), "scores/timing.json")["latency"]) == {"torch", "onnxruntime"}
+    assert all(skipped(facsim("run", "--out", "r", "--json")[0]).values())
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -286,6 +328,11 @@ def test_where_all_events_are_background_there_is_still_a_page(in_tmp: Path) -> 
         ),
         ({"train": {"steps": 5, "early_stopping": {"score": "w1"}}}, r"early_stopping.*'contrast' makes none"),
         ({"evaluate": {"anomaly": {"signals": ["flavour"]}}}, r"flavour"),
+        ({"prepare": {"validation": 100, "test": 150}, "baselines": ["supervised"]}, r"'supervised'.*signal"),
+        (
+            {"prepare": {"validation": 12, "test": 150, "background": {"is_qcd": 1}}, "model": None},
+            r"at least 20 background events of validation .* larger 'prepare.validation'",
+        ),
     ],
 )
 def test_what_cannot_be_learnt_or_judged_is_told(in_tmp: Path, changes: dict[str, Any], message: str) -> None:

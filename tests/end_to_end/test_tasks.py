@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -56,4 +57,36 @@ def test_the_recipe_of_jets_runs_through_every_stage(name: str, tmp_path: Path) 
     check = json.loads((tmp_path / "check.json").read_text())
     assert check["passed"]
     assert json.loads((tmp_path / "card.json").read_text())["output"]["columns"][-1]["name"] == "present"
+    assert all(done.skipped for done in facsim.run(out=tmp_path).stages)
+
+
+@pytest.fixture(scope="module")
+def dark_showers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run directory with the truth that all recipes of anomaly scores have in common."""
+    pytest.importorskip("pythia8mc")
+    pytest.importorskip("fastjet")
+    folder = tmp_path_factory.mktemp("dark-showers")
+    facsim.simulate(recipe("anomaly"), out=folder, smoke=True)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["anomaly", "suep", "codae", "distil"])
+def test_the_recipes_of_anomaly_scores_run_through_every_stage(name: str, dark_showers: Path, tmp_path: Path) -> None:
+    shutil.copytree(dark_showers, tmp_path, dirs_exist_ok=True)
+    result = facsim.run(recipe(name), out=tmp_path, smoke=True)
+    stages = ["simulate", "prepare", "train", "sample", "evaluate", "export", "timing", "report"]
+    assert [done.stage for done in result.stages] == stages
+    assert [done.stage for done in result.stages if done.skipped] == ["simulate"]
+    card = json.loads((tmp_path / "scores" / "surrogate.json").read_text())
+    rows = {row["region"]: row for row in card["scores"] if row["name"] == "auc"}
+    assert rows
+    assert all(region.startswith(("suep ", "svj ")) and region.endswith(" GeV") for region in rows)
+    assert all(0 <= row["value"] <= 1 for row in rows.values())
+    assert card["choice"][0]["name"] == card["chosen"]
+    assert set(card["against"]) == {"tracks", "sphericity"}
+    assert json.loads((tmp_path / "check.json").read_text())["passed"]
+    page = (tmp_path / "report" / "index.html").read_text()
+    for section in ("events", "roc", "numbers", "latency", "training"):
+        assert f'id="{section}"' in page
     assert all(done.skipped for done in facsim.run(out=tmp_path).stages)

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facsim.core.errors import FacsimError
-from facsim.core.image import ImageGeometry
 from facsim.core.schema import Feature, Schema
 from facsim.models.base import Batch, weighted_mean
+from facsim.models.images import check_cells, image_of
 from facsim.models.nets.image_autoencoder import ImageEncoder
 from facsim.models.predictor import Predictor, PredictorOptions
 from facsim.models.sprays import Range, Sprays
@@ -102,9 +102,7 @@ class Contrast(Predictor):
 
     def __init__(self, schema: Schema, options: ContrastOptions) -> None:
         super().__init__(schema, options)
-        geometry = schema.geometry
-        if not isinstance(geometry, ImageGeometry):
-            raise FacsimError(f"the model 'contrast' takes images, not a {schema.representation}.")
+        geometry = image_of(schema, "contrast")
         self.geometry, self.channels = geometry, len(schema.features)
         seen = options.seen or tuple(_seen(channel.name, self.channels) for channel in schema.features)
         if len(seen) != self.channels:
@@ -186,12 +184,7 @@ class Contrast(Predictor):
         return (self._features(x) - self.mean) / self.scale if self.options.network == "features" else None
 
     def _logit(self, x: Tensor, generator: torch.Generator | None = None, noisy: bool = False) -> Tensor:
-        rows, columns = self.geometry.image
-        if x.dim() != 3 or x.shape[1] != rows * columns or x.shape[2] != self.channels:
-            raise FacsimError(
-                f"the model 'contrast' was built for images of {rows} x {columns} cells in {self.channels} channels, "
-                f"(N, {rows * columns}, {self.channels}), not {tuple(x.shape)}: give it events of its schema."
-            )
+        check_cells(x, self.geometry.image, self.channels, "contrast")
         if self.options.network == "image":
             seen = x.clamp(min=0).log1p().reshape(-1, *self.geometry.image, self.channels).permute(0, 3, 1, 2)
         else:

@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from facsim.core.errors import FacsimError
-from facsim.core.image import ImageGeometry
 from facsim.core.schema import Schema
 from facsim.models.base import Batch
+from facsim.models.images import check_cells, check_channels, image_of
 from facsim.models.nets.image_hits import Hits, find_hits
 from facsim.models.predictor import Predictor, PredictorOptions
 
@@ -51,16 +50,9 @@ class ImagePredictor(Predictor):
 
     def __init__(self, schema: Schema, options: ImageOptions) -> None:
         super().__init__(schema, options)
-        geometry = schema.geometry
-        if not isinstance(geometry, ImageGeometry):
-            raise FacsimError(f"the model '{self.called}' takes images, not a {schema.representation}.")
+        geometry = image_of(schema, self.called)
         names = [feature.name for feature in schema.features]
-        missing = [name for name in options.channels if name not in names]
-        if missing:
-            raise FacsimError(
-                f"the model '{self.called}' looks at the channel '{missing[0]}', which the images have not: choose "
-                f"options.channels among {names}, or [] for all."
-            )
+        check_channels(options.channels, names, self.called)
         self.image, self.all_channels = geometry.image, len(names)
         self.seen_channels = [names.index(name) for name in options.channels] or list(range(len(names)))
         self.channels = len(self.seen_channels)
@@ -113,11 +105,5 @@ class ImagePredictor(Predictor):
         return x / x.sum((1, 2), keepdim=True).clamp(min=LEAST)
 
     def _chosen(self, x: Tensor) -> Tensor:
-        rows, columns = self.image
-        if x.dim() != 3 or x.shape[1] != rows * columns or x.shape[2] != self.all_channels:
-            raise FacsimError(
-                f"the model '{self.called}' was built for images of {rows} x {columns} cells in {self.all_channels} "
-                f"channels, (N, {rows * columns}, {self.all_channels}), not {tuple(x.shape)}: give it events of its "
-                "schema."
-            )
+        check_cells(x, self.image, self.all_channels, self.called)
         return x if self.channels == self.all_channels else x[..., self.seen_channels]

@@ -11,11 +11,11 @@ from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
 from facsim.core.errors import FacsimError
-from facsim.core.image import ImageGeometry
 from facsim.core.schema import Feature, Schema
 from facsim.models.base import Batch, sampling_mode, weighted_mean
 from facsim.models.choices import Choice, checked, known
 from facsim.models.image_turns import turned
+from facsim.models.images import image_of
 from facsim.models.nets.students import STUDENTS, StudentNetwork
 from facsim.models.outliers import mixed
 from facsim.models.predictor import Predictor, PredictorOptions
@@ -118,14 +118,12 @@ class Student(Predictor):
 
     def __init__(self, schema: Schema, options: StudentOptions) -> None:
         super().__init__(schema, options)
-        if not isinstance(schema.geometry, ImageGeometry):
-            raise FacsimError(f"the model 'student' takes images, not a {schema.representation}.")
         if options.outliers == "signal" and not options.background:
             raise FacsimError(
                 "model.outliers=signal needs to know what background is: name a condition and its value in "
                 "'prepare.background', or choose model.outliers=mixed."
             )
-        self.geometry, self.phases = schema.geometry, self.phases_of(options)
+        self.geometry, self.phases = image_of(schema, "student"), self.phases_of(options)
         self.teacher, self.options = build_teacher(schema, options)
         looks = (options.input, options.regions, options.channels, options.maps, options.cells)
         self.seen = StudentInput(schema, *looks)

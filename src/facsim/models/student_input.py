@@ -7,9 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from facsim.core.errors import FacsimError
 from facsim.core.image import ImageGeometry
 from facsim.core.schema import Schema
+from facsim.models.images import check_cells, check_channels
 from facsim.physics.image_features import TRACKER, image_geometry
 from facsim.physics.image_regions import region_shares
 
@@ -79,13 +79,7 @@ class StudentInput(nn.Module):
         return self._image(x)
 
     def _image(self, x: Tensor) -> Tensor:
-        rows, columns = self.grid
-        if x.dim() != 3 or x.shape[1] != rows * columns or x.shape[2] != self.all_channels:
-            raise FacsimError(
-                f"the model 'student' was built for images of {rows} x {columns} cells in {self.all_channels} "
-                f"channels, (N, {rows * columns}, {self.all_channels}), not {tuple(x.shape)}: give it events of its "
-                "schema."
-            )
+        check_cells(x, self.grid, self.all_channels, "student")
         x = x if self.whole else x @ self.which
         image = x.reshape(-1, *self.grid, self.channels).permute(0, 3, 1, 2)
         return self.rows.T @ image @ self.columns if self.regional else image
@@ -94,11 +88,6 @@ class StudentInput(nn.Module):
 def _which(schema: Schema, wanted: tuple[str, ...], without: str) -> Tensor:
     """A column of zeros and a one for each channel that is seen, (C, seen)."""
     names = [feature.name for feature in schema.features]
-    missing = [name for name in wanted if name not in names]
-    if missing:
-        raise FacsimError(
-            f"the model 'student' looks at the channel '{missing[0]}', which the images have not: choose "
-            f"options.channels among {names}, or [] for all."
-        )
+    check_channels(wanted, names, "student")
     seen = [names.index(name) for name in wanted] or [k for k, name in enumerate(names) if name != without]
     return torch.eye(len(names))[:, seen or list(range(len(names)))]

@@ -178,3 +178,11 @@ def test_outputs_that_are_not_finite_name_output_and_event(toy: Any) -> None:
     plain = Schema("table", (Feature("x"),), (Feature("mass"),))
     with pytest.raises(FacsimError, match="holds no predictions"):
         read_predictions(MemorySource(make_events(plain, x[:, :1], cond[:, :1], 0)))
+
+
+def test_weights_count_in_comparisons_too(toy: Any) -> None:
+    table = toy(500, 200, {125.0: [1.0, 0.5]}, {}, ["a", "b"])
+    table = replace(table, weight=np.random.default_rng(1).uniform(0.1, 3, len(table.part)))
+    ours, theirs = (judge("x", "baseline", replace(table, outputs=table.outputs[:, [k, 1 - k]]), PLAN) for k in (0, 1))
+    areas = [rows(found.content, "auc")["125 GeV"]["value"] for found in (ours, theirs)]
+    assert compare(ours, theirs)["125 GeV"][0] == pytest.approx(areas[0] - areas[1], abs=1e-6)

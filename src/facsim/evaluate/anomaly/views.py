@@ -131,7 +131,7 @@ def _latents(judged: Judged, splits: Sequence[EventSource], model: Predictor, se
     centre = of_background.mean(axis=0)
     _, size, axes = np.linalg.svd(of_background - centre, full_matrices=False)
     places = (values - centre) @ axes[:2].T / np.maximum(size[:2], 1e-12) * np.sqrt(len(of_background))
-    share = (size[:2] ** 2 / np.sum(size**2)).tolist()
+    share = (size[:2] ** 2 / max(float(np.sum(size**2)), 1e-300)).tolist()
     points = {name: np.round(places[np.searchsorted(every, rows)], 3).tolist() for name, rows in kept.items()}
     return {"share": share, "points": points, "dimension": values.shape[1]}
 
