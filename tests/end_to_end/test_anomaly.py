@@ -270,6 +270,18 @@ def test_where_all_events_are_background_there_is_still_a_page(in_tmp: Path) -> 
     assert not re.search(r"\b(nan|None)\b", words)
 
 
+def test_another_score_on_the_truth_of_this_run(done: Path, in_tmp: Path) -> None:
+    config = configured(
+        in_tmp, data={"run": str(done)}, baselines=["sphericity"], model={"name": "contrast", "seen": [1, 1]}
+    )
+    facsim("run", config, "--out", "r")
+    ours, theirs = (read(run, "data.json")["sizes"] for run in (Path("r"), done))
+    assert ours == theirs
+    tables = [read_predictions(open_events(run / "samples" / "surrogate.h5")) for run in (Path("r"), done)]
+    assert np.array_equal(tables[0].event_id, tables[1].event_id)
+    assert "tracks" in words_of(Path("r"))
+
+
 CONDITIONAL = """
 import torch
 from facsim.core.schema import Feature
