@@ -57,7 +57,6 @@ MODELS: dict[str, tuple[Json, Json]] = {
             "name": "student",
             "teacher": {"name": "contrast"},
             "input": "regional",
-            "channels": "all",
             "transform": "none",
         },
         {"steps": {"teacher": 200, "student": 3000}, "lr": 2e-3},

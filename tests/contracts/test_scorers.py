@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from facsim.core.errors import FacsimError
 from facsim.core.events import Events, EventSource, make_events
@@ -15,6 +17,8 @@ from facsim.core.schema import Feature, Schema
 from facsim.core.sources import MemorySource
 from facsim.evaluate.scorers import SCORERS, find_scorer
 from facsim.metrics.auc import stratified_auc
+from facsim.models.checkpoint import build_model, save_model
+from facsim.models.student import Student
 from facsim.physics.image_features import feature_names, image_features, sphericity
 
 ROWS, COLUMNS = 12, 10
@@ -49,6 +53,8 @@ class Unread:
         raise AssertionError("these events were read")
 
 
+ALONE = sorted(set(SCORERS) - {"teacher"})
+"""Those that need nothing trained before."""
 BACKGROUND, SIGNAL = MemorySource(images(400, 6, 1)), MemorySource(images(300, 18, 2))
 
 
@@ -58,7 +64,7 @@ def fitted(name: str, seed: int = 1) -> Any:
     return find_scorer(name).made(**FAST.get(name, {})).fit(background, signal, seed)
 
 
-@pytest.mark.parametrize("name", sorted(SCORERS))
+@pytest.mark.parametrize("name", ALONE)
 def test_scores_tell_more_hits_from_background_and_read_only_what_they_say(name: str) -> None:
     scorer = fitted(name)
     low, high = images(200, 6, 3), images(200, 18, 4)
@@ -72,7 +78,7 @@ def test_scores_tell_more_hits_from_background_and_read_only_what_they_say(name:
     assert np.isfinite(scorer.predict(empty)).all()
 
 
-@pytest.mark.parametrize("name", sorted(SCORERS))
+@pytest.mark.parametrize("name", ALONE)
 def test_the_seed_decides_and_a_fit_leaves_the_scorer_as_it_was(name: str) -> None:
     made = find_scorer(name).made(**FAST.get(name, {}))
     events = images(50, 8, 5)
@@ -84,14 +90,14 @@ def test_the_seed_decides_and_a_fit_leaves_the_scorer_as_it_was(name: str) -> No
         made.predict(events)
 
 
-@pytest.mark.parametrize("name", sorted(SCORERS))
+@pytest.mark.parametrize("name", ALONE)
 def test_labels_and_other_conditions_do_not_matter_to_what_is_scored(name: str) -> None:
     scorer, events = fitted(name), images(30, 6, 6)
     changed = make_events(SCHEMA, events.x, 1 - events.cond)
     assert np.array_equal(scorer.predict(events), scorer.predict(changed))
 
 
-@pytest.mark.parametrize("name", sorted(SCORERS))
+@pytest.mark.parametrize("name", ALONE)
 def test_bad_options_and_other_events_are_refused(name: str) -> None:
     with pytest.raises(FacsimError, match=rf"the scorer '{name}' has no option \['colour'\]"):
         find_scorer(name).made(colour=1)
@@ -110,11 +116,18 @@ def test_bad_options_and_other_events_are_refused(name: str) -> None:
         ("mixture", {"components": 2.0}, "components to be a whole number"),
         ("neighbours", {"k": 0}, "k to be a whole number >= 1"),
         ("supervised", {"lr": 0}, "a learning rate lr above 0"),
+        ("supervised", {"lr": "1e-3"}, "a learning rate lr above 0, not '1e-3'"),  # YAML takes this for a word
     ],
 )
 def test_values_out_of_range_are_refused(name: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(FacsimError, match=message):
         find_scorer(name).made(**options)
+
+
+def test_a_handful_of_signal_is_too_few_to_learn() -> None:
+    few = MemorySource(images(4, 60, 3))
+    with pytest.raises(FacsimError, match=r"needs 5 events of background and of signal, and there are .* and 4: give"):
+        find_scorer("supervised").made(epochs=1).fit(BACKGROUND, few, 1)
 
 
 def test_a_name_that_is_not_known_is_told_with_the_nearest() -> None:
@@ -188,3 +201,19 @@ def test_large_images_are_summed_before_they_are_classified() -> None:
     scorer = find_scorer("supervised").made(epochs=5, channels=4, lr=5e-3).fit(*samples, 1)
     scores = [scorer.predict(s.read(0, 60))[:, 0] for s in samples]
     assert stratified_auc(*scores)[0] > 0.95
+
+
+def test_the_teacher_is_that_of_the_student_in_its_folder(tmp_path: Path) -> None:
+    teacher = {"name": "autoencoder", "widths": [4], "strides": [2], "latent": 2}
+    student = build_model("student", SCHEMA, {"network": {"name": "dense"}, "teacher": teacher})
+    assert isinstance(student, Student)
+    student.teacher_known.fill_(1.0)
+    save_model(student.eval(), "student", tmp_path)
+    found = find_scorer("teacher").made(folder=str(tmp_path)).fit(Unread(), Unread(), 1)
+    events = BACKGROUND.read(0, 300)
+    with torch.inference_mode():
+        expected = student.teacher_scores(torch.from_numpy(events.x), torch.from_numpy(events.cond)).numpy()
+    assert found.predict(events)[:, 0] == pytest.approx(expected, rel=1e-5)
+    save_model(build_model("autoencoder", SCHEMA, {}), "autoencoder", tmp_path)
+    with pytest.raises(FacsimError, match=r"'teacher' needs a student, and .* holds another predictor"):
+        found.fit(Unread(), Unread(), 1)

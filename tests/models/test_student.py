@@ -154,6 +154,12 @@ def built(**options: Any) -> Student:
     return model
 
 
+def test_a_student_is_no_teacher_by_folder_either(tmp_path: Path) -> None:
+    save_model(built(), "student", tmp_path)
+    with pytest.raises(FacsimError, match="a teacher is a predictor that is no student, and 'student' is none"):
+        built(teacher={"name": "trained", "folder": str(tmp_path)})
+
+
 @pytest.mark.parametrize("outliers", ["none", "signal", "mixed"])
 def test_gradients_reach_the_student_alone_in_its_phase(outliers: str) -> None:
     model, given = built(outliers=outliers), batch(concatenate([deposits(40, 2, 8), deposits(20, 4, 9, 0.0)]))

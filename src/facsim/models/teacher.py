@@ -50,7 +50,8 @@ def build_teacher(schema: Schema, options: Options) -> tuple[Predictor, Options]
     """The teacher for events of `schema`, and the student's options with a description of it that needs no folder.
 
     Raises:
-        FacsimError: there is no trained predictor in the folder, it is of other events, or as of the predictor.
+        FacsimError: there is no trained predictor in the folder, it is a student or of other events, or as of the
+            predictor.
     """
     teacher, own = options.teacher, teacher_options(options.teacher)
     if teacher.name != TRAINED:
@@ -68,5 +69,6 @@ def build_teacher(schema: Schema, options: Options) -> tuple[Predictor, Options]
             "student on the same data."
         )
     described = read_json(folder / "model.json")
+    find_teacher(described["model"])  # no student, which could not be loaded as a teacher
     named = Choice(name=described["model"], **predictor.options.model_dump())
     return predictor, options.model_copy(update={"teacher": named})

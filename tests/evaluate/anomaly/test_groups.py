@@ -75,3 +75,12 @@ def test_the_order_of_events_decides_nothing(masses: list[int], random: np.rando
     names = group_names(SCHEMA, cond, {"is_qcd": 1}, ["mass"])
     assert group_names(SCHEMA, cond[order], {"is_qcd": 1}, ["mass"]).tolist() == names[order].tolist()
     assert in_order(names) == in_order(names[order]) == [f"{mass} GeV" for mass in sorted(set(masses))]
+
+
+def test_values_are_those_of_single_precision() -> None:
+    """What a file holds of 0.1, read as doubles, is not 0.1."""
+    schema = Schema("table", (Feature("x"),), (Feature("share"),))
+    held = np.array([[0.1], [0.2]], dtype=np.float32)
+    for cond in (held, held.astype(np.float64)):
+        assert selected(schema, cond, {"share": 0.1}).tolist() == [True, False]
+        assert group_names(schema, cond, {"share": 0.1}, ["share"]).tolist() == [BACKGROUND, "0.2"]

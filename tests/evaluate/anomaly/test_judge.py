@@ -21,6 +21,7 @@ from facsim.evaluate.anomaly.judge import (
     IMPROVEMENT_POINTS,
     AnomalyPlan,
     compare,
+    fidelity,
     judge,
 )
 from facsim.evaluate.anomaly.predictions import NULL, REFERENCE, VALIDATION, read_predictions
@@ -180,9 +181,40 @@ def test_outputs_that_are_not_finite_name_output_and_event(toy: Any) -> None:
         read_predictions(MemorySource(make_events(plain, x[:, :1], cond[:, :1], 0)))
 
 
+<<<<<<< HEAD
 def test_weights_count_in_comparisons_too(toy: Any) -> None:
     table = toy(500, 200, {125.0: [1.0, 0.5]}, {}, ["a", "b"])
     table = replace(table, weight=np.random.default_rng(1).uniform(0.1, 3, len(table.part)))
     ours, theirs = (judge("x", "baseline", replace(table, outputs=table.outputs[:, [k, 1 - k]]), PLAN) for k in (0, 1))
     areas = [rows(found.content, "auc")["125 GeV"]["value"] for found in (ours, theirs)]
     assert compare(ours, theirs)["125 GeV"][0] == pytest.approx(areas[0] - areas[1], abs=1e-6)
+=======
+def test_weights_count_in_differences_and_in_the_choice(toy: Any) -> None:
+    """Weights of signal that favour one score, and of changed background that undo what tells it apart."""
+    table = toy(300, 100, {125.0: [1.0, 0.0]}, {"blended": [1.0, 0.0], "thinned": [0.0, 0.4]}, ["a", "b"])
+    weight = np.where(table.cond[:, 1] > 0, np.where(table.outputs[:, 0] > 1, 5.0, 1.0), table.weight)
+    heavy = replace(table, weight=weight)
+    both = [
+        judge(name, "baseline", replace(heavy, outputs=heavy.outputs[:, [k, 1 - k]]), PLAN)
+        for k, name in enumerate("ab")
+    ]
+    areas = [rows(each.content, "auc")["125 GeV"]["value"] for each in both]
+    assert compare(*both)["125 GeV"][0] == pytest.approx(areas[0] - areas[1], abs=1e-6)
+
+    of_kind = table.of("blended")
+    light = replace(table, weight=np.where(of_kind & (table.outputs[:, 0] > 0), 1e-3, 1.0))
+    merit = {row["name"]: row["changed"] for row in judge("s", "surrogate", light, PLAN).content["choice"]}
+    assert merit["a"]["blended"][0] < 0.5
+    plain = {row["name"]: row["changed"] for row in judge("s", "surrogate", table, PLAN).content["choice"]}
+    assert plain["a"]["blended"][0] > 0.7
+
+
+def test_a_student_is_measured_by_its_output_though_another_score_is_chosen(toy: Any) -> None:
+    """Changed background lies on both sides, so that the score without a sign is chosen."""
+    changed = {"blended": [-3.0], "thinned": [3.0], "exchanged": [-3.0], "scattered": [3.0]}
+    table = toy(300, 100, {125.0: [1.0]}, changed)
+    student = judge("surrogate", "surrogate", table, PLAN)
+    assert student.content["chosen"] == f"score{FREE}"
+    teacher = judge("teacher", "baseline", table, PLAN)
+    assert [row["spearman"][0] for row in fidelity(teacher, student)] == [1.0] * 2
+>>>>>>> review

@@ -27,19 +27,25 @@ class Merit:
 
 
 def merits(
-    scores: Mapping[str, FloatArray], background: NDArray[np.bool_], changed: Mapping[str, NDArray[np.bool_]]
+    scores: Mapping[str, FloatArray],
+    background: NDArray[np.bool_],
+    changed: Mapping[str, NDArray[np.bool_]],
+    weight: FloatArray | None = None,
 ) -> list[Merit]:
     """Of each score (N,), the best first; equal ones in the order given.
 
     Args:
         scores: name to values (N,). background: which events are background that was not changed, (N,).
-        changed: kind of changed background to its events, (N,).
+        changed: kind of changed background to its events, (N,). weight: of all events, (N,); ones by default.
     """
+
+    def area(x: FloatArray, events: NDArray[np.bool_]) -> tuple[float, float]:
+        weights = (None, None) if weight is None else (weight[background], weight[events])
+        value, error = value_auc(x[background], x[events], *weights)
+        return value, error
+
     found = [
-        Merit(
-            name,
-            {kind: tuple(value_auc(x[background], x[events])) for kind, events in changed.items() if events.any()},  # type: ignore[misc]
-        )
+        Merit(name, {kind: area(x, events) for kind, events in changed.items() if events.any()})
         for name, x in scores.items()
     ]
     return sorted(found, key=lambda merit: -merit.mean)

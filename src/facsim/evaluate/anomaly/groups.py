@@ -27,7 +27,8 @@ def selected(schema: Schema, cond: NDArray[Any], values: Mapping[str, float]) ->
     """
     found = np.ones(len(cond), dtype=bool)
     for name, value in values.items():
-        found &= cond[:, schema.condition_index(name)] == value
+        # files hold single precision, so that 0.1 read back into double precision is not 0.1
+        found &= cond[:, schema.condition_index(name)].astype(np.float32) == np.float32(value)
     return found
 
 

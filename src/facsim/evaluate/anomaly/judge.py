@@ -52,10 +52,14 @@ class AnomalyPlan:
 
 @dataclass(frozen=True)
 class Judged:
-    """A score that was judged: the scorecard, its values on the test events, and which events these are."""
+    """A score that was judged: the scorecard, its values on the test events, and which events these are.
+
+    `first` is the first output there, which need not be the score that was chosen.
+    """
 
     content: dict[str, Any]
     values: FloatArray
+    first: FloatArray
     event_id: NDArray[np.int64]
     group: NDArray[np.str_]
     weight: FloatArray
@@ -89,7 +93,7 @@ def judge(name: str, kind: str, table: Predictions, plan: AnomalyPlan) -> Judged
     )
     changed = {name: table.of(name) for name in PSEUDO_SIGNALS}
     only = kind == "baseline"
-    ranked = [Merit(table.names[0], {})] if only else merits(scores, calibration, changed)
+    ranked = [Merit(table.names[0], {})] if only else merits(scores, calibration, changed, table.weight)
     chosen = next(merit.name for merit in ranked if merit.name in table.names or not table.one_sided)
     of_signal = [each for each in in_order(group[test]) if (group[test] == each).sum() >= FEWEST_SIGNAL]
     context = _Context(table, plan, group, of_signal, test & background)
@@ -112,7 +116,8 @@ def judge(name: str, kind: str, table: Predictions, plan: AnomalyPlan) -> Judged
         "roc": context.curves(scores[chosen]),
         **background_checks(scores[chosen], table, background, plan),
     }
-    return Judged(content, scores[chosen][test], table.event_id[test], group[test], table.weight[test])
+    first = table.outputs[test, 0]
+    return Judged(content, scores[chosen][test], first, table.event_id[test], group[test], table.weight[test])
 
 
 def compare(ours: Judged, theirs: Judged) -> dict[str, Any]:
@@ -124,18 +129,29 @@ def compare(ours: Judged, theirs: Judged) -> dict[str, Any]:
     if not np.array_equal(ours.event_id, theirs.event_id):
         raise FacsimError("two scores can only be compared on the same events: sample both again.")
     both = np.stack([ours.values, theirs.values], 1)
+<<<<<<< HEAD
     b, found = ours.group == BACKGROUND, {}
     for group in ours.groups:
         s = ours.group == group
         found[group] = plain(auc_difference(both[b], both[s], ours.weight[b], ours.weight[s]))
     return found
+=======
+    b = ours.group == BACKGROUND
+    of_signal = {group: ours.group == group for group in ours.groups}
+    return {
+        group: plain(auc_difference(both[b], both[s], ours.weight[b], ours.weight[s])) for group, s in of_signal.items()
+    }
+>>>>>>> review
 
 
 def fidelity(teacher: Judged, student: Judged) -> list[Any]:
-    """Agreement on test background, of all and of what the teacher calls most unusual, as far as there are events."""
+    """Agreement on test background, of all and of what the teacher calls most unusual, as far as there are events.
+
+    Of the outputs themselves: a student's score without a sign orders background otherwise than its teacher.
+    """
     background = student.group == BACKGROUND
     shares = [share for share in SHARES if share * background.sum() >= FEWEST_BACKGROUND]
-    return [plain(one) for one in agreement(teacher.values[background], student.values[background], shares)]
+    return [plain(one) for one in agreement(teacher.first[background], student.first[background], shares)]
 
 
 @dataclass(frozen=True)

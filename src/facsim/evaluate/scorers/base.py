@@ -105,3 +105,13 @@ def check_whole(scorer: str, option: str, value: object, least: int) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise FacsimError(f"the scorer '{scorer}' needs {option} to be a whole number >= {least}, not {value!r}.")
+
+
+def check_positive(scorer: str, what: str, value: object) -> None:
+    """Refuse an option, called `what`, that is not a number above 0.
+
+    Raises:
+        FacsimError: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise FacsimError(f"the scorer '{scorer}' needs {what} above 0, not {value!r}.")

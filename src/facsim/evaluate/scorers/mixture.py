@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from facsim.core.errors import FacsimError
 from facsim.core.rng import integer_seed
-from facsim.evaluate.scorers.base import FloatArray, check_whole
+from facsim.evaluate.scorers.base import FloatArray, check_positive, check_whole
 from facsim.evaluate.scorers.features import FeatureScorer, scikit_learn
 
 
@@ -31,8 +31,7 @@ class Mixture(FeatureScorer):
     def __post_init__(self) -> None:
         check_whole(self.name, "components", self.components, 1)
         check_whole(self.name, "starts", self.starts, 1)
-        if not self.floor > 0:
-            raise FacsimError(f"the scorer '{self.name}' needs a floor above 0, not {self.floor!r}.")
+        check_positive(self.name, "a floor", self.floor)
 
     def _learn(self, values: FloatArray, seed: int) -> None:
         if len(values) < 2 * self.components:

@@ -15,7 +15,7 @@ from facsim.core.image import ImageGeometry
 from facsim.core.rng import generator, integer_seed
 from facsim.core.schema import Feature
 from facsim.core.sources import SubsetSource
-from facsim.evaluate.scorers.base import FloatArray, Scorer, check_whole
+from facsim.evaluate.scorers.base import FloatArray, Scorer, check_positive, check_whole
 from facsim.models.nets.classifiers import NETWORKS, Inputs
 from facsim.models.nets.classifiers.base import ClassifierNetwork
 from facsim.physics.image_features import image_geometry
@@ -25,6 +25,8 @@ from facsim.train.classifier import ClassifierSettings, Labelled, class_outputs,
 LARGEST = 96
 """Rows or columns above which an image is summed into coarser ones."""
 VALIDATION = 0.2
+FEWEST = 5
+"""Events of a class below which hardly any would be left to train on."""
 
 
 @dataclass(kw_only=True)
@@ -52,8 +54,7 @@ class Supervised(Scorer):
         check_whole(self.name, "epochs", self.epochs, 1)
         check_whole(self.name, "channels", self.channels, 2)
         check_whole(self.name, "events", self.events, 10)
-        if not self.lr > 0:
-            raise FacsimError(f"the scorer '{self.name}' needs a learning rate lr above 0, not {self.lr!r}.")
+        check_positive(self.name, "a learning rate lr", self.lr)
 
     def _fit(self, background: EventSource, signal: EventSource | None, seed: int) -> tuple[Feature, ...]:
         geometry = image_geometry(background.schema)
@@ -61,6 +62,11 @@ class Supervised(Scorer):
         if signal.schema != background.schema:
             raise FacsimError(f"the scorer '{self.name}' needs signal with the cells and columns of background.")
         rng = generator(seed, "supervised", "events")
+        if min(len(background), len(signal)) < FEWEST:
+            raise FacsimError(
+                f"the scorer '{self.name}' needs {FEWEST} events of background and of signal, and there are "
+                f"{len(background)} and {len(signal)}: give more, or leave it out of 'baselines'."
+            )
         classes = [_some(source, self.events, rng) for source in (background, signal)]
         self._shape = (min(geometry.image[0], LARGEST), min(geometry.image[1], LARGEST))
         images = [_summed(x, geometry, self._shape) for x in classes]

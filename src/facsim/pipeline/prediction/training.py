@@ -37,8 +37,8 @@ def learnt_from(run: Run, source: EventSource, split: str) -> EventSource:
     return background_of(run, source, split)
 
 
-def background_of(run: Run, source: EventSource, split: str, pure: bool = False) -> EventSource:
-    """Background events of `source`; of the training split with the contamination asked for, unless `pure`.
+def background_of(run: Run, source: EventSource, split: str) -> EventSource:
+    """Background events of `source`; of the training split with the contamination asked for.
 
     Raises:
         FacsimError: too few of them, or too few of the signal to be let in.
@@ -53,7 +53,7 @@ def background_of(run: Run, source: EventSource, split: str, pure: bool = False)
             f"needs at least {FEWEST}: see 'prepare.background' ({settings.background})."
         )
     kept = np.flatnonzero(background)
-    if split == "train" and settings.contamination and not pure:
+    if split == "train" and settings.contamination:
         signal = np.flatnonzero(~background & selected(source.schema, cond, settings.contaminant))
         wanted = round(len(kept) * settings.contamination / (1 - settings.contamination))
         if len(signal) < wanted:
