@@ -181,14 +181,14 @@ def test_outputs_that_are_not_finite_name_output_and_event(toy: Any) -> None:
         read_predictions(MemorySource(make_events(plain, x[:, :1], cond[:, :1], 0)))
 
 
-<<<<<<< HEAD
 def test_weights_count_in_comparisons_too(toy: Any) -> None:
     table = toy(500, 200, {125.0: [1.0, 0.5]}, {}, ["a", "b"])
     table = replace(table, weight=np.random.default_rng(1).uniform(0.1, 3, len(table.part)))
     ours, theirs = (judge("x", "baseline", replace(table, outputs=table.outputs[:, [k, 1 - k]]), PLAN) for k in (0, 1))
     areas = [rows(found.content, "auc")["125 GeV"]["value"] for found in (ours, theirs)]
     assert compare(ours, theirs)["125 GeV"][0] == pytest.approx(areas[0] - areas[1], abs=1e-6)
-=======
+
+
 def test_weights_count_in_differences_and_in_the_choice(toy: Any) -> None:
     """Weights of signal that favour one score, and of changed background that undo what tells it apart."""
     table = toy(300, 100, {125.0: [1.0, 0.0]}, {"blended": [1.0, 0.0], "thinned": [0.0, 0.4]}, ["a", "b"])
@@ -217,4 +217,3 @@ def test_a_student_is_measured_by_its_output_though_another_score_is_chosen(toy:
     assert student.content["chosen"] == f"score{FREE}"
     teacher = judge("teacher", "baseline", table, PLAN)
     assert [row["spearman"][0] for row in fidelity(teacher, student)] == [1.0] * 2
->>>>>>> review

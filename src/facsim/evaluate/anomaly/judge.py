@@ -129,19 +129,11 @@ def compare(ours: Judged, theirs: Judged) -> dict[str, Any]:
     if not np.array_equal(ours.event_id, theirs.event_id):
         raise FacsimError("two scores can only be compared on the same events: sample both again.")
     both = np.stack([ours.values, theirs.values], 1)
-<<<<<<< HEAD
     b, found = ours.group == BACKGROUND, {}
     for group in ours.groups:
         s = ours.group == group
         found[group] = plain(auc_difference(both[b], both[s], ours.weight[b], ours.weight[s]))
     return found
-=======
-    b = ours.group == BACKGROUND
-    of_signal = {group: ours.group == group for group in ours.groups}
-    return {
-        group: plain(auc_difference(both[b], both[s], ours.weight[b], ours.weight[s])) for group, s in of_signal.items()
-    }
->>>>>>> review
 
 
 def fidelity(teacher: Judged, student: Judged) -> list[Any]:
