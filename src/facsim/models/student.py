@@ -55,7 +55,7 @@ class StudentOptions(PredictorOptions):
     cells: Literal["energy", "log", "hit"] = "log"
     transform: Literal["none", "log", "sqrt", "rank", "quantised"] = "log"
     loss: Literal["mae", "mse"] = "mae"
-    tail: float = Field(0.5, ge=0, le=2)
+    tail: float = Field(0.0, ge=0, le=2)
     outliers: Literal["none", "signal", "mixed"] = "mixed"
     exposure: float = Field(0.3, gt=0, lt=1)
     turned: bool = True
