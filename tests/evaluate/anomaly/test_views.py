@@ -39,7 +39,7 @@ def judged(values: np.ndarray | None = None, n: int = N) -> Judged:
     score = np.arange(n, dtype=float) if values is None else values
     group = np.where(np.arange(n) < n // 2, BACKGROUND, "suep 125 GeV")
     content = {"chosen": "score", "events": {"signals": {"suep 125 GeV": n - n // 2}}}
-    return Judged(content, score, np.arange(n), group, np.ones(n))
+    return Judged(content, score, score, np.arange(n), group, np.ones(n))
 
 
 def halves(made: Events) -> Sequence[MemorySource]:
