@@ -1,6 +1,6 @@
 """Latency of anomaly scores of images at batch 1 on one thread: dense and from hits alone, in torch and ONNX Runtime.
 
-OMP_NUM_THREADS=1 python benchmarks/anomaly_latency.py [--events 100] [--calls 2000] [--seed 1] [--figure FILE]
+OMP_NUM_THREADS=1 python benchmarks/anomaly_latency.py [--events 100] [--calls 2000] [--published] [--figure FILE]
 
 Events are dijets of Pythia above pT = 250 GeV with other collisions laid over them, in the parametric detector, as
 images of 360 x 286 cells of three channels, and summed 5 by 5 (72 x 58). Weights are random: they do not change times.
@@ -121,8 +121,12 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=2000)
     parser.add_argument("--pile-up", type=float, default=30.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--published", action="store_true", help="time patterns and hits alone at published widths too")
     parser.add_argument("--figure", type=Path)
     asked = parser.parse_args()
+    if asked.published:
+        for name, options in (("patterns", PATTERNS), ("sparse", SPARSE)):
+            MODELS["360 x 286"][f"published widths, {name}"] = ("autoencoder", {**PUBLISHED, **options})
     torch.set_num_threads(1)
     logging.disable(logging.WARNING)  # the quantiser tells of every array of integers
     full = full_images(asked.events, asked.pile_up, asked.seed)
