@@ -220,6 +220,19 @@ def check_names(config: RunConfig, where: str = "the configuration") -> None:
                 f"out 'sample.steps' in {where}, or --set sample.steps=[]."
             )
     _check_baselines(config, where)
+    if config.predicts:
+        _check_of_predictor(config, where)
+
+
+def _check_of_predictor(config: RunConfig, where: str) -> None:
+    """What is there for generative models alone, told before a simulation rather than after it."""
+    if config.train.early_stopping is not None and config.model is not None:
+        raise FacsimError(
+            f"train.early_stopping judges generated events, and '{config.model.name}' makes none: leave it out of "
+            f"{where}."
+        )
+    if config.export is not None and config.export.c:
+        raise FacsimError(f"the graph of a predictor is not translated to C: leave out 'export.c' in {where}.")
 
 
 def _check_baselines(config: RunConfig, where: str) -> None:

@@ -9,6 +9,7 @@ from facsim.config.sections import PrepareConfig
 from facsim.core.errors import FacsimError, MissingExtraError
 from facsim.core.schema import Schema
 from facsim.evaluate.scorers import find_scorer
+from facsim.models.predictor import check_background
 from facsim.simulate.baselines import find_baseline
 
 FEWEST_JUDGED = 50
@@ -42,12 +43,13 @@ def check_training(config: RunConfig) -> None:
 
 
 def check_baselines(config: RunConfig, schema: Schema) -> None:
-    """Refuse baselines that cannot describe events of `schema`.
+    """Refuse baselines that cannot describe events of `schema`, and labels of background and signal that it has not.
 
     Raises:
         FacsimError: there is one.
     """
     if config.predicts:
+        _check_labels(config, schema)
         for baseline in config.baselines:
             find_scorer(baseline.name)(**baseline.options)  # checks its options
         return
@@ -58,6 +60,21 @@ def check_baselines(config: RunConfig, schema: Schema) -> None:
             raise FacsimError(f"{reason.rstrip('.')}; to leave it out: --set baselines=[{','.join(kept)}].")
     for baseline in config.baselines:
         find_baseline(baseline.name)(**baseline.options)  # checks its options
+
+
+def _check_labels(config: RunConfig, schema: Schema) -> None:
+    """Refuse labels that are missed only when training or judging begins."""
+    known = [feature.name for feature in schema.conditions]
+    check_background(schema, config.prepare.background)
+    for key, wanted in (
+        ("prepare.contaminant", list(config.prepare.contaminant)),
+        ("evaluate.anomaly.signals", config.evaluate.anomaly.signals),
+    ):
+        for name in wanted:
+            if name not in known:
+                raise FacsimError(
+                    f"'{key}' names the condition '{name}', which the events have not: they have {known}."
+                )
 
 
 def check_judged(config: RunConfig, validation: int) -> None:
