@@ -328,6 +328,14 @@ def test_a_predictor_of_a_plug_in_that_reads_conditions(in_tmp: Path) -> None:
         ({"prepare": {"test": 150, "background": {"is_top": 1}}}, r"told by the condition 'is_top'.*'is_qcd', 'mass'"),
         ({"prepare": {"test": 150, "background": {"is_qcd": 2}}}, r"0 of \d+ events of the split 'train' are backgr"),
         (
+            {
+                "prepare": {"test": 150, "background": {"is_qcd": 1}, "contamination": 0.1},
+                "model": {"name": "student", "outliers": "signal", "network": {"name": "dense"}},
+                "train": {"steps": {"teacher": 2, "student": 2}},
+            },
+            r"reads labels .* and 'prepare.contamination' is signal without one",
+        ),
+        (
             {"prepare": {"test": 150, "background": {"is_qcd": 1}, "contamination": 0.9}},
             r"a contamination of 0.9 needs \d+ signal events .* and there are \d+",
         ),
@@ -372,3 +380,32 @@ def test_wrong_names_are_refused_before_anything_runs(in_tmp: Path, changes: dic
     _, err = facsim("run", configured(in_tmp, **changes), "--out", "r", status=1)
     assert re.search(message, " ".join(err.split())), err
     assert not Path("r/data.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"evaluate": {"anomaly": {"signals": ["flavour"]}}},
+            r"'evaluate.anomaly.signals' names .*'flavour'.*'is_qcd'",
+        ),
+        (
+            {"prepare": {"test": 150, "background": {"is_qcd": 1}, "contaminant": {"color": 1}}},
+            r"'prepare.contaminant' names the condition 'color'",
+        ),
+        ({"baselines": ["teacher"]}, r"'teacher' is that of the run's own student.*leave it out"),
+    ],
+)
+def test_what_would_fail_after_the_training_is_refused_before(
+    in_tmp: Path, changes: dict[str, Any], message: str
+) -> None:
+    _, err = facsim("run", configured(in_tmp, **changes), "--out", "r", status=1)
+    assert re.search(message, " ".join(err.split())), err
+    assert not Path("r/models").exists()
+
+
+def test_variants_of_an_earlier_configuration_do_not_stay(run: Path) -> None:
+    facsim("export", "--out", run, "--set", "export.variants=[pruned]")
+    assert (run / "model.pruned.onnx").is_file()
+    facsim("export", "--out", run, "--set", "export.variants=[]")
+    assert not (run / "model.pruned.onnx").exists()

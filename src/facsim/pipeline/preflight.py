@@ -9,7 +9,10 @@ from facsim.config.sections import PrepareConfig
 from facsim.core.errors import FacsimError, MissingExtraError
 from facsim.core.schema import Schema
 from facsim.evaluate.scorers import find_scorer
+from facsim.evaluate.scorers.teacher import Teacher
+from facsim.models import find_model
 from facsim.models.predictor import check_background
+from facsim.models.student import Student
 from facsim.simulate.baselines import find_baseline
 
 FEWEST_JUDGED = 50
@@ -43,15 +46,13 @@ def check_training(config: RunConfig) -> None:
 
 
 def check_baselines(config: RunConfig, schema: Schema) -> None:
-    """Refuse baselines that cannot describe events of `schema`, and labels of background and signal that it has not.
+    """Refuse baselines that cannot describe events of `schema`, and conditions that are not there to judge scores by.
 
     Raises:
         FacsimError: there is one.
     """
     if config.predicts:
-        _check_labels(config, schema)
-        for baseline in config.baselines:
-            find_scorer(baseline.name)(**baseline.options)  # checks its options
+        _check_scores(config, schema)
         return
     reasons = {b.name: find_baseline(b.name).unfit(schema, **b.options) for b in config.baselines}
     kept = [name for name, reason in reasons.items() if reason is None]
@@ -62,19 +63,28 @@ def check_baselines(config: RunConfig, schema: Schema) -> None:
         find_baseline(baseline.name)(**baseline.options)  # checks its options
 
 
-def _check_labels(config: RunConfig, schema: Schema) -> None:
-    """Refuse labels that are missed only when training or judging begins."""
-    known = [feature.name for feature in schema.conditions]
+def _check_scores(config: RunConfig, schema: Schema) -> None:
+    """Refuse what a run of scores of anomaly would only fail of after the training."""
     check_background(schema, config.prepare.background)
-    for key, wanted in (
-        ("prepare.contaminant", list(config.prepare.contaminant)),
-        ("evaluate.anomaly.signals", config.evaluate.anomaly.signals),
-    ):
-        for name in wanted:
+    known = [feature.name for feature in schema.conditions]
+    wanted = {
+        "prepare.contaminant": config.prepare.contaminant,
+        "evaluate.anomaly.signals": config.evaluate.anomaly.signals,
+    }
+    for key, names in wanted.items():
+        for name in names:
             if name not in known:
                 raise FacsimError(
                     f"'{key}' names the condition '{name}', which the events have not: they have {known}."
                 )
+    learns = config.model is not None and issubclass(find_model(config.model.name), Student)
+    for baseline in config.baselines:
+        find_scorer(baseline.name)(**baseline.options)  # checks its options
+        if baseline.name == Teacher.name and not learns and not baseline.options.get("folder"):
+            raise FacsimError(
+                "the baseline 'teacher' is that of the run's own student, and this run has none: leave it out of "
+                "'baselines', or name the folder of a student's run: {name: teacher, folder: PATH}."
+            )
 
 
 def check_judged(config: RunConfig, validation: int) -> None:

@@ -20,6 +20,7 @@ from facsim.provenance import provenance
 from facsim.run import SURROGATE, Run
 
 CHECKED, CHECKED_C = 64, 500
+VARIANTS = {"int8", "pruned"}
 
 
 def export(run: Run) -> None:
@@ -51,6 +52,8 @@ def export(run: Run) -> None:
         checked["c"] = _export_c(run, given, settings.c_name)
     if settings.variants:
         checked["variants"] = export_variants(run, names, splits)
+    for name in VARIANTS - run.variants.keys():
+        (run.dir / f"model.{name}.onnx").unlink(missing_ok=True)  # of an earlier configuration
     write_json(run.check, checked)
 
 

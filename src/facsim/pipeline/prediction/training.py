@@ -27,12 +27,18 @@ def learnt_from(run: Run, source: EventSource, split: str) -> EventSource:
     """The events of a split that the predictor of `run` is shown: background, or all where it asks for them.
 
     Raises:
-        FacsimError: background is told by what the events have not, too little of it, or no signal to be let in.
+        FacsimError: background is told by what the events have not, too little of it, no signal to be let in, or a
+            contamination where labels are read.
     """
     kind, options = find_model(run.config.surrogate.name), predictor_options(run)
     check_background(source.schema, options["background"])
     assert issubclass(kind, Predictor)
     if kind.sees_signal(kind.Options.model_validate(options)):
+        if run.config.prepare.contamination:
+            raise FacsimError(
+                "this model reads labels ('model.outliers: signal'), and 'prepare.contamination' is signal without "
+                "one: leave out either."
+            )
         return source
     return background_of(run, source, split)
 
