@@ -1,4 +1,4 @@
-"""Sections of an anomaly page on its use: what a cut does to background, how long an event takes, and cheaper graphs."""
+"""Sections of an anomaly page on its use: what a cut does to background, how long an event takes, cheaper graphs."""
 
 from __future__ import annotations
 
