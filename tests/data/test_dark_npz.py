@@ -47,6 +47,7 @@ def test_the_public_layout(tmp_path):
     assert np.array_equal(as_images(events.x), x[3:9])
     assert events.cond.tolist() == [[0, 1, 0, 0, k] for k in range(3, 9)]
     assert np.array_equal(source.read(0, 2).x, x[:2].reshape(2, -1, 3))
+    assert source.read(3, 3).x.shape == (0, 72 * 58, 3)
     assert np.array_equal(read_labels(source).cond[3:9], events.cond)
 
 

@@ -97,7 +97,8 @@ class DarkReader:
             FacsimError: a range outside the file, numbers that are not finite or negative, or an image without any.
         """
         check_range(start, stop, len(self))
-        x = self._images.read(start, stop).reshape(stop - start, -1, self._images.shape[3])
+        _, rows, columns, channels = self._images.shape
+        x = self._images.read(start, stop).reshape(stop - start, rows * columns, channels)
         x = x.astype(np.float32, copy=False)
         least = x.min(axis=(1, 2), initial=0.0)
         for what, bad in (

@@ -34,21 +34,22 @@ def quantised(graph: Path, path: Path, examples: Iterable[Given]) -> dict[str, A
         MissingExtraError: onnx or onnxruntime is not installed.
         FacsimError: the graph has no layers.
     """
-    layers = _layers(_load(graph), graph)
+    model = _load(graph)
+    layers = _layers(model, graph)
     try:
         quantization = import_module("onnxruntime.quantization")
     except ImportError:
         raise MissingExtraError("onnx", "onnxruntime") from None
-    nodes = [node.name for node in layers if node.op_type in (STATIC, "Gemm")]
     static = any(node.op_type == STATIC for node in layers)
     with atomic_path(path) as temporary, _quiet():
         if static:
-            quantization.quantize_static(
-                graph, temporary, _reader(quantization, examples), nodes_to_quantize=nodes, per_channel=True
-            )
-        else:
-            quantization.quantize_dynamic(graph, temporary, nodes_to_quantize=nodes)
-    return {"method": "static" if static else "dynamic", "layers": len(nodes)}
+            nodes = [node.name for node in layers if node.op_type in (STATIC, "Gemm")]
+            reader = _reader(quantization, examples)
+            quantization.quantize_static(graph, temporary, reader, nodes_to_quantize=nodes, per_channel=True)
+        else:  # which makes products and sums of linear layers first, under names of its own
+            sums = [node.name for node in model.graph.node if node.op_type == "MatMul"]
+            quantization.quantize_dynamic(graph, temporary, ["MatMul"], nodes_to_exclude=sums)
+    return {"method": "static" if static else "dynamic", "layers": _whole(_load(path))}
 
 
 def pruned(graph: Path, path: Path, share: float) -> dict[str, Any]:
@@ -81,6 +82,12 @@ def _load(graph: Path) -> Any:
         return import_module("onnx").load(str(graph))
     except ImportError:
         raise MissingExtraError("onnx", "onnx") from None
+
+
+def _whole(model: Any) -> int:
+    """Arrays of weights that are 8-bit whole numbers."""
+    kinds = import_module("onnx").TensorProto
+    return sum(len(t.dims) > 1 and t.data_type in (kinds.INT8, kinds.UINT8) for t in model.graph.initializer)
 
 
 def _layers(model: Any, graph: Path) -> list[Any]:

@@ -54,7 +54,7 @@ def export_variants(run: Run, names: list[str], splits: Mapping[str, EventSource
     for name, path in run.variants.items():
         found[name] |= _cost(run, table, full, _scores(run, table, _outputs(path, names, splits)))
         lost = [row["difference"][0] for row in found[name]["auc"].values()]
-        said = f", AUC changes by {min(lost):+.3g} to {max(lost):+.3g}" if lost else ""
+        said = f", AUC changes by {min(lost):+.4f} to {max(lost):+.4f}" if lost else ""
         run.reporter.say(f"  {path} ({path.stat().st_size / 1e6:.2f} MB){said}")
     return found
 
@@ -100,7 +100,11 @@ def _cost(run: Run, table: Predictions, full: FloatArray, score: FloatArray) -> 
         if s.sum() >= FEWEST_SIGNAL:
             values = [value_auc(column[b], column[s], weight[b], weight[s])[0] for column in (score, full)]
             difference = auc_difference(both[b], both[s], weight[b], weight[s])
-            auc[signal] = {"auc": values[0], "full": values[1], "difference": plain(difference)}
+            auc[signal] = {
+                "auc": values[0],
+                "full": values[1],
+                "difference": [round(float(part), 9) + 0.0 for part in difference],
+            }
     shares = (1.0, run.config.evaluate.anomaly.targets[0])
     everything, tail = agreement(full[b], score[b], shares, replicas=50, seed=run.config.seed)
     return {
