@@ -409,3 +409,7 @@ def test_variants_of_an_earlier_configuration_do_not_stay(run: Path) -> None:
     assert (run / "model.pruned.onnx").is_file()
     facsim("export", "--out", run, "--set", "export.variants=[]")
     assert not (run / "model.pruned.onnx").exists()
+    facsim("run", "--out", run, "--set", "export.variants=[pruned]")
+    assert "Variants of the graph" in words_of(run)
+    facsim("run", "--out", run, "--set", "export.variants=[pruned]", "--set", "model=null")
+    assert "Variants of the graph" not in words_of(run)
