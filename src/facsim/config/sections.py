@@ -177,7 +177,7 @@ class ExportConfig(Section):
     c: bool = False
     c_name: str = Field("model", pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
     variants: list[Literal["int8", "pruned"]] = []
-    zeros: float = Field(0.5, gt=0, lt=1)
+    zeros: float = Field(0.2, gt=0, lt=1)
 
     @field_validator("variants")
     @classmethod

@@ -45,7 +45,11 @@ def quantised(graph: Path, path: Path, examples: Iterable[Given]) -> dict[str, A
         if static:
             nodes = [node.name for node in layers if node.op_type in (STATIC, "Gemm")]
             reader = _reader(quantization, examples)
-            quantization.quantize_static(graph, temporary, reader, nodes_to_quantize=nodes, per_channel=True)
+            # scores of 256 values would have ties where a trigger cuts
+            kept = {"OpTypesToExcludeOutputQuantization": ["Gemm"]}
+            quantization.quantize_static(
+                graph, temporary, reader, nodes_to_quantize=nodes, per_channel=True, extra_options=kept
+            )
         else:  # which makes products and sums of linear layers first, under names of its own
             sums = [node.name for node in model.graph.node if node.op_type == "MatMul"]
             quantization.quantize_dynamic(graph, temporary, ["MatMul"], nodes_to_exclude=sums)

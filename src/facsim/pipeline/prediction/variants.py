@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facsim.core.events import EventSource, chunks
+from facsim.core.image import ImageGeometry
 from facsim.core.sources import batch_rows
 from facsim.core.store import read_json
 from facsim.data import open_events
@@ -60,17 +62,21 @@ def export_variants(run: Run, names: list[str], splits: Mapping[str, EventSource
 
 
 def _examples(run: Run, names: list[str], source: EventSource) -> Iterator[dict[str, NDArray[Any]]]:
+    """Background, and of images sums of two events: ranges of background alone would cut off what is unusual."""
     background = background_of(run, source, VALIDATION)
     for first in range(0, min(EXAMPLES, len(background)), AT_ONCE):
-        yield graph_inputs(names, background.read(first, min(first + AT_ONCE, len(background))))
+        events = background.read(first, min(first + AT_ONCE, len(background)))
+        yield graph_inputs(names, events)
+        if isinstance(source.schema.geometry, ImageGeometry):
+            yield graph_inputs(names, replace(events, x=events.x + np.roll(events.x, 1, axis=0)))
 
 
 def _outputs(graph: Path, names: list[str], splits: Mapping[str, EventSource]) -> FloatArray:
-    """What a graph says of both truth samples, (N, D)."""
+    """What a graph says of validation and both truth samples, (N, D)."""
     session = open_session(graph)
     parts = [
         session.run([SCORES], graph_inputs(names, events))[0]
-        for part in (REFERENCE, NULL)
+        for part in (VALIDATION, REFERENCE, NULL)
         for events in chunks(splits[part], min(500, batch_rows(splits[part])))
     ]
     return np.concatenate(parts).astype(np.float64)
@@ -82,11 +88,13 @@ def _groups(run: Run, table: Predictions) -> NDArray[np.str_]:
 
 
 def _scores(run: Run, table: Predictions, outputs: FloatArray) -> FloatArray:
-    """The score that was chosen, made of `outputs` as it was made of the model's."""
-    calibration = table.of(VALIDATION) & (_groups(run, table) == BACKGROUND)
+    """The score that was chosen, of the test events, made of a graph's `outputs` as it was made of the model's."""
+    own = table.of(VALIDATION, REFERENCE, NULL)
+    validation, background = table.of(VALIDATION)[own], (_groups(run, table) == BACKGROUND)[own]
+    calibration, weight = validation & background, table.weight[own]
     chosen = read_json(run.scores(SURROGATE))["chosen"]
-    known, weight = table.outputs[calibration], table.weight[calibration]
-    return all_scores(outputs, table.names, known, weight, seed=run.config.seed)[chosen]
+    known = outputs[calibration]
+    return all_scores(outputs[~validation], table.names, known, weight[calibration], seed=run.config.seed)[chosen]
 
 
 def _cost(run: Run, table: Predictions, full: FloatArray, score: FloatArray) -> dict[str, Any]:
