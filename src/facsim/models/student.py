@@ -111,6 +111,7 @@ class Student(Predictor):
     Options = StudentOptions
     phases: tuple[str, ...] = (TEACHER, STUDENT)
     training_only = ("teacher", "rarity.")
+    one_sided = True  # it says what its teacher's first output says, of which more is more unusual
     outputs = (Feature("score"),)
     mean: Tensor
     spread: Tensor
@@ -127,7 +128,6 @@ class Student(Predictor):
         self.teacher, self.options = build_teacher(schema, options)
         looks = (options.input, options.regions, options.channels, options.maps, options.cells)
         self.seen = StudentInput(schema, *looks)
-        self.one_sided = self.teacher.one_sided
         kind, own = options.checked_network()
         self.student = kind(self.seen.channels, self.seen.image, own)
         self.transform, self.rarity = TRANSFORMS[options.transform](), Rarity(options.tail)
