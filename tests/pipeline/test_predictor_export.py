@@ -82,7 +82,7 @@ def test_everything_is_exported_judged_timed_and_shown(tmp_path: Path) -> None:
     assert [entry["file"] for entry in check["c"]["files"]] == ["student.c", "student.h"]
     assert check["variants"]["int8"]["method"] == "static"
     pruned = check["variants"]["pruned"]
-    assert pruned["zeros"] == pytest.approx(0.3 * pruned["weights"], rel=0.01)
+    assert 0.3 * pruned["weights"] - 3 < pruned["zeros"] <= 0.3 * pruned["weights"]  # rounded down in three layers
     for each in check["variants"].values():
         row = each["auc"]["suep 400 GeV"]
         assert row["auc"] - row["full"] == pytest.approx(row["difference"][0], abs=1e-8)
