@@ -2,10 +2,9 @@
 
 OMP_NUM_THREADS=1 python benchmarks/student_latency.py [--events 100] [--calls 2000] [--seed 1]
 
-Events as in `anomaly_latency.py`, summed 5 by 5 to images of 72 x 58 cells of three channels. Weights are random: they
-do not change times. Candidates are called in turns, so that what follows a similar one finds a warmer cache; C is
-called through ctypes, which takes some microseconds, and `alone` is its least time of a call within a loop in C.
-"""
+Events as in `anomaly_latency.py`, summed 5 by 5 to images of 72 x 58 cells of three channels. Weights are random:
+they do not change times. Candidates are called in turns, so that what follows a similar one finds a warmer cache; C
+is called through ctypes, which takes some microseconds, and `alone` is its least time of a call within a loop in C."""
 
 from __future__ import annotations
 
