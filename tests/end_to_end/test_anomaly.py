@@ -371,7 +371,6 @@ def test_what_cannot_be_learnt_or_judged_is_told(in_tmp: Path, changes: dict[str
         ({"model": None, "baselines": ["tracks", "library"]}, r"'library' at 'baselines.1'"),
         ({"model": {"name": "contrast", "hit": [1, 2]}}, r"unknown key 'model.hit'.*hits"),
         ({"train": {"steps": 5, "early_stopping": {"score": "w1"}}}, r"early_stopping.*'contrast' makes none"),
-        ({"export": {"c": True}}, r"the graph of a predictor is not translated to C: leave out 'export.c'"),
         ({"evaluate": {"anomaly": {"targets": []}}}, r"evaluate.anomaly.targets"),
         ({"evaluate": {"anomaly": {"targets": [1.5]}}}, r"evaluate.anomaly.targets"),
     ],

@@ -231,8 +231,6 @@ def _check_of_predictor(config: RunConfig, where: str) -> None:
             f"train.early_stopping judges generated events, and '{config.model.name}' makes none: leave it out of "
             f"{where}."
         )
-    if config.export is not None and config.export.c:
-        raise FacsimError(f"the graph of a predictor is not translated to C: leave out 'export.c' in {where}.")
 
 
 def _check_baselines(config: RunConfig, where: str) -> None:
