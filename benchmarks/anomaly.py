@@ -56,14 +56,25 @@ MODELS: dict[str, tuple[Json, Json]] = {
     "student-regional": (
         {
             "name": "student",
-            "teacher": {"name": "contrast"},
+            "teacher": {"name": "trained", "folder": "contrast"},
             "input": "regional",
+            "channels": ["tracker", "ecal", "hcal"],
+            "maps": "each",
             "transform": "none",
         },
-        {"steps": {"teacher": 200, "student": 3000}, "lr": 2e-3},
+        {"steps": 1500, "lr": 2e-3},
+    ),
+    "student-half": (
+        {
+            "name": "student",
+            "teacher": {"name": "trained", "folder": "hits"},
+            "network": {**SMALL, "channels": [1, 2]},
+            "cells": "hit",
+        },
+        {"steps": 1000, "lr": 3e-3},
     ),
 }
-"""Name to the model and its training."""
+"""Name to the model and its training; folders of trained teachers are those of other runs in OUT."""
 CONTAMINATED = (0.001, 0.01, 0.05)
 HELD = {
     "events": 5600,
@@ -104,6 +115,13 @@ def plan(args: argparse.Namespace) -> dict[str, Json]:
     """Name to configuration of all runs but the first."""
     truth = {"run": str((args.out / "base").absolute())}
     runs = {name: config(*of, truth, PREPARE) for name, of in MODELS.items()}
+    for tree in runs.values():
+        teacher = tree["model"].get("teacher", {})
+        if "folder" in teacher:
+            tree["model"] = {
+                **tree["model"],
+                "teacher": {**teacher, "folder": str((args.out / teacher["folder"]).absolute())},
+            }
     for name in ("contrast", "autoencoder"):
         for share in CONTAMINATED:
             mixed = {**PREPARE, "contamination": share}

@@ -22,6 +22,7 @@ from facsim.models.predictor import Predictor, PredictorOptions
 from facsim.models.score_transforms import TRANSFORMS, Rarity
 from facsim.models.student_input import StudentInput
 from facsim.models.teacher import TRAINED, build_teacher, find_teacher, teacher_options
+from facsim.physics.image_regions import LEVEL_1
 
 TEACHER, STUDENT = "teacher", "student"
 SCORED_AT_ONCE = 256
@@ -49,7 +50,7 @@ class StudentOptions(PredictorOptions):
     teacher: Choice = Choice(name="autoencoder")
     network: Choice | None = None
     input: Literal["full", "regional"] = "full"
-    regions: tuple[int, int] = (18, 14)
+    regions: tuple[int, int] = LEVEL_1
     channels: tuple[str, ...] = ()
     maps: Literal["sum", "each"] = "sum"
     cells: Literal["energy", "log", "hit"] = "log"

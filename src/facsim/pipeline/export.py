@@ -6,6 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from facsim.config.sections import ExportConfig
 from facsim.core.errors import FacsimError
 from facsim.core.rng import integer_seed
 from facsim.core.sources import read_labels
@@ -29,11 +30,7 @@ def export(run: Run) -> None:
         MissingExtraError: ONNX is not installed.
         FacsimError: the graph does not agree with the model, or the C with the graph; or there is no C compiler.
     """
-    settings, seed = run.config.export, run.config.seed
-    if settings is None:
-        raise FacsimError("this run exports nothing: its configuration says 'export: null'.")
-    if settings.c:
-        find_compiler()  # its absence is told before the work
+    settings, seed = export_settings(run), run.config.seed
     model, splits = load_model(run.model()), open_splits(run)
     with run.reporter.progress("exporting") as advance:
         export_onnx(model, run.onnx, settings.opset)
@@ -49,6 +46,20 @@ def export(run: Run) -> None:
     if settings.c:
         checked["c"] = _export_c(run, model, cond, settings.c_name)
     write_json(run.check, checked)
+
+
+def export_settings(run: Run) -> ExportConfig:
+    """What is exported.
+
+    Raises:
+        FacsimError: nothing, or C without a compiler.
+    """
+    settings = run.config.export
+    if settings is None:
+        raise FacsimError("this run exports nothing: its configuration says 'export: null'.")
+    if settings.c:
+        find_compiler()  # its absence is told before the work
+    return settings
 
 
 def _export_c(run: Run, model: EventModel, cond: NDArray[Any], name: str) -> dict[str, Any]:

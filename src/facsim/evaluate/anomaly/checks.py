@@ -5,6 +5,7 @@ The threshold is set on the first truth sample and looked at on the second.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from facsim.evaluate.anomaly.predictions import NULL, REFERENCE, Predictions
 from facsim.evaluate.anomaly.records import plain
 from facsim.metrics.drift import monitor
 from facsim.metrics.sculpting import sculpting
-from facsim.metrics.stability import efficiency_stability
+from facsim.metrics.stability import Stability, efficiency_stability
 from facsim.metrics.trigger_rate import event_rate, threshold_for_rate
 from facsim.metrics.working_points import working_points
 
@@ -44,36 +45,43 @@ def background_checks(
         )
         return {"checks": found, "rates": _rates(score, table, background, plan)}
     found["threshold"] = cut
-    columns = [feature.name for feature in table.schema.conditions[:-1]]
-    for name in plan.against:
-        if name in columns:
-            by = table.cond[second, columns.index(name)]
-            found["stability"][name] = _stability(score[second], cut, by, table.weight[second], plan.seed)
-    for name in plan.spectators:
-        if name in columns:
-            at = table.cond[second, columns.index(name)]
-            found["sculpting"][name] = _sculpting(score[second], cut, at, table.weight[second], plan.seed)
+    given = (score[second], table.cond[second], table.weight[second])
+    for kind, check, wanted in (("stability", _stability, plan.against), ("sculpting", sculpting, plan.spectators)):
+        found[kind], notes = _by_condition(check, wanted, table, given, cut, plan.seed)
+        found["notes"] += notes
     runs = {f"B{k + 1}": part for k, part in enumerate(np.array_split(score[second], RUNS)) if len(part)}
     found["drift"] = [plain(run) for run in monitor(score[first], runs, cut, seed=plan.seed)]
     return {"checks": found, "rates": _rates(score, table, background, plan)}
 
 
-def _stability(score: FloatArray, cut: float, by: FloatArray, weight: FloatArray, seed: int) -> Any:
+def _by_condition(
+    check: Callable[..., Any],
+    wanted: Sequence[str],
+    table: Predictions,
+    given: tuple[FloatArray, FloatArray, FloatArray],
+    cut: float,
+    seed: int,
+) -> tuple[dict[str, Any], list[str]]:
+    """`check` against each of the conditions `wanted` that there are; None, and a note why, where it cannot be made."""
+    score, cond, weight = given
+    columns = [feature.name for feature in table.schema.conditions[:-1]]
+    found: dict[str, Any] = {}
+    notes = []
+    for name in (name for name in wanted if name in columns):
+        try:
+            found[name] = plain(check(score, cut, cond[:, columns.index(name)], weight, seed=seed))
+        except FacsimError as error:
+            found[name] = None
+            notes.append(f"no check against {name}: {str(error).rstrip('.')}")
+    return found, notes
+
+
+def _stability(score: FloatArray, cut: float, by: FloatArray, weight: FloatArray, *, seed: int) -> Stability | None:
     edges = np.unique(np.quantile(by, np.linspace(0, 1, BINS + 1)))
     if len(edges) < 3:
-        return None
+        return None  # a condition of one value has no bins
     edges[-1] = np.nextafter(edges[-1], np.inf)
-    try:
-        return plain(efficiency_stability(score, cut, by, edges, weight, seed=seed))
-    except FacsimError:
-        return None
-
-
-def _sculpting(score: FloatArray, cut: float, spectator: FloatArray, weight: FloatArray, seed: int) -> Any:
-    try:
-        return plain(sculpting(score, cut, spectator, weight, seed=seed))
-    except FacsimError:
-        return None
+    return efficiency_stability(score, cut, by, edges, weight, seed=seed)
 
 
 def _rates(score: FloatArray, table: Predictions, background: NDArray[np.bool_], plan: AnomalyPlan) -> list[Any]:

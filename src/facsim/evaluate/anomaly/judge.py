@@ -83,8 +83,7 @@ def judge(name: str, kind: str, table: Predictions, plan: AnomalyPlan) -> Judged
     Raises:
         FacsimError: too few background events, conditions that the events have not.
     """
-    truth_schema = table.schema
-    group = group_names(truth_schema, table.cond, plan.background, plan.signals)
+    group = group_names(table.schema, table.cond, plan.background, plan.signals)
     background = group == BACKGROUND
     calibration, test = background & table.of(VALIDATION), table.of(REFERENCE, NULL)
     _check_sizes(int(calibration.sum()), int((background & test).sum()))

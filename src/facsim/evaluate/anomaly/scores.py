@@ -23,7 +23,8 @@ def all_scores(
 
     Args:
         outputs: of the events to score, (N, D). names: of the outputs, of which the first counts.
-        background: outputs (M, D) of background events that are not scored. weight: of these, (M,).
+        background: outputs (M, D) of background events; among the scored ones they look a little too usual.
+        weight: of these, (M,).
         seed: of the halves that a combination is fitted and calibrated on.
     """
     found: dict[str, FloatArray] = {}

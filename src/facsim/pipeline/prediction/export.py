@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from facsim.core.errors import FacsimError
 from facsim.core.sources import read_labels
 from facsim.core.store import read_json, write_json
-from facsim.export.c_check import find_compiler
 from facsim.export.c_check_predictor import check_c_predictor
 from facsim.export.c_predictor import export_c_predictor, predictor_facts
 from facsim.export.card import file_facts, make_card, sha256
 from facsim.export.check import check_predictor, graph_inputs
 from facsim.export.onnx import export_predictor
 from facsim.models.checkpoint import load_predictor
+from facsim.pipeline.export import export_settings
 from facsim.pipeline.prediction.variants import export_variants
 from facsim.pipeline.truth import open_splits
 from facsim.provenance import provenance
@@ -30,11 +29,7 @@ def export(run: Run) -> None:
         MissingExtraError: ONNX is not installed.
         FacsimError: the graph does not agree with the model, or the C with the graph; or there is no C compiler.
     """
-    settings, seed = run.config.export, run.config.seed
-    if settings is None:
-        raise FacsimError("this run exports nothing: its configuration says 'export: null'.")
-    if settings.c:
-        find_compiler()  # its absence is told before the work
+    settings, seed = export_settings(run), run.config.seed
     model, splits = load_predictor(run.model()), open_splits(run)
     with run.reporter.progress("exporting") as advance:
         names = export_predictor(model, run.onnx, settings.opset)
