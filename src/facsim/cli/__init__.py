@@ -14,7 +14,7 @@ SHOWN_FIRST = ("demo", "init", "run", "simulate", "prepare", "train", "sample", 
 """In the help, before all others."""
 
 
-def _place(name: str) -> int:
+def _place(name: str | None) -> int:
     return SHOWN_FIRST.index(name) if name in SHOWN_FIRST else len(SHOWN_FIRST)
 
 
