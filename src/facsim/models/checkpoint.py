@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import torch
@@ -10,9 +11,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from facsim.core.errors import FacsimError
+from facsim.core.guard import read_json_guarded, safetensors_header
 from facsim.core.schema import Schema
-from facsim.core.store import atomic_path, read_json, write_json
+from facsim.core.store import atomic_path, write_json
 from facsim.models import EventModel, Predictor, RunModel, find_model
+from facsim.models.limits import BuildLimit, check_description
 
 HALF_ABOVE = 10_000
 """Numbers in an array from which on shipped weights keep it in half precision."""
@@ -74,16 +77,17 @@ def load_predictor(folder: Path, **changes: object) -> Predictor:
 def load_trained(folder: Path, **changes: object) -> RunModel:
     """The model of either kind saved in `folder`, in evaluation mode; `changes` override options.
 
+    The files may come from anyone: sizes and descriptions are checked before anything is built, and no code is run.
+
     Raises:
         FacsimError: the folder holds no model, or its weights are damaged or of another version.
     """
     if not (folder / "model.json").is_file():
         raise FacsimError(f"'{folder}' holds no trained model: run the train stage first.")
-    description = read_json(folder / "model.json")
-    if not isinstance(description, dict) or not {"model", "options", "schema"} <= set(description):
-        raise FacsimError(f"'{folder / 'model.json'}' does not describe a model: train the model again.")
-    schema = Schema.from_dict(description["schema"])
-    model = build_model(description["model"], schema, {**description["options"], **changes})
+    where, header = folder / "model.json", safetensors_header(folder / "weights.safetensors")
+    name, schema, options = check_description(read_json_guarded(where), str(where))
+    with BuildLimit(str(folder), sum(math.prod(array.shape) for array in header.values())):
+        model = build_model(name, schema, {**options, **changes})
     try:
         weights = read_weights(folder)
         missing, unexpected = model.load_state_dict(weights, strict=False)
@@ -121,8 +125,9 @@ def read_weights(folder: Path) -> dict[str, torch.Tensor]:
     """The state of the model in `folder` as far as it was saved, in single precision.
 
     Raises:
-        OSError, SafetensorError: there is no such file, or it is damaged.
+        FacsimError, OSError, SafetensorError: there is no such file, or it is damaged.
     """
+    safetensors_header(folder / "weights.safetensors")
     weights = {}
     for name, tensor in load_file(folder / "weights.safetensors").items():
         whole = tensor.float() if tensor.dtype == torch.float16 else tensor
