@@ -80,6 +80,6 @@ def test_broken_input_is_one_sentence(run: Path, tmp_path: Path) -> None:
     sampler.domain = None
     with pytest.raises(FacsimError, match="has no card with its training domain: do its stage 'export'"):
         sampler.events([INSIDE])
-    with pytest.raises(FacsimError, match="ships with facsim"):
+    with pytest.raises(FacsimError, match="is no run directory with a trained surrogate"):
         load(str(tmp_path / "nothing"))
     assert training_domain(SCHEMA, np.zeros((3, 2))) is None

@@ -162,4 +162,6 @@ def load(
     changes = {} if candidates is None else {"candidates": candidates}
     if repository is None and is_run(Path(name)):
         return TrainedSampler(name, device, **changes)
+    if repository is None and len(Path(name).parts) > 1:
+        raise FacsimError(f"'{name}' is no run directory with a trained surrogate: do its stage 'train' first.")
     return ShippedSampler(str(name), device, repository, **changes)
