@@ -32,9 +32,13 @@ if TYPE_CHECKING:
         train,
     )
     from facsim.core.errors import FacsimError
+    from facsim.core.plugins import load_plugin
     from facsim.data import open_events
     from facsim.info import describe as info
     from facsim.models.shipped import load
+    from facsim.pipeline.models import fetch_model, save_model, show_model
+    from facsim.pipeline.verify_model import verify_model
+    from facsim.repository.listing import list_models
 
 __version__ = "0.1.0"
 __all__ = [
@@ -44,27 +48,39 @@ __all__ = [
     "demo",
     "evaluate",
     "export",
+    "fetch_model",
     "import_weights",
     "info",
     "init",
     "leaderboard",
+    "list_models",
     "load",
+    "load_plugin",
     "open_events",
     "prepare",
     "report",
     "run",
     "sample",
+    "save_model",
     "score",
+    "show_model",
     "simulate",
     "study",
     "sweep",
     "train",
+    "verify_model",
 ]
 
 _ELSEWHERE = {
     "FacsimError": "facsim.core.errors",
+    "fetch_model": "facsim.pipeline.models",
+    "list_models": "facsim.repository.listing",
     "load": "facsim.models.shipped",
+    "load_plugin": "facsim.core.plugins",
     "open_events": "facsim.data",
+    "save_model": "facsim.pipeline.models",
+    "show_model": "facsim.pipeline.models",
+    "verify_model": "facsim.pipeline.verify_model",
 }
 _ALSO_MODULES = ("evaluate", "export", "info", "report", "run", "simulate", "train")
 

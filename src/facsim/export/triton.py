@@ -47,8 +47,8 @@ def triton_config(graph: Path, card: Mapping[str, Any], name: str, batch: int) -
     for end, port in {**facts.inputs, **facts.outputs}.items():
         if not port.shape or port.shape[0] is not None or 0 in port.shape or port.dtype not in TYPES:
             raise FacsimError(
-                f"'{end}' of the graph '{graph}' is {port.dtype} {list(port.shape)}: to be served its first axis has to "
-                f"be the batch, of any size, no other may be of length 0, and its type is one of {list(TYPES)}."
+                f"'{end}' of the graph '{graph}' is {port.dtype} {list(port.shape)}: to be served its first axis has "
+                f"to be the batch, of any size, no other may be of length 0, and its type is one of {list(TYPES)}."
             )
     output = {card["output"]["name"]: card["output"]["shape"]}
     lines = [

@@ -26,7 +26,7 @@ from facsim.run import SURROGATE, Run
 
 
 def export(run: Run) -> None:
-    """Write `model.onnx`, `card.json` and `check.json`, with `export.c` source and header in C, with `export.triton` `triton/`.
+    """Write `model.onnx`, `card.json`, `check.json`, and as asked for C files (`export.c`) and `triton/`.
 
     Raises:
         MissingExtraError: ONNX is not installed.

@@ -135,10 +135,22 @@ def check_files(folder: Path, manifest: Manifest) -> None:
     Raises:
         FacsimError: one is missing, a link, of another size or another checksum.
     """
+    wrong = wrong_files(folder, manifest)
+    if wrong:
+        raise FacsimError(wrong[0])
+
+
+def wrong_files(folder: Path, manifest: Manifest) -> list[str]:
+    """What is wrong with each file in `folder` that is not as in the manifest."""
     if folder.is_symlink():
-        raise FacsimError(f"'{folder}' is a link: a model's files lie in the folder of its version.")
+        return [f"'{folder}' is a link: a model's files lie in the folder of its version."]
+    found = []
     for name, facts in manifest.files.items():
-        check_file(folder / name, facts, f"the {MANIFEST} of {manifest.reference}")
+        try:
+            check_file(folder / name, facts, f"the {MANIFEST} of {manifest.reference}")
+        except FacsimError as error:
+            found.append(str(error))
+    return found
 
 
 def checked_identity(name: str, version: str) -> None:
