@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from facsim.core.errors import FacsimError
-from facsim.repository.places import Place, places
+from facsim.repository.places import Place, open_place, roots
 from facsim.repository.versions import precedence
 
 
@@ -24,8 +24,9 @@ def list_models(repository: str | Path | None = None, every: bool = False) -> di
     rows: list[dict[str, Any]] = []
     problems: list[str] = []
     seen: set[str] = set()
-    for place in places(repository):
+    for root in roots(repository):
         try:
+            place = open_place(root)
             for name, version in _all(place, every):
                 try:
                     rows.append({**_row(place, name, version), "hidden": name in seen})

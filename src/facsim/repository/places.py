@@ -48,11 +48,8 @@ class Place:
         return sorted(name for name in self._listed() if NAME.fullmatch(name) and self.versions(name))
 
     def versions(self, name: str) -> list[str]:
-        """Versions of `name` in no order; none where there is no such model. Errors as of `names`."""
-        if self.is_local:
-            folder = Path(self.file(name))
-            return [entry.parent.name for entry in folder.glob(f"*/{MANIFEST}") if is_version(entry.parent.name)]
-        return [found for found in self._listed(name) if is_version(found)]
+        """Versions of `name` that are there whole, in no order; none of no such model. Errors as of `names`."""
+        return [found for found in self._listed(name) if is_version(found) and self.has(name, found)]
 
     def newest(self, name: str) -> str | None:
         """The newest version of `name`; None where there is no such model. Errors as of `names`."""
@@ -121,12 +118,15 @@ def open_place(root: str | Path) -> Place:
     return Place(str(root), fs, str(path))
 
 
-def default_roots() -> list[str]:
-    """The models that ship with facsim, then the folders and URLs in FACSIM_MODELS, which commas divide."""
+def roots(repository: str | Path | None = None) -> list[str]:
+    """What is given, else the models that ship with facsim, then the folders and URLs in FACSIM_MODELS, which commas
+    divide: in the order in which a name is looked for."""
+    if repository is not None:
+        return [str(repository)]
     named = [root.strip() for root in os.environ.get(VARIABLE, "").split(",")]
     return [str(SHIPPED), *(root for root in named if root)]
 
 
 def places(repository: str | Path | None = None) -> Iterator[Place]:
-    """The repository that is given, else the default ones, in the order in which a name is looked for."""
-    return map(open_place, [repository] if repository is not None else default_roots())
+    """The repositories of `roots`, each opened when its turn comes. Errors as of `open_place`."""
+    return map(open_place, roots(repository))
