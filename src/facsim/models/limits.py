@@ -16,7 +16,7 @@ from facsim.models.teacher import TRAINED
 SPARE = 1 << 27
 """Numbers that a model may make beside those of its weights: arrays that only training reads, masks, tables."""
 PER_WEIGHT = 8
-MOST_ARRAYS = 200_000
+MOST_ARRAYS = 30_000
 MOST_CELLS = 20_000_000
 MOST_POINTS = 1_000_000
 
@@ -72,7 +72,7 @@ class BuildLimit(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         """Count what `func` makes, if it makes an array of a size."""
-        self.left -= _asked(args)
+        self.left -= _asked(str(func), args)
         self.arrays -= 1
         if min(self.left, self.arrays) < 0:
             raise FacsimError(
@@ -82,14 +82,14 @@ class BuildLimit(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return func(*args, **(kwargs or {}))
 
 
-def _asked(args: tuple[Any, ...]) -> int:
-    """Numbers of the array that an operation is asked for; of operations on arrays those of a large one."""
+def _asked(name: str, args: tuple[Any, ...]) -> int:
+    """Numbers of the array that the operation `name` is asked for; of those on arrays the ones of a large array."""
     first = args[0] if args else 0
     if isinstance(first, Tensor):  # a view may be of any size, and the next operation makes it real
-        numbers = first.numel() * _asked(args[1:2])  # what repeats or fills a size has it second
+        numbers = first.numel() * _asked(name, args[1:2])  # what repeats or fills a size has it second
         return numbers if numbers > SPARE else first.numel() if first.numel() > SPARE else 0
     if isinstance(first, list | tuple) and all(isinstance(n, int) for n in first):
         return math.prod(first)
-    if isinstance(first, int):  # eye, arange
-        return first * (args[1] if len(args) > 1 and isinstance(args[1], int) else 1)
-    return 0
+    if isinstance(first, int) and name.startswith("aten.eye"):
+        return first * (args[1] if len(args) > 1 and isinstance(args[1], int) else first)
+    return max((n for n in args[:2] if isinstance(n, int)), default=0)
