@@ -100,9 +100,7 @@ class _Opened:
         manifest = self.found.manifest
         strange = {path.name for path in self.found.folder.iterdir()} - {MANIFEST, *manifest.files}
         if strange:
-            raise FacsimError(
-                f"'{self.found.folder}' holds {sorted(strange)[:5]}, of which its {MANIFEST} says nothing."
-            )
+            raise FacsimError(f"'{self.found.folder}' holds {sorted(strange)[:5]}, which its {MANIFEST} does not name.")
         return f"{len(manifest.files)} files, {manifest.bytes / 1e6:.2f} MB, as in the manifest"
 
     def read(self) -> str:
