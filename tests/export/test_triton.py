@@ -7,6 +7,7 @@ from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -16,6 +17,7 @@ from facsim.core.geometry import regular_cylinder
 from facsim.core.image import regular_image
 from facsim.core.schema import Feature, Schema, calorimeter_schema
 from facsim.export.card import describe_model, describe_predictor, file_facts
+from facsim.export.check import open_session
 from facsim.export.onnx import export_onnx, export_predictor
 from facsim.export.triton import triton_config, write_triton
 from facsim.models import EventModel, Predictor
@@ -130,6 +132,21 @@ def test_the_text_is_what_tritons_own_definition_reads(tmp_path: Path) -> None:
     for representation in ("grid", "cloud"):
         text = triton_config(*generative(tmp_path, representation), "calo", 8)
         assert text_format.Parse(text, module.ModelConfig()).max_batch_size == 8
+
+
+@pytest.mark.parametrize("representation", ["grid", "table", "cloud"])
+def test_requests_may_be_put_into_one_batch(tmp_path: Path, representation: str) -> None:
+    """What the server does with requests that come together changes nothing."""
+    path, card = generative(tmp_path, representation)
+    rng = np.random.default_rng(1)
+    shapes = {part["name"]: part["shape"][1:] for part in card["inputs"]["noise"]}
+    given = {name: rng.random((5, *shape), dtype=np.float32) for name, shape in shapes.items()}
+    given["condition"] = rng.uniform(1, 2, (5, len(card["training_range"]))).astype(np.float32)
+    session = open_session(path, card=card)
+    together = session.run(None, given)[0]
+    alone = [session.run(None, {name: a[k : k + 1] for name, a in given.items()})[0] for k in range(5)]
+    np.testing.assert_allclose(together, np.concatenate(alone), rtol=1e-4, atol=1e-5)
+    assert len(np.unique(together)) > 5
 
 
 def test_a_predictor_is_served_too(tmp_path: Path) -> None:

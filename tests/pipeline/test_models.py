@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,20 @@ def test_one_changed_byte_is_found(copy: Path, name: str) -> None:
     assert "is not to be used" in done.stdout
     with pytest.raises(FacsimError, match="is damaged or was changed"):
         facsim.load("calo", repository=copy)
+
+
+def test_a_version_that_was_replaced_is_found(saved: Path) -> None:
+    import fsspec  # noqa: PLC0415
+
+    root = "memory://facsim-test-replaced"
+    store = fsspec.filesystem("memory")
+    store.put(str(saved), "/facsim-test-replaced", recursive=True)
+    assert facsim.verify_model("calo@1.0.0", root)["passed"]
+    path = "/facsim-test-replaced/calo/1.0.0/manifest.json"
+    store.pipe(path, store.cat(path).replace(b"CC-BY-4.0", b"CC0-1.0"))
+    found = facsim.verify_model("calo@1.0.0", root)
+    assert not found["passed"]
+    assert "a version was replaced" in found["checks"][-1]["detail"]
 
 
 def rewrite(root: Path, name: str, **changes: Any) -> None:
@@ -378,3 +393,11 @@ def test_a_plug_in_is_named_and_never_run(tmp_path: Path, monkeypatch: pytest.Mo
     facsim.load_plugin(path)
     with pytest.raises(FacsimError, match="and what is loaded has"):
         facsim.load("shifted", repository=root)
+
+
+def test_examples_of_the_page_run() -> None:
+    page = Path(__file__).parents[2] / "docs" / "model-repository.md"
+    names: dict[str, Any] = {}
+    for example in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        exec(compile(example, str(page), "exec"), names)
+    assert names["events"].cells.shape == (5, 6480)

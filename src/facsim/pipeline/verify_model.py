@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,13 @@ class _Opened:
             if wrong:
                 raise FacsimError(" ".join(wrong))
         self.found = fetch(self.reference, self.root)
-        manifest = self.found.manifest
+        manifest, origin = self.found.manifest, self.found.manifest
+        with suppress(FacsimError):  # what was fetched can be verified without a network
+            origin = place.manifest(name, version)
+        if origin != manifest:
+            raise FacsimError(
+                f"'{self.found.folder}' is not what '{self.root}' has as '{self.reference}' now: a version was replaced."
+            )
         strange = {path.name for path in self.found.folder.iterdir()} - {MANIFEST, *manifest.files}
         if strange:
             raise FacsimError(f"'{self.found.folder}' holds {sorted(strange)[:5]}, which its {MANIFEST} does not name.")
