@@ -401,3 +401,14 @@ def test_examples_of_the_page_run() -> None:
     for example in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
         exec(compile(example, str(page), "exec"), names)
     assert names["events"].cells.shape == (5, 6480)
+
+
+def test_every_verb_has_help_with_an_example() -> None:
+    listed = call("models", "--help").stdout
+    for verb in ("list", "show", "verify", "save", "fetch", "triton"):
+        told_by = call("models", verb, "--help")
+        assert told_by.exit_code == 0
+        assert f"Example: facsim models {verb} " in " ".join(told_by.stdout.split())
+        assert "--json" in told_by.stdout
+        assert f"  {verb} " in listed
+    assert "..." not in listed.partition("Commands:")[2]

@@ -12,7 +12,8 @@ from facsim.outcome import giving, told_plainly
 
 models = typer.Typer(
     name="models",
-    help="Trained models by name and version: what ships, FACSIM_MODELS, any folder or URL.",
+    help="Trained models by name and version: list, show, verify.",
+    epilog="Examples: facsim models list; facsim models verify par04; facsim models show calo --repository URL",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -103,7 +103,7 @@ class _Opened:
             origin = place.manifest(name, version)
         if origin != manifest:
             raise FacsimError(
-                f"'{self.found.folder}' is not what '{self.root}' has as '{self.reference}' now: a version was replaced."
+                f"'{self.found.folder}' is not what '{self.root}' has as '{self.reference}': a version was replaced."
             )
         strange = {path.name for path in self.found.folder.iterdir()} - {MANIFEST, *manifest.files}
         if strange:
