@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     )
     from facsim.core.errors import FacsimError
     from facsim.data import open_events
+    from facsim.export.cpp_project import cpp
     from facsim.info import describe as info
     from facsim.models.shipped import load
 
@@ -41,6 +42,7 @@ __all__ = [
     "FacsimError",
     "apply",
     "compare",
+    "cpp",
     "demo",
     "evaluate",
     "export",
@@ -63,6 +65,7 @@ __all__ = [
 
 _ELSEWHERE = {
     "FacsimError": "facsim.core.errors",
+    "cpp": "facsim.export.cpp_project",
     "load": "facsim.models.shipped",
     "open_events": "facsim.data",
 }

@@ -1,6 +1,7 @@
 // JSON (RFC 8259), read strictly: no more than a card needs.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -134,7 +135,8 @@ private:
         number_.str(std::string(text_.substr(first, at_ - first)));
         double value = 0;
         number_ >> value;
-        if (!(value < std::numeric_limits<double>::max() && value > std::numeric_limits<double>::lowest()))
+        // some libraries also set this flag for numbers that are merely very small
+        if (number_.fail() && !(std::abs(value) < std::numeric_limits<double>::max()))
             fail("has a number that is too large");
         return value;
     }
