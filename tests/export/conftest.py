@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from facsim.export.cpp_project import cpp
+from facsim.export.cpp_project import cpp, runtime_library
 
 from .programs import FLAGS, SOURCES, Built, build, why_not
 
@@ -25,7 +25,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not finished.exists():
             cpp(project, force=True)
-            done = build(SOURCES, programs, f"-DFACSIM_PROJECT={project}", f"-DCMAKE_CXX_FLAGS={FLAGS}")
+            options = {"FACSIM_PROJECT": project, "CMAKE_CXX_FLAGS": FLAGS, "ONNXRUNTIME_LIBRARY": runtime_library()}
+            done = build(SOURCES, programs, *(f"-D{name}={value}" for name, value in options.items()))
             finished.write_text(done.stdout + done.stderr if done.returncode else "")
     assert finished.read_text() == ""
     return Built(programs, project)
