@@ -109,7 +109,10 @@ def write_toy(folder: Path, change: Callable[[Any], None] | None = None, **card:
 
 def toy_card() -> dict[str, Any]:
     """The card of `write_toy`, without the facts of its graph."""
-    columns = [{"name": "energy", "unit": "MeV", "min": 100, "max": 1000}, {"name": "eta", "unit": "", "min": 2, "max": 5}]
+    columns = [
+        {"name": "energy", "unit": "MeV", "min": 100, "max": 1000},
+        {"name": "eta", "unit": "", "min": 2, "max": 5},
+    ]
     noise = [
         {"name": "noise", "shape": ["batch", 3], "distribution": "normal", "dtype": "float32"},
         {"name": "pick", "shape": ["batch", 1], "distribution": "uniform", "dtype": "float32"},

@@ -1,4 +1,4 @@
-"""Exported surrogates run from C++: the numbers of Python's ONNX Runtime, its noise, threads, predictors, the example."""
+"""Exported models run from C++: the numbers of Python's ONNX Runtime, noise, threads, predictors, the example."""
 
 from __future__ import annotations
 

@@ -11,7 +11,9 @@ from .programs import Built, save, write_toy
 
 pytest.importorskip("onnxruntime")
 
-CONDITIONS = np.array([[150, 3], [100, 2], [1000, 5], [99.9, 3], [500, 4], [500, 5.1], [np.nan, 3], [200, np.inf], [300, 3]])
+CONDITIONS = np.array(
+    [[150, 3], [100, 2], [1000, 5], [99.9, 3], [500, 4], [500, 5.1], [np.nan, 3], [200, np.inf], [300, 3]]
+)
 OUTSIDE = [3, 5, 6, 7]
 SENTENCES = [
     "3 0 99.9000015 condition 'energy' is 99.9000015 MeV, outside of the training range 100 to 1000 MeV.",
@@ -24,7 +26,7 @@ SENTENCES = [
 @pytest.mark.parametrize("batch", [1, 4, 64])
 def test_the_fall_back_makes_what_lies_outside_and_nothing_else(built: Built, batch: int, tmp_path: Path) -> None:
     graph, card = write_toy(tmp_path)
-    cond, inside = save(tmp_path, {"cond": CONDITIONS, "inside": np.full_like(CONDITIONS, 3) + [297, 0]})
+    cond, inside = save(tmp_path, {"cond": CONDITIONS, "inside": np.tile([300, 3], (9, 1))})
     out = tmp_path / "out.f32"
     assert built.text("guard", graph, card, batch, cond, out, 0, 1).splitlines() == SENTENCES
     found = np.fromfile(out, np.float32).reshape(-1, 3)
@@ -123,8 +125,8 @@ def test_a_callback_that_fails_loses_no_other_request(built: Built, tmp_path: Pa
 def test_what_is_thrown_need_not_be_an_exception_of_the_library(built: Built, tmp_path: Path) -> None:
     lines, events = queued(built, tmp_path, 3, "throws-int", CONDITIONS)
     assert [line for line in lines if line.startswith("error")] == [
-        "error: 1 of the requests failed in a callback or fall-back, first that with id 1 (an exception that is none of "
-        "the standard library's); all others were delivered."
+        "error: 1 of the requests failed in a callback or fall-back, first that with id 1 (an exception that is none "
+        "of the standard library's); all others were delivered."
     ]
     assert len(events) == 8
 

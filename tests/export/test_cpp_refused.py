@@ -1,4 +1,4 @@
-"""What the C++ loader refuses: cards, graphs, and pairs of them that do not fit, each with one sentence that says why."""
+"""What the C++ loader refuses: cards, graphs, and pairs that do not fit, each with one sentence that says why."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def shown(value: Any) -> str:
 
 def test_json_is_read_as_python_reads_it(built: Built, tmp_path: Path) -> None:
     numbers = [1.0, -2.5e-3, 1e-320, 0.1, 2.0**53, 1.7976931348623157e308, -0.0, 5e-324, 1e22, 123456789.123456789]
-    value = {"a": numbers, "ä€😀\n\"\\/\t": ["é", {}, [], None, True, False, [[0.5]]], "": {"\u0001": "\b\f\r"}}
+    value = {"a": numbers, 'ä€😀\n"\\/\t': ["é", {}, [], None, True, False, [[0.5]]], "": {"\u0001": "\b\f\r"}}
     path = tmp_path / "value.json"
     for ascii_only in (True, False):
         path.write_text(json.dumps(value, ensure_ascii=ascii_only), encoding="utf-8")
@@ -146,7 +146,9 @@ def external_in_function(model: Any) -> None:
     inner = onnx.numpy_helper.from_array(np.zeros(3, np.float32), "inner")
     inner.data_location = onnx.TensorProto.EXTERNAL
     node = onnx.helper.make_node("Constant", [], ["c"], value=inner)
-    model.functions.append(onnx.helper.make_function("mine", "F", [], ["c"], [node], [onnx.helper.make_opsetid("", 17)]))
+    model.functions.append(
+        onnx.helper.make_function("mine", "F", [], ["c"], [node], [onnx.helper.make_opsetid("", 17)])
+    )
 
 
 def huge(model: Any) -> None:
@@ -199,7 +201,10 @@ GRAPHS: dict[str, tuple[Callable[[Any], None], str]] = {
     "sparse": (sparse, "has sparse arrays"),
     "deep": (deep, "its graphs are nested too deeply"),
     "training": (lambda model: model.training_info.add(), "holds a training"),
-    "IR version": (lambda model: setattr(model, "ir_version", 99), "(IR version 99, opset 17) does not run on ONNX Run"),
+    "IR version": (
+        lambda model: setattr(model, "ir_version", 99),
+        "(IR version 99, opset 17) does not run on ONNX Run",
+    ),
     "opset": (lambda model: setattr(model.opset_import[0], "version", 999), "opset 999) does not run on ONNX Runtime"),
     "operation": (lambda model: setattr(model.graph.node[0], "op_type", "Tracking"), "Tracking"),
     "domain": (lambda model: setattr(model.graph.node[0], "domain", "mine"), "does not run on ONNX Runtime"),

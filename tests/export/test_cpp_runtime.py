@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -77,6 +78,7 @@ def test_programs_say_which_library_they_opened(built: Built, tmp_path: Path) ->
     assert f"ONNX Runtime {version('onnxruntime')}" in told  # the one that CMake was given
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="LD_PRELOAD is of Linux")
 def test_the_runtime_that_a_program_is_linked_with_is_taken(built: Built, tmp_path: Path) -> None:
     graph, card = write_toy(tmp_path)
     assert built.text("card", graph, card, FACSIM_ONNXRUNTIME="", LD_PRELOAD=str(runtime_library()))

@@ -1,4 +1,4 @@
-"""The C++ headers that run exported models, copied with their CMake project, and the ONNX Runtime that they can open."""
+"""The C++ project that runs exported models, copied to where it is wanted, and the ONNX Runtime that it can open."""
 
 from __future__ import annotations
 

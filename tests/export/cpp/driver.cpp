@@ -75,7 +75,8 @@ void generate(const facsim::Model& model, const Words& words) {
         pool.emplace_back([&, t] {
             facsim::Sampler sampler(model, options(whole(words[0])));
             for (std::size_t i = 10 * t; i < n; i += 10 * threads)
-                sampler.generate(&conditions[i * k], std::min<std::size_t>(10, n - i), whole(words[3]), i, &events[i * size]);
+                sampler.generate(&conditions[i * k], std::min<std::size_t>(10, n - i), whole(words[3]), i,
+                                 &events[i * size]);
         });
     for (std::thread& thread : pool) thread.join();
     write(words[2], events);
@@ -126,15 +127,16 @@ void queue(const facsim::Model& model, const Words& words) {
         if (mode == "throws" && result.id % 3 == 0) throw std::runtime_error("host is full");
         if (mode == "throws-int" && result.id == 1) throw 7;
         events.insert(events.end(), result.event, result.event + result.size);
-        if (mode == "again" && result.id < n)  // a secondary particle of each
-            queue.submit(result.id + n, &conditions[std::size_t(result.id) * k], generators[std::size_t(result.id) + n], deliver);
+        const auto id = std::size_t(result.id);
+        if (mode == "again" && id < n)  // a secondary particle of each
+            queue.submit(id + n, &conditions[id * k], generators[id + n], deliver);
     };
     const auto told = [&](auto work) {
         try {
             work();
         } catch (const facsim::Error& error) {
             std::printf("error: %s\n", error.what());
-            for (const facsim::Failure& failure : queue.failures()) std::printf("failed %zu\n", std::size_t(failure.id));
+            for (const facsim::Failure& one : queue.failures()) std::printf("failed %zu\n", std::size_t(one.id));
         }
     };
     for (std::size_t i = 0; i < n; ++i) {
@@ -175,7 +177,8 @@ void filled(const Words& words, Generator generator) {
 void fill(const Words& words) {
     std::mt19937_64 flat(5);
     std::uniform_real_distribution<double> uniform(0, 1);
-    if (words[0] == "philox") filled(words, facsim::Philox(whole(words[4]), whole(words[5]), std::uint32_t(whole(words[6]))));
+    if (words[0] == "philox")
+        filled(words, facsim::Philox(whole(words[4]), whole(words[5]), std::uint32_t(whole(words[6]))));
     if (words[0] == "mt19937") filled(words, std::mt19937(5));
     if (words[0] == "mt19937_64") filled(words, std::mt19937_64(5));
     if (words[0] == "minstd") filled(words, std::minstd_rand(5));
@@ -202,7 +205,8 @@ void done(const std::string& command, const Words& words) {
         const auto bytes = facsim::detail::read_file<std::vector<unsigned char>>(words[0], 1u << 30);
         return void(std::printf("%s\n", facsim::detail::sha256(bytes.data(), bytes.size()).c_str()));
     }
-    if (command == "json") return shown(facsim::json::parse(facsim::detail::read_file<std::string>(words[0], 1u << 30)));
+    if (command == "json")
+        return shown(facsim::json::parse(facsim::detail::read_file<std::string>(words[0], 1u << 30)));
     facsim::ModelOptions opened;
     if (command == "threads") opened.threads = int(whole(words[2]));
     const facsim::Model model(facsim::Runtime(), words[0], words[1], opened);
