@@ -9,7 +9,7 @@ import pytest
 
 from facsim.export.cpp_project import cpp, runtime_library
 
-from .programs import FLAGS, SOURCES, Built, build, why_not
+from .programs import FLAGS, SOURCES, Built, build, page, why_not
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +25,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not finished.exists():
             cpp(project, force=True)
-            options = {"FACSIM_PROJECT": project, "CMAKE_CXX_FLAGS": FLAGS, "ONNXRUNTIME_LIBRARY": runtime_library()}
+            (folder / "page.cpp").write_text(page())
+            options = {
+                "FACSIM_PAGE": folder / "page.cpp",
+                "FACSIM_PROJECT": project,
+                "CMAKE_CXX_FLAGS": FLAGS,
+                "ONNXRUNTIME_LIBRARY": runtime_library(),
+            }
             done = build(SOURCES, programs, *(f"-D{name}={value}" for name, value in options.items()))
             finished.write_text(done.stdout + done.stderr if done.returncode else "")
     assert finished.read_text() == ""

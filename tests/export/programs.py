@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -47,6 +48,29 @@ def build(source: Path, folder: Path, *options: str) -> subprocess.CompletedProc
         if done.returncode:
             break
     return done
+
+
+def page() -> str:
+    """The program of docs/cpp.md, and its fragments in a function."""
+    text = (Path(__file__).parents[2] / "docs" / "cpp.md").read_text(encoding="utf-8")
+    program, *fragments = re.findall(r"```cpp\n(.*?)```", text, re.DOTALL)
+    assert len(fragments) == 2
+    return program + PAGE.replace("FRAGMENTS", "".join(fragments))
+
+
+PAGE = """
+struct Particle {
+    std::uint64_t id;
+    float energy;
+    std::mt19937_64 generator;
+};
+void full_simulation(const float*, float*) {}
+void log(const std::string&) {}
+void deposit(std::uint64_t, const float*, std::size_t) {}
+void fragments(const facsim::Model& model, std::vector<Particle>& particles) {
+FRAGMENTS
+}
+"""
 
 
 @dataclass(frozen=True)

@@ -256,3 +256,16 @@ def test_what_the_example_is_told_wrongly_is_told(built: Built, tmp_path: Path) 
         done = built.call(graph, card, *words, program=built.example)
         assert done.returncode == 1
         assert why in done.stderr
+
+
+def test_the_program_of_the_page_runs(built: Built, tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+
+    def one_condition(model: Any) -> None:
+        model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 1
+        model.graph.initializer[0].CopyFrom(onnx.numpy_helper.from_array(np.ones((1, 3), np.float32), "W"))
+
+    column = {"name": "incident_energy", "unit": "MeV", "min": 1e4, "max": 2e4}
+    changes = {"inputs.condition": {"shape": ["batch", 1], "columns": [column]}}
+    graph, card = write_toy(tmp_path, one_condition, **changes)
+    assert built.text(graph, card, program=built.folder / "page") == "3 numbers, mm, rows\n"

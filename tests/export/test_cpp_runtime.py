@@ -22,7 +22,7 @@ from facsim.core.errors import FacsimError
 from facsim.export import cpp_project
 from facsim.export.cpp_project import SHIPPED, runtime_library
 
-from .programs import COMPILERS, FLAGS, SOURCES, Built, build, save, why_not, write_toy
+from .programs import COMPILERS, FLAGS, SOURCES, Built, build, page, save, why_not, write_toy
 
 pytest.importorskip("onnxruntime")
 HEADERS = os.environ.get("FACSIM_ONNXRUNTIME_HEADERS")
@@ -154,7 +154,13 @@ def test_programs_of_the_official_header_give_the_same(built: Built, tmp_path: P
     (root / "lib").mkdir(parents=True)
     (root / "include").symlink_to(str(HEADERS))
     (root / "lib" / "libonnxruntime.so").symlink_to(str(runtime_library()))
-    options = {"FACSIM_PROJECT": built.project, "CMAKE_CXX_FLAGS": FLAGS, "ONNXRUNTIME_ROOT": root}
+    (tmp_path / "page.cpp").write_text(page())
+    options = {
+        "FACSIM_PAGE": tmp_path / "page.cpp",
+        "FACSIM_PROJECT": built.project,
+        "CMAKE_CXX_FLAGS": FLAGS,
+        "ONNXRUNTIME_ROOT": root,
+    }
     done = build(SOURCES, programs, *(f"-D{name}={value}" for name, value in options.items()))
     assert done.returncode == 0, done.stderr
     graph, card = write_toy(tmp_path)
