@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from facsim.core.errors import FacsimError
     from facsim.core.plugins import load_plugin
     from facsim.data import open_events
+    from facsim.export.cpp_project import cpp
     from facsim.info import describe as info
     from facsim.models.shipped import load
     from facsim.pipeline.models import fetch_model, save_model, show_model
@@ -45,6 +46,7 @@ __all__ = [
     "FacsimError",
     "apply",
     "compare",
+    "cpp",
     "demo",
     "evaluate",
     "export",
@@ -75,6 +77,7 @@ _ELSEWHERE = {
     "FacsimError": "facsim.core.errors",
     "fetch_model": "facsim.pipeline.models",
     "list_models": "facsim.repository.listing",
+    "cpp": "facsim.export.cpp_project",
     "load": "facsim.models.shipped",
     "load_plugin": "facsim.core.plugins",
     "open_events": "facsim.data",
