@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from facsim.data import open_events
     from facsim.info import describe as info
     from facsim.models.shipped import load
+    from facsim.pipeline.geant4_demo import geant4_demo
 
 __version__ = "0.1.0"
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "demo",
     "evaluate",
     "export",
+    "geant4_demo",
     "import_weights",
     "info",
     "init",
@@ -63,6 +65,7 @@ __all__ = [
 
 _ELSEWHERE = {
     "FacsimError": "facsim.core.errors",
+    "geant4_demo": "facsim.pipeline.geant4_demo",
     "load": "facsim.models.shipped",
     "open_events": "facsim.data",
 }
