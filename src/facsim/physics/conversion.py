@@ -8,8 +8,6 @@ Tsai, Rev. Mod. Phys. 46 (1974) 815. At 1 GeV in tungsten the true path is some 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -47,7 +45,7 @@ def pair_energies(photon: ArrayLike, u: ArrayLike) -> FloatArray:
     return np.stack([left * fraction, left * (1 - fraction)], axis=1)
 
 
-def length_at(depth: ArrayLike, thickness: ArrayLike, radiation_length: ArrayLike) -> NDArray[Any]:
+def length_at(depth: ArrayLike, thickness: ArrayLike, radiation_length: ArrayLike) -> FloatArray:
     """Where in a stack of slabs a depth in radiation lengths is reached, mm, shape of `depth`.
 
     Args:
@@ -60,4 +58,4 @@ def length_at(depth: ArrayLike, thickness: ArrayLike, radiation_length: ArrayLik
     thick, x0 = np.asarray(thickness, dtype=np.float64), np.asarray(radiation_length, dtype=np.float64)
     lengths = np.concatenate([[0.0], np.cumsum(thick)])
     depths = np.concatenate([[0.0], np.cumsum(thick / x0)])
-    return np.interp(depth, depths, lengths, right=np.inf)
+    return np.asarray(np.interp(np.asarray(depth, dtype=np.float64), depths, lengths, right=np.inf))

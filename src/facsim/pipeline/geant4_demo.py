@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from facsim.core.errors import FacsimError
 from facsim.core.rng import generator
 from facsim.core.store import atomic_path, read_json, write_json
-from facsim.evaluate.full_fast import Observed
-from facsim.pipeline.geant4_fast import FastPath, Stopwatch
+from facsim.pipeline.geant4_fast import Stopwatch
 from facsim.pipeline.geant4_model import HookModel, hook_model
 from facsim.pipeline.geant4_results import FORMAT, Costs, gather
+from facsim.pipeline.geant4_run import FAST_CHUNK, run_fast, run_front, run_full
 from facsim.report.geant4_page import write_pictures
 from facsim.run import Reporter, Silent
 from facsim.simulate.detector_files import load_detector
@@ -32,7 +32,6 @@ MEV = 1e3
 BEAMS = ("e-", "e+", "gamma")
 FAST_TIMES = 4
 """Events of the fast simulation for each of the full one, so that it adds little to the error of a comparison."""
-FULL_CHUNK, FAST_CHUNK = 20, 200
 SMOKE = 10
 MOST, MOST_MATERIAL = 100_000, 2.0
 RESULTS = "results.json"
@@ -165,56 +164,16 @@ def _simulate(
 ) -> tuple[dict[str, Any], dict[str, NDArray[np.float32]]]:
     """Results, and one event of each kind to draw."""
     events = FAST_TIMES * settings.events
-    with reporter.progress("front, up to the calorimeter") as advance:
-        files = calls.front(events, FAST_CHUNK, advance)
+    with reporter.progress("up to the calorimeter") as advance:
+        files = run_front(calls, events, advance)
     _check_any(files, model, settings)
-    energy, geometry = calls.energy, model.geometry
-    full, full_ms, drawn = [], [], {}
     with reporter.progress("full simulation") as advance:
-        for part in calls.full(settings.events, FULL_CHUNK, advance):
-            full.append(Observed.of(part["cells"], energy, geometry))
-            full_ms.append(part["ms"])
-            drawn.setdefault("full", part["cells"][0])
+        full = run_full(calls, model, settings.events, advance)
     with reporter.progress("fast simulation") as advance:
-        path = FastPath(model, calls.detector, settings.seed)
-        fast, watches, first = _fast(path, calls, files, events, advance)
-        drawn["fast"] = first
-    costs = Costs(np.concatenate(full_ms), watches, calls, events, FAST_CHUNK, started_ms)
-    results = gather(asdict(settings), model, costs, path.fates, Observed.joined(full), Observed.joined(fast))
-    return results, drawn
-
-
-def _fast(
-    path: FastPath, calls: Calls, files: list[Path], events: int, advance: Any
-) -> tuple[list[Observed], dict[int, Stopwatch], NDArray[np.float32]]:
-    """Surrogate, then Geant4 for what it left, then both together, with the CPU time of this process by first event."""
-    watches, given, parts = {}, [], []
-    for file in files:
-        first = int(file.stem.partition("-")[2])
-        number, watch = min(FAST_CHUNK, events - first), Stopwatch()
-        with watch.on("hand_over"):
-            records = read_records(file)
-        block = path.block(records, first, number, watch)
-        with watch.on("hand_over"):
-            kept, left = file.with_name(f"shower-{first}.npy"), file.with_name(f"left-{first}.npz")
-            np.save(kept, block.cells)
-            if len(block.left):
-                np.savez(left, records=block.left)
-                given.append((first, number, left))
-        watches[first] = watch
-        advance(0.5 * (first + number) / events, "surrogate")
-    rest = calls.rest(given, lambda fraction, note: advance(0.5 + 0.5 * fraction, "the rest in Geant4"))
-    drawn = None
-    for file, (first, watch) in zip(files, watches.items(), strict=True):
-        with watch.on("hand_over"):
-            cells = np.load(file.with_name(f"shower-{first}.npy"))
-            if first in rest:
-                with np.load(rest[first]) as found:
-                    cells[found["events"] - first] += found["cells"]
-        parts.append(Observed.of(cells, calls.energy, path.geometry))
-        drawn = cells[0] if drawn is None else drawn
-    assert drawn is not None, "there are events"
-    return parts, watches, drawn
+        fast = run_fast(calls, files, model, settings.seed, events, advance)
+    costs = Costs(full.ms, fast.watches, calls, events, FAST_CHUNK, started_ms)
+    results = gather(asdict(settings), model, costs, fast.fates, full.observed, fast.observed)
+    return results, {"full": full.drawn, "fast": fast.drawn}
 
 
 def _check_any(files: list[Path], model: HookModel, settings: Beam) -> None:
@@ -229,6 +188,6 @@ def _check_any(files: list[Path], model: HookModel, settings: Beam) -> None:
             return
     low, high = model.guard.low / MEV, model.guard.high / MEV
     raise FacsimError(
-        f"no particle of {settings.particle} at {settings.energy:g} GeV reaches the calorimeter where '{model.name}' was "
-        f"trained, from {low:.3g} to {high:.3g} GeV: choose another --energy, or another --model."
+        f"no particle of {settings.particle} at {settings.energy:g} GeV reaches the calorimeter where '{model.name}' "
+        f"was trained, from {low:.3g} to {high:.3g} GeV: choose another --energy, or another --model."
     )

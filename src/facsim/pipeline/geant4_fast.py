@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ class Stopwatch:
     """CPU time of this process by what it went to, ms."""
 
     def __init__(self) -> None:
-        self.ms: Counter[str] = Counter()
+        self.ms: dict[str, float] = defaultdict(float)
 
     @contextmanager
     def on(self, what: str) -> Iterator[None]:
@@ -39,8 +39,8 @@ class Stopwatch:
 class Fates:
     """What became of particles: numbers and energy in MeV by fate."""
 
-    number: Counter[str] = field(default_factory=Counter)
-    energy: Counter[str] = field(default_factory=Counter)
+    number: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    energy: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     def add(self, fate: str, records: Records) -> None:
         self.number[fate] += len(records)

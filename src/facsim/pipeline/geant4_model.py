@@ -61,8 +61,8 @@ def hook_model(name: str, detector: Detector, candidates: int | None = None) -> 
     geometry = detector.geometry()
     if schema.geometry is None or not schema.geometry.same_cells(geometry):
         raise FacsimError(
-            f"the read-out of '{name}' is not that of the calorimeter '{detector.name}', {geometry.n_layers} layers and "
-            f"{geometry.n_cells} cells: choose the detector that it was trained on with --detector."
+            f"the read-out of '{name}' is not that of the calorimeter '{detector.name}', {geometry.n_layers} layers "
+            f"and {geometry.n_cells} cells: choose the detector that it was trained on with --detector."
         )
     _same_calorimeter(name, truth.get("detector"), detector)
     trained = card["training_range"][0]

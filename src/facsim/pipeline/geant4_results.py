@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,10 +55,9 @@ class Costs:
 
     def fast_parts(self) -> dict[str, float]:
         """ms of a fast event by what it went to."""
-        total: Counter[str] = Counter()
-        for watch in self.watches.values():
-            total.update(watch.ms)
-        total.update({what: sum(self.calls.cpu_ms.get(what, {}).values()) for what in ("front", "rest")})
+        total = {what: sum(self.calls.cpu_ms.get(what, {}).values()) for what in ("front", "rest")}
+        for part in PARTS.keys() - total.keys():
+            total[part] = sum(watch.ms[part] for watch in self.watches.values())
         return {part: total[part] / self.events for part in PARTS}
 
     def fast(self) -> tuple[float, float | None]:

@@ -41,6 +41,7 @@ def write_pictures(
         for name, title, caption, figure in _figures(results, geometry, drawn):
             path = folder / f"{name}.png"
             with atomic_path(path) as temporary:
+                assert isinstance(figure, Figure), "only a whole figure can be written"
                 figure.savefig(temporary, format="png", dpi=150, facecolor="white")
             written.append(path)
             body: Markup = to_png(figure, title) if name == "events" else to_svg(figure, name, title)
@@ -71,9 +72,7 @@ def _figures(
 
 
 def _profile(item: Json) -> AnyFigure:
-    pair = {
-        role: (np.asarray(item[role]), np.asarray(item[f"{role}_error"])) for role in ("reference", "generated")
-    }
+    pair = {role: (np.asarray(item[role]), np.asarray(item[f"{role}_error"])) for role in ("reference", "generated")}
     centres = np.asarray(item["centres"], dtype=np.float64)
     label = f"{item['label']} number"
     made = Profile(item["name"], label, item["unit"], centres, pair["reference"], None, {FAST: pair["generated"]})

@@ -72,6 +72,7 @@ class Calls:
         return dict(zip((first for first, _, _ in given), self._run("rest", tasks, advance), strict=True))
 
     def _run(self, what: str, parts: list[tuple[int, int, dict[str, Any]]], advance: Advance) -> list[Path]:
+        self.cpu_ms[what] = {}
         if not parts:
             return []
         beam = {"energy": self.energy, "pid": self.pid, "seed": integer_seed(self.seed, "geant4 demo", what)}
@@ -85,7 +86,7 @@ class Calls:
         def hear(message: dict[str, Any]) -> None:
             done[message["first"]] = message["events"]
             if message["kind"] == "done":
-                self.cpu_ms.setdefault(what, {})[message["first"]] = message["cpu_ms"]
+                self.cpu_ms[what][message["first"]] = message["cpu_ms"]
                 self.started_ms = max(self.started_ms, message["started_ms"])
                 self.version = message["version"]
             advance(sum(done.values()) / total, f"{sum(done.values())} of {total} events")

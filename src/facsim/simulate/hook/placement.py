@@ -26,9 +26,9 @@ class Placement:
     """Puts showers around particles into the read-out cylinder around the beam.
 
     A cell goes, whole, to the cell that holds a point drawn evenly in its ring and sector, at the middle of its depth:
-    spectra and energy stay as they are, and a shower that is neither moved nor turned stays where it is. A particle that
-    starts inside the calorimeter moves its shower by whole layers, by the next larger number with the probability that
-    makes the mean right. What comes to lie outside of the read-out is lost.
+    spectra and energy stay as they are, and a shower that is neither moved nor turned stays where it is. A particle
+    that starts inside the calorimeter moves its shower by whole layers, by the next larger number with the probability
+    that makes the mean right. What comes to lie outside of the read-out is lost.
 
     Args:
         readout: the read-out of both; its axis is z. geometry: its cells.
@@ -44,7 +44,9 @@ class Placement:
         self._turn = 2 * np.pi / np.repeat([1.0 * n for n in alphas], np.diff(geometry.offsets))
         self._sector = geometry.sector_index * self._turn - np.pi
 
-    def add(self, into: Cells, event: NDArray[np.int64], cells: Cells, start: Records, rng: np.random.Generator) -> None:
+    def add(
+        self, into: Cells, event: NDArray[np.int64], cells: Cells, start: Records, rng: np.random.Generator
+    ) -> None:
         """Add showers to events.
 
         Args:
@@ -67,9 +69,9 @@ class Placement:
         into += np.bincount(flat, cells[shower, cell][inside], into.size).reshape(into.shape)
 
     def _layers(self, start: Records, rng: np.random.Generator) -> FloatArray:
-        """How much deeper than its particle's entry each shower begins, along its direction, in whole layers, mm (N,)."""
-        layers = start["position"][:, 2] / start["direction"][:, 2] / self._readout.depth
-        return np.floor(layers + rng.random(len(start))) * self._readout.depth
+        """How much deeper than the face each shower begins, along its direction, in whole layers, mm (N,)."""
+        layers = np.maximum(start["position"][:, 2], 0.0) / start["direction"][:, 2] / self._readout.depth
+        return np.asarray(np.floor(layers + rng.random(len(start))) * self._readout.depth)
 
 
 def _at_face(start: Records) -> FloatArray:
