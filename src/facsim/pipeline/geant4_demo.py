@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from facsim.core.errors import FacsimError
-from facsim.core.rng import generator
 from facsim.core.store import atomic_path, read_json, write_json
 from facsim.pipeline.geant4_fast import Stopwatch
 from facsim.pipeline.geant4_model import HookModel, hook_model
 from facsim.pipeline.geant4_results import FORMAT, Costs, gather
-from facsim.pipeline.geant4_run import FAST_CHUNK, run_fast, run_front, run_full
+from facsim.pipeline.geant4_run import FAST_CHUNK, one_thread, run_fast, run_front, run_full
 from facsim.report.geant4_page import write_pictures
 from facsim.run import Reporter, Silent
 from facsim.simulate.detector_files import load_detector
@@ -110,13 +106,13 @@ def geant4_demo(
     if smoke:
         settings = Beam(**{**asdict(settings), "events": min(settings.events, SMOKE)})
     detector = load_detector(settings.detector)
-    with _one_thread(), tempfile.TemporaryDirectory(prefix="facsim-geant4-") as scratch:
+    with one_thread(), tempfile.TemporaryDirectory(prefix="facsim-geant4-") as scratch:
         pid = PDG[settings.particle]
         calls = Calls(detector, settings.material, MEV * settings.energy, pid, settings.seed, Path(scratch))
         watch = Stopwatch()
         with watch.on("start_up"):
             model = hook_model(settings.model, detector, settings.candidates)
-            _warm_up(model)
+            model.warm_up()
         results, drawn = _simulate(settings, calls, model, watch.ms["start_up"], teller)
     with atomic_path(folder) as temporary:
         write_json(temporary / RESULTS, results)
@@ -124,17 +120,6 @@ def geant4_demo(
         if force and folder.is_dir():
             shutil.rmtree(folder)
     return {**results, "folder": str(folder)}
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """torch on one thread, as Geant4 is."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _check_free(folder: Path, force: bool) -> None:
@@ -152,11 +137,6 @@ def _check_free(folder: Path, force: bool) -> None:
         raise FacsimError(f"'{folder}' is there already and no earlier demonstration: choose another --out.")
     if not force:
         raise FacsimError(f"'{folder}' holds an earlier demonstration: choose another --out, or replace it by --force.")
-
-
-def _warm_up(model: HookModel) -> None:
-    """Sample once, because the first batch sets torch up."""
-    model.sampler.sample(np.full((8, 1), model.guard.low), generator(0, "warm-up"))
 
 
 def _simulate(

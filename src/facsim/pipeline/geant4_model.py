@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from facsim.core.errors import FacsimError
 from facsim.core.geometry import CylinderGeometry
+from facsim.core.rng import generator
 from facsim.core.store import read_json
 from facsim.models.sampling import TorchSampler
 from facsim.models.shipped import load, shipped_names
@@ -35,6 +38,10 @@ class HookModel:
     geometry: CylinderGeometry
     guard: Guard
     candidates: int | None
+
+    def warm_up(self) -> None:
+        """Sample once, because the first batch sets torch up."""
+        self.sampler.sample(np.full((8, 1), self.guard.low), generator(0, "warm-up"))
 
 
 def hook_model(name: str, detector: Detector, candidates: int | None = None) -> HookModel:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from facsim.evaluate.full_fast import Observed
@@ -37,6 +39,17 @@ class Fast:
     watches: dict[int, Stopwatch]
     fates: Fates
     drawn: NDArray[np.float32]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """torch on one thread, as Geant4 is."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def run_full(calls: Calls, model: HookModel, events: int, advance: Advance) -> Full:
