@@ -5,9 +5,9 @@ OMP_NUM_THREADS=1 python benchmarks/geant4_demo.py [--events 1000] [--candidates
 
 50 GeV electrons through 0.1 radiation lengths of silicon onto `par04-w-si`, as `facsim geant4 demo` does it, with the
 shipped surrogate `par04`: events of full simulation once, four times as many of the fast one for each number of
-candidates. Then photons without material, each converted to a pair (`simulate.hook.pairs`), against Geant4's photons, with the
-surrogate's own number of candidates. CPU time on one thread each, fractions fast over full. `--photons` without numbers
-leaves them out.
+candidates. Then photons without material, each converted to a pair (`simulate.hook.pairs`), against Geant4's photons,
+with the surrogate's own number of candidates. CPU time on one thread each, fractions fast over full. `--photons`
+without numbers leaves them out.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import facsim
 from facsim.cli import app
 from facsim.core.errors import FacsimError, MissingExtraError
 from facsim.core.schema import Feature
-from facsim.models.shipped import load
+from facsim.models.shipped import load, shipped_folder
 from facsim.pipeline import geant4_model
 from facsim.pipeline.geant4_model import hook_model
 from facsim.simulate.detector_files import load_detector
@@ -153,3 +154,13 @@ def test_candidates_are_a_dial() -> None:
     one = hook_model("par04", detector, candidates=1)
     assert (one.candidates, hook_model("par04", detector).candidates) == (1, 2)
     assert np.isclose(one.guard.high, 50_000.0, rtol=1e-3)
+
+
+def test_the_directory_of_a_run_serves_as_well_once_it_has_a_card(tmp_path: Path) -> None:
+    detector, run = load_detector("par04-w-si"), tmp_path / "mine"
+    shutil.copytree(shipped_folder("par04"), run / "models" / "surrogate")
+    with pytest.raises(FacsimError, match=r"has no card.json, which says where its surrogate may be used"):
+        hook_model(str(run), detector)
+    shutil.copy(shipped_folder("par04") / "card.json", run / "card.json")
+    mine, own = hook_model(str(run), detector, candidates=1), hook_model("par04", detector)
+    assert (mine.name, mine.candidates, mine.guard) == (str(run), 1, own.guard)

@@ -12,7 +12,7 @@ from facsim.outcome import giving, told_plainly
 
 geant4 = typer.Typer(
     name="geant4",
-    help="Fast simulation inside Geant4: particles at a calorimeter's face go to a surrogate.",
+    help="A surrogate inside of a Geant4 event loop.",
     epilog="Example: facsim geant4 demo --smoke",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -43,9 +43,10 @@ def demo(
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier demonstration in --out.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Full against fast simulation in one run: time, response, resolution, shapes.
+    """Full against fast simulation of one beam.
 
-    A beam through material onto a calorimeter. What enters it is simulated in full, and again handed to a surrogate.
+    It goes through material onto a calorimeter. What enters is simulated in full, and again handed to a surrogate: time,
+    response, resolution, shapes.
     """
     with told_plainly(), giving(as_json) as give:
         from facsim.pipeline.geant4_demo import geant4_demo  # noqa: PLC0415
