@@ -45,8 +45,8 @@ def demo(
 ) -> None:
     """Full against fast simulation of one beam.
 
-    It goes through material onto a calorimeter. What enters is simulated in full, and again handed to a surrogate: time,
-    response, resolution, shapes.
+    It goes through material onto a calorimeter. What enters is simulated in full, and again handed to a surrogate:
+    time, response, resolution, shapes.
     """
     with told_plainly(), giving(as_json) as give:
         from facsim.pipeline.geant4_demo import geant4_demo  # noqa: PLC0415
