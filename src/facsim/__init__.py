@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from facsim.export.cpp_project import cpp
     from facsim.info import describe as info
     from facsim.models.shipped import load
+    from facsim.pipeline.geant4_demo import geant4_demo
     from facsim.pipeline.models import fetch_model, save_model, show_model
     from facsim.pipeline.verify_model import verify_model
     from facsim.repository.listing import list_models
@@ -51,6 +52,7 @@ __all__ = [
     "evaluate",
     "export",
     "fetch_model",
+    "geant4_demo",
     "import_weights",
     "info",
     "init",
@@ -78,6 +80,7 @@ _ELSEWHERE = {
     "fetch_model": "facsim.pipeline.models",
     "list_models": "facsim.repository.listing",
     "cpp": "facsim.export.cpp_project",
+    "geant4_demo": "facsim.pipeline.geant4_demo",
     "load": "facsim.models.shipped",
     "load_plugin": "facsim.core.plugins",
     "open_events": "facsim.data",
