@@ -78,7 +78,7 @@ class Job:
     settings: Mapping[str, Any]
     folder: Path
     versions: Mapping[str, str] = field(default_factory=dict)
-    places: Mapping[str, str] = field(default_factory=dict)
+    places: Mapping[str, Any] = field(default_factory=dict)
     suffix: str = ".h5"
     retries: int = 2
 
@@ -176,11 +176,11 @@ def make(job: Job, shard: Shard) -> Stamp:
     if found is not None:
         return found
     check_versions(job.versions)
+    work, final = _function(job.task), job.file(shard)
     begin = time.perf_counter()
-    final = job.file(shard)
     with _scratch(final.parent, shard) as folder:
         path = folder / final.name
-        facts = _function(job.task)(job, shard, path)
+        facts = work(job, shard, path)
         rows, size, digest = int(facts.pop("rows")), path.stat().st_size, checksum(path)
         path.replace(final)
     numbers = (digest, size, rows, round(time.perf_counter() - begin, 4), peak_memory(), socket.gethostname(), facts)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from facsim.core.errors import FacsimError
 from facsim.core.rng import integer_seed
 from facsim.core.store import StoreReader
 from facsim.engines.shards import Job, Shard
+from facsim.engines.simulating import TASK, settings_of
 from facsim.pipeline.farm import Farmed, How, Stamps, Work, farm, here
 from facsim.pipeline.terminal import Terminal
 from facsim.run import Advance, Reporter
@@ -55,26 +55,11 @@ def farm_simulate(
     if missing is not None:
         raise missing
     number = integer_seed(run.seed, "simulate")
-    determining = {
-        "simulation": [type(settings).__module__, type(settings).__qualname__],
-        "options": settings.model_dump(mode="json", exclude=set(settings.undetermining)),
-        "seed": number,
-        "identity": settings.identity(number)["fingerprint"],
-    }
-    job = Job(f"{__name__}:make_shard", determining, Path(out), here("calzone"), retries=retries)
+    job = Job(TASK, settings_of(settings, number), Path(out), here("calzone"), retries=retries)
     shards = [Shard(i, first, stop) for i, (first, stop) in enumerate(settings.parts(shard))]
     finish = partial(_merge, settings, job, shards, number)
     prepare = partial(save_config, run, Path(out) / "config.yaml")
     return farm(Work(job, shards, settings.noun, finish, prepare), how or How(), reporter or Terminal())
-
-
-def make_shard(job: Job, shard: Shard, path: Path) -> dict[str, Any]:
-    """Simulate one chunk; in a worker."""
-    seed = job.settings["seed"]
-    module, name = job.settings["simulation"]
-    kind: type[TruthSimulation] = getattr(import_module(module), name)
-    cpu = kind.model_validate(job.settings["options"]).write_part(Chunk(shard.first, shard.stop, path), seed)
-    return {"rows": shard.events, "cpu_seconds": round(cpu, 4)}
 
 
 def _merge(

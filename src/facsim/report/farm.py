@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from facsim.core.store import atomic_path
 from facsim.report.histograms import read_uhi, readable_factor
@@ -73,7 +74,7 @@ def _by_shard(axes: Axes, made: Sequence[Made], values: Sequence[float], label: 
     axes.annotate(
         f"median {middle:.4g}",
         (1, middle),
-        (-4, 3),
+        (-8, 3),
         xycoords=axes.get_yaxis_transform(),
         textcoords="offset points",
         ha="right",
@@ -82,6 +83,7 @@ def _by_shard(axes: Axes, made: Sequence[Made], values: Sequence[float], label: 
     )
     axes.set_ylim(0, 1.3 * max(values))
     axes.set_xlim(-0.5, len(made) - 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("shard")
     axes.set_ylabel(label)
     if 1 < len(hosts) <= len(COLOURS):

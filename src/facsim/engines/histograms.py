@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from facsim.core.events import Events
 from facsim.core.image import ImageGeometry
+from facsim.core.showerfile import INCIDENT
 from facsim.evaluate.histograms import uhi_histogram
-from facsim.evaluate.tasks import find_physics, recognised
+from facsim.evaluate.tasks import find_physics
 from facsim.physics.calo import shower_observables
 from facsim.physics.observables import OBSERVABLES, plot_bins
 from facsim.physics.quantity import Quantity
@@ -42,9 +43,9 @@ class Binning:
         return cls(data["kind"], tuple(Quantity(**item) for item in items), edges)
 
 
-def bin_quantities(pilot: Events) -> Binning | None:
-    """Quantities and bins for events like those of the `pilot`; None where they have none."""
-    found = _quantities(pilot)
+def bin_quantities(pilot: Events, task: str | None) -> Binning | None:
+    """Quantities and bins for events of `task` like those of the `pilot`; None where they have none."""
+    found = _quantities(pilot, task)
     if found is None:
         return None
     kind, quantities = found
@@ -88,19 +89,17 @@ def _entry(quantity: Quantity, edges: FloatArray, column: FloatArray, weight: Fl
     return {**asdict(quantity), "uhi": histogram, "moments": moments}
 
 
-def _quantities(events: Events) -> tuple[str, tuple[Quantity, ...]] | None:
-    task, schema = recognised(events), events.schema
-    physics = None if task is None else find_physics(task)
+def _quantities(events: Events, task: str | None) -> tuple[str, tuple[Quantity, ...]] | None:
+    physics, schema = None if task is None else find_physics(task), events.schema
     if task is not None and physics is not None:
         return task, physics.quantities
-    if schema.representation == "grid" and schema.geometry is not None and events.x.shape[-1] == 1:
-        if isinstance(schema.geometry, ImageGeometry) or schema.conditions[0].name != "incident_energy":
-            return None
-        found = [o for o in OBSERVABLES.values() if o.per == "shower"]
-        return SHOWERS, tuple(Quantity(o.name, o.label, o.unit, o.log) for o in found)
     if schema.representation == "table":
         return TABLE, tuple(Quantity(f.name, f.name, f.unit) for f in schema.features)
-    return None
+    image = schema.geometry is None or isinstance(schema.geometry, ImageGeometry)
+    if schema.representation != "grid" or image or INCIDENT not in [f.name for f in schema.conditions]:
+        return None
+    found = [o for o in OBSERVABLES.values() if o.per == "shower"]
+    return SHOWERS, tuple(Quantity(o.name, o.label, o.unit, o.log) for o in found)
 
 
 def _observe(kind: str, events: Events) -> FloatArray:
@@ -113,7 +112,7 @@ def _observe(kind: str, events: Events) -> FloatArray:
         return physics.observe(events)
     geometry = events.schema.geometry
     assert geometry is not None
-    obs = shower_observables(events.cells, events.condition("incident_energy"), geometry)
+    obs = shower_observables(events.cells, events.condition(INCIDENT), geometry)
     columns = []
     for observable in OBSERVABLES.values():
         if observable.per == "shower":
