@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -53,7 +53,8 @@ Directive = Annotated[
     list[str] | None, typer.Option("--directive", metavar="LINE", help="Further line of a batch job; repeatable.")
 ]
 Mapping = Annotated[Path | None, typer.Option("--mapping", help="YAML that says what files hold where.")]
-NOT_REPEATED = {"script", "only_shard", "dry_run", "as_json", "workers", "engine", "cluster", "merge", "clean"}
+HOW = ("workers", "engine", "cluster", "only_shard", "merge", "dry_run", "script")
+NOT_REPEATED = {*HOW, "as_json", "clean", "resources", "memory", "walltime", "queue", "directive"}
 """Options that a job of an array is not given."""
 
 
@@ -225,9 +226,8 @@ def _how(context: typer.Context) -> How:
 
     given = context.params
     wanted = {key: given[key] for key in ("memory", "walltime", "queue")} | {"directives": given["directive"]}
-    names = ("workers", "engine", "cluster", "only_shard", "merge", "dry_run", "script")
     return How(
-        **{name: given[name] for name in names},
+        **{name: given[name] for name in HOW},
         resources=read_resources(given["resources"], wanted),
         clean=given.get("clean", False),
         command=_again(context),
@@ -241,17 +241,12 @@ def _again(context: typer.Context) -> list[str]:
         name, value = str(parameter.name), context.params.get(str(parameter.name))
         if name in NOT_REPEATED or value is None or value == parameter.default:
             continue
-        flag = parameter.opts[0] if parameter.param_type_name == "option" else None
         if isinstance(value, bool):
             words.append(parameter.opts[0] if value else parameter.secondary_opts[0])
             continue
+        option = parameter.param_type_name == "option"
         for one in value if isinstance(value, list | tuple) else [value]:
-            words += [text for text in (flag, _absolute(one)) if text is not None]
+            # an argument may be a name, of a shipped model or of a recipe
+            path = isinstance(one, Path) if option else Path(str(one)).exists()
+            words += [parameter.opts[0]] * option + [str(Path(one).absolute() if path else one)]
     return words
-
-
-def _absolute(value: Any) -> str:
-    """Paths absolute, also where a name may be one; all else as it is."""
-    named = isinstance(value, Path) and (value.exists() or value.suffix or len(value.parts) > 1)
-    path = Path(str(value))
-    return str(path.absolute()) if named or (isinstance(value, str) and path.is_dir()) else str(value)

@@ -90,7 +90,7 @@ def open_cluster(where: str, workers: int, resources: Resources) -> Iterator[Any
     try:
         if where in BATCH:
             try:
-                cluster.scale(workers)
+                cluster.adapt(minimum=workers, maximum=workers)  # jobs whose time is over are replaced
             except (OSError, RuntimeError) as error:
                 raise FacsimError(f"{where} does not take the jobs: {error}.") from None
         yield cluster

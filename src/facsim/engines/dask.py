@@ -46,14 +46,14 @@ def run_dask(ledger: Ledger, where: str, workers: int, resources: Resources, say
         try:
             for future in running:
                 shard = futures.pop(future.key)
-                _note(ledger, shard, future, client)
+                _note(ledger, shard, future)
                 if ledger.given_up:
                     break
                 _submit(ledger, client, running, futures)
         finally:
             with suppress(Exception):  # of a scheduler that is gone
                 client.cancel(list(running.futures))
-    sweep(ledger.job.folder)
+            sweep(ledger.job.folder)
 
 
 def _submit(ledger: Ledger, client: Any, running: Any, futures: dict[Any, Any]) -> None:
@@ -63,7 +63,7 @@ def _submit(ledger: Ledger, client: Any, running: Any, futures: dict[Any, Any]) 
         running.add(future)
 
 
-def _note(ledger: Ledger, shard: Any, future: Any, client: Any) -> None:
+def _note(ledger: Ledger, shard: Any, future: Any) -> None:
     """Take note of a future that is done; of one that was lost, find out whether the scheduler was too.
 
     Raises:
@@ -72,10 +72,9 @@ def _note(ledger: Ledger, shard: Any, future: Any, client: Any) -> None:
     if future.status == "finished":
         ledger.finish(shard, future.result())
     elif future.status in ("cancelled", "lost"):
-        done = len(ledger.stamps)
         raise FacsimError(
-            f"the Dask scheduler is gone: {done} shards were made and stay, {ledger.unfinished} are left; "
-            "give the same command again to make these."
+            f"the Dask scheduler is gone: the shards that are made stay, at most {ledger.unfinished} are left; give "
+            "the same command again to make these."
         )
     else:
         error = future.exception()
@@ -93,13 +92,12 @@ def _client(where: str, workers: int, resources: Resources, retries: int) -> Ite
     import distributed  # noqa: PLC0415
 
     library: Any = distributed
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     settings = {
         "distributed.scheduler.allowed-failures": retries,
         "distributed.comm.timeouts.connect": f"{REACHED:g}s",
         "distributed.admin.log-length": 0,
     }
-    with dask.config.set(settings), open_cluster(where, workers, resources) as cluster:
+    with _quiet(), dask.config.set(settings), open_cluster(where, workers, resources) as cluster:
         try:
             client = library.Client(cluster, timeout=REACHED)
         except (OSError, ValueError) as error:
@@ -112,6 +110,20 @@ def _client(where: str, workers: int, resources: Resources, retries: int) -> Ite
         finally:
             with suppress(Exception):  # of a scheduler that is gone
                 client.close(timeout=2)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Dask's own words, of workers and connections that are lost, from the terminal."""
+    names = [name for name in logging.root.manager.loggerDict if name.split(".")[0] in ("distributed", "asyncio")]
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def _dashboard(client: Any) -> str:

@@ -7,6 +7,7 @@ that are whole and stamped, or such as are made again.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -30,6 +31,8 @@ from facsim.core.store import read_json, write_error, write_json
 
 FORMAT = "facsim-farm-1"
 FOLDER = "shards"
+LASTING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+"""Errors of disks that the next attempt would meet as well; others, such as of a network, may pass."""
 LONGEST = 300
 """Letters of an unexpected error that are told."""
 
@@ -194,7 +197,8 @@ def attempt(job: Job, shard: Shard) -> dict[str, Any]:
     try:
         return {"stamp": asdict(make(job, shard))}
     except FacsimError as error:
-        return {"error": str(error), "final": True}
+        cause = error.__cause__
+        return {"error": str(error), "final": not isinstance(cause, OSError) or cause.errno in LASTING}
     except Exception as error:
         return {"error": f"{type(error).__name__}: {error}"[:LONGEST], "final": False}
 
@@ -244,6 +248,8 @@ def _scratch(folder: Path, shard: Shard) -> Iterator[Path]:
             yield Path(made)
         finally:
             shutil.rmtree(made, ignore_errors=True)
+    except FacsimError as error:
+        raise FacsimError(str(error).replace(made, str(folder))) from error.__cause__
     except OSError as error:
         raise write_error(folder / shard.name, error) from error
 
