@@ -35,12 +35,14 @@ if TYPE_CHECKING:
     from facsim.data import open_events
     from facsim.info import describe as info
     from facsim.models.shipped import load
+    from facsim.pipeline.compression import compress
 
 __version__ = "0.1.0"
 __all__ = [
     "FacsimError",
     "apply",
     "compare",
+    "compress",
     "demo",
     "evaluate",
     "export",
@@ -62,6 +64,7 @@ __all__ = [
 ]
 
 _ELSEWHERE = {
+    "compress": "facsim.pipeline.compression",
     "FacsimError": "facsim.core.errors",
     "load": "facsim.models.shipped",
     "open_events": "facsim.data",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ def make_card(
     name: str,
     graph: Path,
     train_cond: NDArray[Any],
-    scores: list[Mapping[str, Any]],
+    scores: Sequence[Mapping[str, Any]],
     provenance: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Card of the graph `graph` exported from `model`, registered as `name`.

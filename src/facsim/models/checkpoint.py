@@ -13,6 +13,7 @@ from facsim.core.errors import FacsimError
 from facsim.core.schema import Schema
 from facsim.core.store import atomic_path, read_json, write_json
 from facsim.models import EventModel, Predictor, RunModel, find_model
+from facsim.models.compressed import restore, stored
 
 HALF_ABOVE = 10_000
 """Numbers in an array from which on shipped weights keep it in half precision."""
@@ -20,14 +21,20 @@ UPPER = ".upper"
 """After the name of a symmetric matrix of which the upper triangle is kept."""
 
 
-def save_model(model: RunModel, name: str, folder: Path) -> None:
-    """Write the weights and description of `model`, registered as `name`, to `folder`, atomically."""
+def save_model(model: RunModel, name: str, folder: Path, *, lean: bool = False) -> None:
+    """Write the weights and description of `model`, registered as `name`, to `folder`, atomically.
+
+    If `lean`, without what only training reads.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    arrays = stored(model)
+    if lean:
+        arrays = {key: value for key, value in arrays.items() if not key.startswith(model.training_only)}
     with atomic_path(folder / "weights.safetensors") as temporary:
-        temporary.write_bytes(save(tensors))  # save_file tells of a full disk in an error of its own
+        temporary.write_bytes(save(arrays))  # save_file tells of a full disk in an error of its own
     description = {"model": name, "options": model.options.model_dump(), "schema": model.schema.to_dict()}
-    write_json(folder / "model.json", description)
+    compressed = {"compressed": dict(model.compressed)} if model.compressed else {}
+    write_json(folder / "model.json", {**description, **compressed})
 
 
 def build_model(name: str, schema: Schema, options: dict[str, object]) -> RunModel:
@@ -84,6 +91,7 @@ def load_trained(folder: Path, **changes: object) -> RunModel:
         raise FacsimError(f"'{folder / 'model.json'}' does not describe a model: train the model again.")
     schema = Schema.from_dict(description["schema"])
     model = build_model(description["model"], schema, {**description["options"], **changes})
+    restore(model, description.get("compressed", {}))
     try:
         weights = read_weights(folder)
         missing, unexpected = model.load_state_dict(weights, strict=False)
