@@ -16,7 +16,8 @@ from facsim.outcome import giving, told_plainly
 def compress(
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Run directory, judged already.")] = None,
     methods: Annotated[
-        list[str] | None, typer.Option("--method", metavar="NAME", help="One of --list; repeatable.")
+        list[str] | None,
+        typer.Option("--method", metavar="NAME", help="One of --list, as narrow or narrow:share=0.75; repeatable."),
     ] = None,
     settings: Annotated[
         list[str] | None,

@@ -30,13 +30,13 @@ def quantise_sampler(
 ) -> int:
     """Write the ONNX file `graph` with 8-bit layers to `path`, atomically; return how many products are quantised.
 
-    Weights are signed and symmetric, what layers read is unsigned. What they give is single precision again, with the
-    biases added, and all else stays as it is.
+    Weights are signed and symmetric, what layers read is unsigned. Biases and all else stay in single precision. With
+    separate operations for quantising (QDQ) ONNX Runtime would merge products with biases again and gain nothing.
 
     Args:
         weights: of the layers, as torch has them.
-        examples: inputs by name, from which the range of what each layer reads is fixed (static); without, each call
-            finds ranges of its own (dynamic).
+        examples: inputs by name, from which the ranges of what each layer reads and gives are fixed (static); without,
+            each call finds the ranges of what they read, and what they give is in single precision (dynamic).
         per_channel: a scale of its own for each output of a layer.
         reduce_range: weights of 7 bits, for processors without VNNI, whose sums of 8-bit products overflow.
 
@@ -48,20 +48,17 @@ def quantise_sampler(
     model, names = plain_products(graph, weights)
     given: dict[str, Any] = {"per_channel": per_channel, "reduce_range": reduce_range, "nodes_to_quantize": names}
     given |= {"weight_type": tools.QuantType.QInt8}
-    kept: dict[str, Any] = {"DefaultTensorType": import_module("onnx").TensorProto.FLOAT}  # of what it cannot infer
+    given["extra_options"] = {"DefaultTensorType": import_module("onnx").TensorProto.FLOAT}  # of what it cannot infer
     plain = path.with_name(f".{path.stem}.plain.onnx")
     with atomic_path(plain) as temporary:
         import_module("onnx").save(model, str(temporary))
     try:
         with atomic_path(path) as temporary, _quiet():
             if examples is None:
-                tools.quantize_dynamic(plain, temporary, ["MatMul", "Conv"], extra_options=kept, **given)
+                tools.quantize_dynamic(plain, temporary, ["MatMul", "Conv"], **given)
             else:
-                kept["OpTypesToExcludeOutputQuantization"] = ["MatMul", "Conv"]
-                kind = tools.QuantType.QUInt8
-                tools.quantize_static(
-                    plain, temporary, _reader(tools, examples), activation_type=kind, extra_options=kept, **given
-                )
+                given |= {"activation_type": tools.QuantType.QUInt8, "quant_format": tools.QuantFormat.QOperator}
+                tools.quantize_static(plain, temporary, _reader(tools, examples), **given)
     finally:
         plain.unlink(missing_ok=True)
     return len(names)

@@ -73,7 +73,7 @@ def _panel(axes: Axes, rows: list[Json], score: str, batch: str) -> None:
         axes.errorbar(time["ms"], known["value"], error, span, color=colour, fmt="none", lw=0.9, alpha=0.7)
         area = AREA * _size(row) / size if size else AREA
         face = colour if row["kept"] else "white"
-        look = {"s": max(area, 6.0), "facecolor": face, "edgecolor": colour, "label": _name(row)}
+        look: Json = {"s": max(area, 6.0), "facecolor": face, "edgecolor": colour, "label": _name(row)}
         axes.scatter(time["ms"], known["value"], zorder=3, **look)
         if row["method"] is None:
             axes.axhspan(known["value"] - error, known["value"] + error, color=INK, alpha=0.08, lw=0)

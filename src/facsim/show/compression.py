@@ -10,14 +10,16 @@ from rich.table import Table
 
 from facsim.show import with_error
 
+SIZES = {"MB": "weights_MB", "graph": "graph_MB"}
+
 
 def show_compression(found: Mapping[str, Any]) -> None:
     """Quality, time and size of the original and of all that was made of it."""
     console = Console(highlight=False)
     batches, names = list(found["rows"][0]["times"]), list(found["watched"])
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("", overflow="fold")
-    for header in [*names, "sigma", *(f"ms, batch {batch}" for batch in batches), "MB"]:
+    table.add_column("", no_wrap=True)
+    for header in [*names, "sigma", *(f"ms, batch {batch}" for batch in batches), *SIZES]:
         table.add_column(header, justify="right", no_wrap=header in names)
     table.add_column("")
     for row in found["rows"]:
@@ -28,7 +30,7 @@ def show_compression(found: Mapping[str, Any]) -> None:
             *("" if score is None else with_error(score["value"], score["error"]) for score in scores),
             "" if row["method"] is None or not sigma else f"{max(sigma):+.1f}",
             *(_time(row, batch) for batch in batches),
-            f"{row['graph_MB'] or row['weights_MB'] or 0:.3g}",
+            *("" if row[key] is None else f"{row[key]:.3g}" for key in SIZES.values()),
             _fate(row),
         )
     console.print(table)
@@ -56,7 +58,7 @@ def _time(row: Mapping[str, Any], batch: str) -> str:
     time = row["times"][batch]
     if row["method"] is None:
         return f"{time['ms']:.3g}"
-    return f"{time['ms']:.3g}\n{time['ratio']:.2f} ({time['ratio_low']:.2f} to {time['ratio_high']:.2f})"
+    return f"{time['ms']:.3g}\n{time['ratio']:.2f} x\n{time['ratio_low']:.2f}-{time['ratio_high']:.2f}"
 
 
 def _fate(row: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -56,7 +56,6 @@ class Asked:
     name: str
     method: Method
     options: Options
-    given: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -66,28 +65,36 @@ class Asked:
 
 
 def asked(names: Sequence[str], settings: Sequence[str]) -> list[Asked]:
-    """The methods `names` with options from `settings`, `key=value` of all that have the key, or `method.key=value`.
+    """The methods `names`, which may have options of their own, `narrow:share=0.75,tune=0`.
+
+    Further options come from `settings`: `key=value` of all that have the key, or `method.key=value`.
 
     Raises:
         FacsimError: an unknown method or option, or a value that an option does not take.
     """
     if not names:
         raise FacsimError(f"say how to compress, with --method: one or more of {sorted(METHODS)}.")
-    for name in names:
+    parts = [(text, *text.partition(":")[::2]) for text in names]
+    for _, name, _ in parts:
         known(name, METHODS, "method of compression")
-    given: dict[str, dict[str, Any]] = {name: {} for name in names}
+    shared: dict[str, dict[str, Any]] = {name: {} for _, name, _ in parts}
     for text in settings:
-        path, _, value = text.partition("=")
+        path, equals, value = text.partition("=")
         method, _, key = path.strip().rpartition(".")
-        takers = [name for name in given if method in ("", name) and key in METHODS[name].options.model_fields]
-        if not takers or not text.partition("=")[1]:
-            raise FacsimError(f"'--set {text}' sets no option of these methods, which have {_options_of(given)}.")
+        takers = [name for name in shared if method in ("", name) and key in METHODS[name].options.model_fields]
+        if not takers or not equals:
+            raise FacsimError(f"'--set {text}' sets no option of these methods, which have {_options_of(shared)}.")
         for name in takers:
-            given[name][key] = _value(value, text)
-    return [
-        Asked(name, METHODS[name], checked(METHODS[name].options, options, name), options)
-        for name, options in given.items()
-    ]
+            shared[name][key] = _value(value, f"--set {text}")
+    found = []
+    for text, name, own in parts:
+        pairs = [pair.partition("=") for pair in own.split(",") if pair]
+        options = {**shared[name], **{key.strip(): _value(value, f"--method {text}") for key, _, value in pairs}}
+        found.append(Asked(name, METHODS[name], checked(METHODS[name].options, options, name)))
+    labels = [one.label for one in found]
+    if len(set(labels)) < len(labels):
+        raise FacsimError(f"each method may be asked for once with the same options, not {labels}.")
+    return found
 
 
 def fitting(model: EventModel) -> list[str]:
@@ -128,7 +135,7 @@ def _value(text: str, setting: str) -> Any:
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError:
-        raise FacsimError(f"'--set {setting}' is no YAML behind the equals sign.") from None
+        raise FacsimError(f"'{setting}' is no YAML behind the equals sign.") from None
 
 
 def _short(value: Any) -> str:

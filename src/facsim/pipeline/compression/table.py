@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from facsim.config.sections import ExportConfig
+from facsim.core.errors import FacsimError
 from facsim.core.events import EventSource
 from facsim.core.sources import read_labels
 from facsim.core.store import read_json, write_json
 from facsim.evaluate.timing import hardware
 from facsim.export.card import sha256
+from facsim.export.onnx import export_onnx
 from facsim.models.checkpoint import count_parameters, load_model, save_model
 from facsim.pipeline.compression.gate import Limits, compared
 from facsim.pipeline.compression.record import FOLDER, Record, records
 from facsim.pipeline.compression.times import Timed, times_of
+from facsim.pipeline.preflight import ONNX_PACKAGES
 from facsim.report.compression import compression_picture
 from facsim.run import SURROGATE, Run
 from facsim.stamps import fingerprint
@@ -39,7 +44,8 @@ def write_table(
     """
     weights = sha256(run.model() / "weights.safetensors")
     there = [one for one in records(run) if one.content["source"]["weights"] == weights and one.made()]
-    rows = [_original_row(run, original, names), *(_row(one, original, names) for one in there)]
+    graph = _original_graph(run)
+    rows = [_original_row(run, original, names, graph), *(_row(one, original, names) for one in there)]
     path = run.dir / FOLDER / "table.json"
     identity = fingerprint([smoke, run.config.seed, *((one.label, one.content["made"]) for one in there)])
     before = read_json(path) if path.is_file() else {}
@@ -49,7 +55,7 @@ def write_table(
         with run.reporter.progress("timing, in turns") as advance:
             advance(0.0, "")
             cond = read_labels(splits["null"]).cond
-            times = times_of(_timed(run, there), ORIGINAL, cond, run.config.seed, smoke)
+            times = times_of(_timed(run, there, graph), ORIGINAL, cond, run.config.seed, smoke)
             advance(1.0, "")
     found = {
         "format": FORMAT,
@@ -70,14 +76,27 @@ def write_table(
     return {**found, "table": str(path), "picture": str(picture)}
 
 
-def _timed(run: Run, there: list[Record]) -> dict[str, Timed]:
+def _timed(run: Run, there: list[Record], graph: Path | None) -> dict[str, Timed]:
     model = load_model(run.model())
     noise = {name: spec.distribution for name, spec in model.noise_spec(1).items()}
-    found = {ORIGINAL: Timed(run.model(), run.onnx if run.onnx.is_file() else None, noise)}
+    found = {ORIGINAL: Timed(run.model(), graph, noise)}
     return found | {one.label: Timed(one.weights, one.graph, noise) for one in there}
 
 
-def _original_row(run: Run, scores: list[Json], names: list[str]) -> Json:
+def _original_graph(run: Run) -> Path | None:
+    """The graph of the present weights, whether the run exports or not; None where there is none."""
+    path = run.dir / FOLDER / "original.onnx"
+    path.unlink(missing_ok=True)
+    if any(find_spec(package) is None for package in ONNX_PACKAGES):
+        return None
+    try:
+        export_onnx(load_model(run.model()), path, (run.config.export or ExportConfig()).opset)
+    except FacsimError:
+        return None
+    return path
+
+
+def _original_row(run: Run, scores: list[Json], names: list[str], graph: Path | None) -> Json:
     lean = run.dir / FOLDER / ".lean"
     model = load_model(run.model())
     save_model(model, run.config.surrogate.name, lean, lean=True)  # as a compressed one is kept
@@ -92,7 +111,7 @@ def _original_row(run: Run, scores: list[Json], names: list[str]) -> Json:
         "kept": True,
         "worse": [],
         "weights_MB": size,
-        "graph_MB": _megabytes(run.onnx),
+        "graph_MB": _megabytes(graph),
         "numbers": count_parameters(model),
         "facts": {},
         "scores": compared(scores, scores, names),

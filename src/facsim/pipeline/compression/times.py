@@ -47,8 +47,8 @@ def times_of(models: Mapping[str, Timed], original: str, cond: NDArray[Any], see
     """By name and batch size: ms an event of each engine, and of the quicker one how many times the original's takes.
 
     A call is conditions in, noise drawn, events out. Times are those of the processor, which waiting does not lengthen,
-    and medians; `low` and `high` hold 68 % of the calls, and so do those of the ratio, which is taken turn by turn: what
-    else the machine does touches both alike.
+    and medians; `low` and `high` hold 68 % of the calls, and so do those of the ratio, which is taken turn by turn:
+    what else the machine does touches both alike.
 
     Args:
         models: with `original` among them. cond: conditions (N, K) of truth events, from which calls draw.
