@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
 
 from facsim.core.store import atomic_path
-from facsim.report.style import INK, MUTED, NULL, facsim_style, new_figure
+from facsim.report.style import INK, MUTED, NULL, PAPER, facsim_style, log_axis, new_figure
 
 Json = dict[str, Any]
 COLOURS = {
-    "fp16": "#56b4e9",
+    "fp16": NULL,
     "bf16": "#0072b2",
     "int8-dynamic": "#009e73",
     "int8-static": "#7a5195",
@@ -23,8 +22,9 @@ COLOURS = {
     "narrow": "#d55e00",
     "distil": "#cc79a7",
     "few-steps": MUTED,
-    "distil-steps": "#4d7c2a",
+    "distil-steps": "#56b4e9",
 }
+MARKERS = {"few-steps": "s", "distil-steps": "D"}
 AREA = 90.0
 """Of the original's marker, points squared."""
 LABELS = {"auc_high": "AUC, high-level observables", "auc_cells": "AUC, cells", "fpd": "FPD"}
@@ -52,7 +52,7 @@ def compression_figure(found: Json) -> Figure:
         if score is not None:
             _panel(axes, rows, score, batch)
         axes.set_xscale("log")
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        log_axis(axes.xaxis)
         axes.set_xlabel(f"ms per event, one thread, batch {batch}")
     if score is not None:
         panels[0].set_ylabel(LABELS.get(score, score))
@@ -72,8 +72,14 @@ def _panel(axes: Axes, rows: list[Json], score: str, batch: str) -> None:
         span = [[time["ms"] - time["low"]], [time["high"] - time["ms"]]]
         axes.errorbar(time["ms"], known["value"], error, span, color=colour, fmt="none", lw=0.9, alpha=0.7)
         area = AREA * _size(row) / size if size else AREA
-        face = colour if row["kept"] else "white"
-        look: Json = {"s": max(area, 6.0), "facecolor": face, "edgecolor": colour, "label": _name(row)}
+        face = colour if row["kept"] else PAPER
+        look: Json = {
+            "s": max(area, 6.0),
+            "facecolor": face,
+            "edgecolor": colour,
+            "marker": MARKERS.get(row["method"], "o"),
+            "label": _name(row),
+        }
         axes.scatter(time["ms"], known["value"], zorder=3, **look)
         if row["method"] is None:
             axes.axhspan(known["value"] - error, known["value"] + error, color=INK, alpha=0.08, lw=0)
