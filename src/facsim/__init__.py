@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from facsim.export.cpp_project import cpp
     from facsim.info import describe as info
     from facsim.models.shipped import load
+    from facsim.pipeline.compression import compress
     from facsim.pipeline.geant4_demo import geant4_demo
     from facsim.pipeline.models import fetch_model, save_model, show_model
     from facsim.pipeline.verify_model import verify_model
@@ -47,6 +48,7 @@ __all__ = [
     "FacsimError",
     "apply",
     "compare",
+    "compress",
     "cpp",
     "demo",
     "evaluate",
@@ -76,6 +78,7 @@ __all__ = [
 ]
 
 _ELSEWHERE = {
+    "compress": "facsim.pipeline.compression",
     "FacsimError": "facsim.core.errors",
     "fetch_model": "facsim.pipeline.models",
     "list_models": "facsim.repository.listing",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def make_card(
     name: str,
     graph: Path | None,
     train_cond: NDArray[Any],
-    scores: list[Mapping[str, Any]],
+    scores: Sequence[Mapping[str, Any]],
     provenance: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Card of `model`, registered as `name`, and of the graph `graph` exported from it, if there is one.

@@ -15,6 +15,7 @@ from facsim.core.guard import read_json_guarded, safetensors_header
 from facsim.core.schema import Schema
 from facsim.core.store import atomic_path, write_json
 from facsim.models import EventModel, Predictor, RunModel, find_model
+from facsim.models.compressed import restore, stored
 from facsim.models.limits import BuildLimit, check_description
 
 HALF_ABOVE = 10_000
@@ -23,14 +24,20 @@ UPPER = ".upper"
 """After the name of a symmetric matrix of which the upper triangle is kept."""
 
 
-def save_model(model: RunModel, name: str, folder: Path) -> None:
-    """Write the weights and description of `model`, registered as `name`, to `folder`, atomically."""
+def save_model(model: RunModel, name: str, folder: Path, *, lean: bool = False) -> None:
+    """Write the weights and description of `model`, registered as `name`, to `folder`, atomically.
+
+    If `lean`, without what only training reads.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    arrays = stored(model)
+    if lean:
+        arrays = {key: value for key, value in arrays.items() if not key.startswith(model.training_only)}
     with atomic_path(folder / "weights.safetensors") as temporary:
-        temporary.write_bytes(save(tensors))  # save_file tells of a full disk in an error of its own
+        temporary.write_bytes(save(arrays))  # save_file tells of a full disk in an error of its own
     description = {"model": name, "options": model.options.model_dump(), "schema": model.schema.to_dict()}
-    write_json(folder / "model.json", description)
+    compressed = {"compressed": dict(model.compressed)} if model.compressed else {}
+    write_json(folder / "model.json", {**description, **compressed})
 
 
 def build_model(name: str, schema: Schema, options: dict[str, object]) -> RunModel:
@@ -85,9 +92,11 @@ def load_trained(folder: Path, **changes: object) -> RunModel:
     if not (folder / "model.json").is_file():
         raise FacsimError(f"'{folder}' holds no trained model: run the train stage first.")
     where, header = folder / "model.json", safetensors_header(folder / "weights.safetensors")
-    name, schema, options = check_description(read_json_guarded(where), str(where))
+    description = read_json_guarded(where)
+    name, schema, options = check_description(description, str(where))
     with BuildLimit(str(folder), sum(math.prod(array.shape) for array in header.values())):
         model = build_model(name, schema, {**options, **changes})
+        restore(model, description.get("compressed", {}))
     try:
         weights = read_weights(folder)
         missing, unexpected = model.load_state_dict(weights, strict=False)

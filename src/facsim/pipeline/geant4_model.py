@@ -57,7 +57,7 @@ def hook_model(name: str, detector: Detector, candidates: int | None = None) -> 
             "trained surrogate."
         )
     sampler = load(Path(name) if run else name, candidates=candidates)
-    card = _card(Path(name)) if run else sampler.card  # type: ignore[union-attr]
+    card = _card(Path(name)) if run else sampler.card
     schema, truth = sampler.schema, card.get("provenance", {}).get("truth", {}).get("settings", {})
     conditions = [condition.name for condition in schema.conditions]
     if conditions != [ENERGY]:
