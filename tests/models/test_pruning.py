@@ -75,7 +75,7 @@ def test_critics_are_no_layers_of_sampling() -> None:
 
 def test_weights_held_at_zero_stay_zero_through_a_training_and_others_move(tmp_path: Path) -> None:
     model = made("residual-mlp")
-    kept = kept_weights(layers(model), 0.7)
+    kept = kept_weights(layers(model), 0.7, together=True)
     settings = TrainSettings(steps=12, batch_size=50, lr=1e-2, weight_decay=0.1, device="cpu")
     options = model.options.model_dump()
     before = {name: value.clone() for name, value in model.state_dict().items()}
@@ -119,12 +119,17 @@ def test_an_interrupted_training_goes_on_with_its_zeros(tmp_path: Path) -> None:
 @given(share=st.floats(0, 0.95))
 def test_the_smallest_weights_go(share: float) -> None:
     model = made()
-    kept = kept_weights(layers(model), share)
     weights = dict(model.named_parameters())
-    stay = torch.cat([weights[name].detach().abs()[mask] for name, mask in kept.items()])
-    gone = torch.cat([weights[name].detach().abs()[~mask] for name, mask in kept.items()])
-    assert len(gone) == int(share * (len(gone) + len(stay)))
-    assert not len(gone) or gone.max() < stay.min()
+
+    def check(kept: dict[str, Tensor]) -> None:
+        stay = torch.cat([weights[name].detach().abs()[mask] for name, mask in kept.items()])
+        gone = torch.cat([weights[name].detach().abs()[~mask] for name, mask in kept.items()])
+        assert len(gone) == int(share * (len(gone) + len(stay)))
+        assert not len(gone) or gone.max() < stay.min()
+
+    check(kept_weights(layers(model), share, together=True))
+    for name, mask in kept_weights(layers(model), share).items():
+        check({name: mask})
 
 
 @pytest.mark.parametrize("kind", METHODS)
