@@ -6,7 +6,8 @@ Models: the shipped `par04`, and a table of RICH's size (5 conditions, 5 columns
 change times. Every event goes through each kind of call in turn; what the loader adds is the median over these pairs,
 and its error the spread of the rounds, each of which also times Python's `session.run`, on the same version of the
 library, and one and two threads. `same pointers` repeats arrays that the loader knows, `own pointers` gives it new ones
-for each event. Processor time tells a second thread that waits from a machine that others use too.
+for each event. Where others use the machine too, the gain of a second thread cannot be seen in wall-clock time; that it
+takes no more processor time and hardly ever waits for the first still can.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ KINDS = ("bare", "same pointers", "own pointers", "generate", "noise")
 
 @dataclass
 class Found:
-    """Of each round: microseconds of each kind of call, of Python's, and of threads (wall, processor) an event."""
+    """Of each round: microseconds of all calls, of Python's, and (wall s, processor s, waits) an event of threads."""
 
     calls: list[np.ndarray] = field(default_factory=list)
     python: list[float] = field(default_factory=list)
@@ -117,7 +118,7 @@ def measured(
         found.python.append(in_python(graph, model, cond, asked.calls * scale, asked.seed))
         events = asked.events * scale**2
         found.threads.append(
-            np.concatenate([called(calls, "threads", graph, card, events, n) for n in (1, 2)]) / events * 1e6
+            np.concatenate([called(calls, "threads", graph, card, events, n) for n in (1, 2)]) / events
         )
     return found
 
@@ -143,6 +144,7 @@ def shown(name: str, found: Found) -> str:
             f"| {name} | Python adds | {told(python - medians[:, 0])} us |",
             f"| {name} | events of 2 threads over those of 1 | {told(speedup, 2)} |",
             f"| {name} | the same, by processor time | {told(2 * work, 2)} |",
+            f"| {name} | waits of 2 threads, 1000 events | {told(1000 * threads[:, 1, 2], 1)} |",
         ]
     )
 

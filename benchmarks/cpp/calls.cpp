@@ -1,7 +1,9 @@
 // Times for benchmarks/cpp.py: a bare call of ONNX Runtime, the loader's, and events of independent threads.
 //
 //   calls overhead MODEL CARD CALLS    microseconds of each kind of call, a line an event
-//   calls threads MODEL CARD EVENTS T  one line: wall seconds, processor seconds
+//   calls threads MODEL CARD EVENTS T  one line: wall seconds, processor seconds, times that a thread waited
+#include <sys/resource.h>
+
 #include <array>
 #include <chrono>
 #include <cstdio>
@@ -18,6 +20,15 @@ using Clock = std::chrono::steady_clock;
 
 double microseconds(Clock::time_point start) {
     return std::chrono::duration<double, std::micro>(Clock::now() - start).count();
+}
+
+double processor_seconds() { return double(std::clock()) / CLOCKS_PER_SEC; }
+
+/// Times that this process gave its processor away of itself, as for a lock that another thread holds.
+long waits() {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_nvcsw;
 }
 
 /// Conditions of `n` events, spread over the training range.
@@ -117,11 +128,13 @@ void threads(const facsim::Model& model, std::size_t events, std::size_t many) {
     };
     work(0, std::min<std::size_t>(20, events));
     const auto start = Clock::now();
-    const std::clock_t before = std::clock();
+    const double before = processor_seconds();
+    const long waited = waits();
     std::vector<std::thread> pool;
     for (std::size_t t = 0; t < many; ++t) pool.emplace_back(work, t * events / many, (t + 1) * events / many);
     for (std::thread& thread : pool) thread.join();
-    std::printf("%.6f %.6f\n", 1e-6 * microseconds(start), double(std::clock() - before) / CLOCKS_PER_SEC);
+    const double wall = 1e-6 * microseconds(start);
+    std::printf("%.6f %.6f %ld\n", wall, processor_seconds() - before, waits() - waited);
 }
 
 }  // namespace

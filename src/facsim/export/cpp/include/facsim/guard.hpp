@@ -15,7 +15,7 @@ namespace facsim {
 
 /// A condition outside of the training range, or one that is no finite number.
 struct Outside {
-    std::size_t event = 0;   ///< of the call
+    std::size_t event = 0;   ///< of the call, counted from 0; in a queue 0
     std::size_t column = 0;  ///< of the conditions
     Condition condition;
     float value = 0;

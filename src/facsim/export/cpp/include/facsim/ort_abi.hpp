@@ -28,7 +28,7 @@ struct OrtValue;
 
 enum OrtAllocatorType { OrtArenaAllocator = 1 };
 enum OrtErrorCode { ORT_OK = 0 };
-enum OrtLoggingLevel { ORT_LOGGING_LEVEL_ERROR = 3 };
+enum OrtLoggingLevel { ORT_LOGGING_LEVEL_FATAL = 4 };
 enum OrtMemType { OrtMemTypeDefault = 0 };
 enum ONNXTensorElementDataType {
     ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT = 1,
@@ -102,7 +102,7 @@ namespace facsim::ort {
 #ifdef FACSIM_OFFICIAL_ORT_ABI
 using ::ONNXTensorElementDataType, ::OrtAllocator, ::OrtApi, ::OrtApiBase, ::OrtEnv, ::OrtMemoryInfo, ::OrtSession,
     ::OrtSessionOptions, ::OrtStatus, ::OrtTensorTypeAndShapeInfo, ::OrtTypeInfo, ::OrtValue;
-using ::ONNX_TENSOR_ELEMENT_DATA_TYPE_BOOL, ::ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, ::ORT_LOGGING_LEVEL_ERROR,
+using ::ONNX_TENSOR_ELEMENT_DATA_TYPE_BOOL, ::ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, ::ORT_LOGGING_LEVEL_FATAL,
     ::OrtArenaAllocator, ::OrtMemTypeDefault;
 #else
 using namespace facsim::own;

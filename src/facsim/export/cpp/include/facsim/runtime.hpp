@@ -24,7 +24,7 @@ inline std::string one_line(std::string text) {
 
 }  // namespace detail
 
-/// ONNX Runtime in this process. Copies share it; it stays until the process ends.
+/// ONNX Runtime in this process (Linux, macOS). Copies share it; it stays until the process ends.
 class Runtime {
 public:
     /// Open the library `path`. Without a path: what FACSIM_ONNXRUNTIME names; else what the program is linked with;
@@ -40,7 +40,7 @@ public:
         api_ = base->GetApi(ort::api_version);
         if (api_ == nullptr) throw Error("ONNX Runtime " + version_ + " is too old: expected 1.11 or newer.");
         ort::OrtEnv* env = nullptr;
-        check(api_->CreateEnv(ort::ORT_LOGGING_LEVEL_ERROR, "facsim", &env), "starting ONNX Runtime failed");
+        check(api_->CreateEnv(ort::ORT_LOGGING_LEVEL_FATAL, "facsim", &env), "starting ONNX Runtime failed");
         env_ = {env, api_->ReleaseEnv};
         ort::OrtMemoryInfo* memory = nullptr;
         check(api_->CreateCpuMemoryInfo(ort::OrtArenaAllocator, ort::OrtMemTypeDefault, &memory),

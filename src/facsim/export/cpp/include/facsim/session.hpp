@@ -30,7 +30,7 @@ public:
             raw, api.ReleaseSessionOptions);
         check(api.SetIntraOpNumThreads(raw, threads));
         check(api.SetInterOpNumThreads(raw, 1));
-        check(api.SetSessionLogSeverityLevel(raw, ort::ORT_LOGGING_LEVEL_ERROR));
+        check(api.SetSessionLogSeverityLevel(raw, ort::ORT_LOGGING_LEVEL_FATAL));  // errors are exceptions
         ort::OrtSession* session = nullptr;
         check(api.CreateSessionFromArray(runtime_.env(), data, size, raw, &session));
         session_ = {session, api.ReleaseSession};
@@ -77,7 +77,7 @@ private:
     std::shared_ptr<ort::OrtSession> session_;
 };
 
-/// One array of a call: where it lies, and the dimensions behind the batch.
+/// One array of a call: its shape, and where it lies in the call at hand.
 struct Slot {
     std::string name;
     std::vector<std::int64_t> dims;  // the first is the batch
@@ -129,6 +129,7 @@ private:
         ort::OrtValue* value = nullptr;
         void* at = data == nullptr ? &none : const_cast<void*>(data);
         const std::size_t bytes = batch * slot.event_bytes;
+        if (data == nullptr && bytes > 0) throw Error("the array '" + slot.name + "' of a call is missing.");
         runtime.check(runtime.api().CreateTensorWithDataAsOrtValue(runtime.memory(), at, bytes, slot.dims.data(),
                                                                    slot.dims.size(), slot.type, &value),
                       "ONNX Runtime does not take an array");
