@@ -24,6 +24,7 @@ VERBS = [
     "sample",
     "evaluate",
     "compare",
+    "compress",
     "score",
     "report",
     "export",

@@ -47,10 +47,7 @@ def layer_nodes(model: Any, weights: Iterable[NDArray[Any]], path: Path) -> list
     Raises:
         FacsimError: there is none.
     """
-    helper = import_module("onnx.numpy_helper")
-    wanted = {_key(array) for weight in weights for array in (weight, weight.T)}
-    same = same_arrays(model)
-    there = {t.name for t in model.graph.initializer if _key(np.asarray(helper.to_array(t))) in wanted}
+    same, there = same_arrays(model), arrays_like(model, weights)
     found = []
     for node in model.graph.node:
         if node.op_type in PRODUCTS and same.get(node.input[1], node.input[1]) in there:
@@ -58,6 +55,13 @@ def layer_nodes(model: Any, weights: Iterable[NDArray[Any]], path: Path) -> list
     if not found:
         raise FacsimError(f"'{path}' multiplies by no weights of the model's layers: none of them can be made smaller.")
     return found
+
+
+def arrays_like(model: Any, wanted: Iterable[NDArray[Any]]) -> set[str]:
+    """Names of the arrays of the graph `model` that are equal to some of `wanted`, turned or not."""
+    helper = import_module("onnx.numpy_helper")
+    keys = {_key(array) for given in wanted for array in (given, given.T)}
+    return {tensor.name for tensor in model.graph.initializer if _key(np.asarray(helper.to_array(tensor))) in keys}
 
 
 def same_arrays(model: Any) -> dict[str, str]:

@@ -64,19 +64,24 @@ def in_bfloat16(model: RunModel, names: Iterable[str]) -> None:
 
 @torch.no_grad()
 def stored_in_half(model: RunModel, names: Iterable[str]) -> None:
-    """Round weights of the layers `names` of `model` to float16, as which they are saved; it computes as before."""
-    kept = list(names)
+    """Round the arrays `names` of `model` to float16, as which they are saved; it computes as before.
+
+    Raises:
+        FacsimError: there is no such array.
+    """
+    kept, arrays = list(names), model.state_dict()
     for name in kept:
-        for parameter in model.get_submodule(name).parameters():
-            parameter.copy_(parameter.half())
+        if name not in arrays:
+            raise FacsimError(f"the compressed model has no array '{name}': compress it again.")
+        arrays[name].copy_(arrays[name].half())
     _note(model, FP16, kept)
 
 
 def stored(model: RunModel) -> dict[str, Tensor]:
     """The state of `model` in the precision in which it is saved."""
-    half = tuple(f"{name}." for name in model.compressed.get(FP16, ()))
+    half = set(model.compressed.get(FP16, ()))
     tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
-    return {key: value.half() if half and key.startswith(half) else value for key, value in tensors.items()}
+    return {key: value.half() if key in half else value for key, value in tensors.items()}
 
 
 def restore(model: RunModel, changes: Mapping[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,14 +17,24 @@ RIDGE = 1e-4
 """Of the least squares, as a share of the mean variance of the units that stay."""
 
 
-def kept_weights(layers: Mapping[str, nn.Module], share: float) -> dict[str, Tensor]:
-    """Which weights of `layers` stay, by name, when the `share` of smallest magnitude over all of them goes."""
-    found = {name: weight for name, layer in layers.items() if isinstance(weight := layer.weight, Tensor)}
-    sizes = torch.cat([weight.detach().abs().flatten() for weight in found.values()])
-    if not (gone := int(share * len(sizes))):
-        return {f"{name}.weight": torch.ones_like(weight, dtype=torch.bool) for name, weight in found.items()}
-    limit = sizes.kthvalue(gone).values
-    return {f"{name}.weight": weight.detach().abs() > limit for name, weight in found.items()}
+def kept_weights(layers: Mapping[str, nn.Module], share: float, *, together: bool = False) -> dict[str, Tensor]:
+    """Which weights of `layers` stay, by name, when the `share` of smallest magnitude goes.
+
+    It goes of each layer, or with `together` of all of them at once, which may leave little of a layer whose weights
+    are small because what it reads is large.
+    """
+    found = {f"{name}.weight": weight for name, layer in layers.items() if isinstance(weight := layer.weight, Tensor)}
+    if not together:
+        return {name: weight.detach().abs() > _limit([weight], share) for name, weight in found.items()}
+    limit = _limit(list(found.values()), share)
+    return {name: weight.detach().abs() > limit for name, weight in found.items()}
+
+
+def _limit(weights: Sequence[Tensor], share: float) -> float:
+    """The magnitude up to which the `share` of smallest `weights` go."""
+    sizes = torch.cat([weight.detach().abs().flatten() for weight in weights])
+    gone = int(share * len(sizes))
+    return float(sizes.kthvalue(gone).values) if gone else -1.0
 
 
 @torch.no_grad()

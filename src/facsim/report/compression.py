@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from facsim.core.store import atomic_path
 from facsim.report.style import INK, MUTED, NULL, PAPER, facsim_style, log_axis, new_figure
@@ -53,6 +54,9 @@ def compression_figure(found: Json) -> Figure:
             _panel(axes, rows, score, batch)
         axes.set_xscale("log")
         log_axis(axes.xaxis)
+        low, high = axes.get_xlim()
+        if high < 20 * low:  # else decades are enough
+            axes.xaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.set_xlabel(f"ms per event, one thread, batch {batch}")
     if score is not None:
         panels[0].set_ylabel(LABELS.get(score, score))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
 from facsim.export.half import half_weights
 from facsim.models.base import EventModel
-from facsim.models.checkpoint import save_model
+from facsim.models.checkpoint import HALF_ABOVE, save_model
 from facsim.models.compressed import in_bfloat16, stored_in_half
 from facsim.pipeline.compression.job import Job, Options
 
@@ -16,14 +17,20 @@ class HalfOptions(Options):
 
 
 def fp16(job: Job, options: HalfOptions) -> None:
-    """Layers' weights are kept as float16, in the model and in its graph, and all computes in single precision."""
+    """Layers and other large arrays are kept as float16, in model and graph, and all computes in single precision."""
     model = job.original()
-    layers = job.layers(model)
-    stored_in_half(model, layers)
+    layers = tuple(f"{name}." for name in job.layers(model))
+    names = [
+        name
+        for name, array in model.state_dict().items()
+        if array.dtype == torch.float32 and (array.numel() > HALF_ABOVE or name.startswith(layers))
+    ]
+    stored_in_half(model, names)
     job.keep(model)
     if job.place.onnx.is_file():
-        weights = [layer.weight.detach().numpy() for layer in layers.values()]  # type: ignore[operator]
-        job.facts["arrays"] = half_weights(job.place.onnx, job.place.onnx, weights)
+        arrays = model.state_dict()
+        half_weights(job.place.onnx, job.place.onnx, [arrays[name].numpy() for name in names])
+    job.facts["arrays"] = len(names)
 
 
 def bf16(job: Job, options: HalfOptions) -> None:

@@ -19,7 +19,8 @@ SEEN = 512
 class SparseOptions(TunedOptions):
     """Options of `sparse`."""
 
-    share: float = Field(0.8, ge=0, lt=1, description="of the weights of all layers together that are zero")
+    share: float = Field(0.8, ge=0, lt=1, description="of the weights of each layer that are zero")
+    together: bool = Field(False, description="the share is of the weights of all layers together")
 
 
 class NarrowOptions(TunedOptions):
@@ -29,9 +30,9 @@ class NarrowOptions(TunedOptions):
 
 
 def sparse(job: Job, options: SparseOptions) -> None:
-    """The smallest weights of all layers become zero and stay so while the others are tuned."""
+    """The smallest weights of the layers become zero and stay so while the others are tuned."""
     model = job.original()
-    kept = kept_weights(job.layers(model), options.share)
+    kept = kept_weights(job.layers(model), options.share, together=options.together)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if name in kept:

@@ -18,7 +18,7 @@ from facsim.evaluate.timing_worker import make_sample
 
 Json = dict[str, Any]
 BATCHES = (1, 100)
-SECONDS, SMOKE_SECONDS = 20.0, 1.0
+SECONDS, SMOKE_SECONDS = 20.0, 0.3
 """For each batch size, of all models together."""
 FEWEST, MOST = 7, 1000
 SETS = 20
