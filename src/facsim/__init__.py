@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from facsim.data import open_events
     from facsim.info import describe as info
     from facsim.models.shipped import load
+    from facsim.pipeline.farm_sample import farm_sample
+    from facsim.pipeline.farm_score import farm_score
+    from facsim.pipeline.farm_simulate import farm_simulate
 
 __version__ = "0.1.0"
 __all__ = [
@@ -44,6 +47,9 @@ __all__ = [
     "demo",
     "evaluate",
     "export",
+    "farm_sample",
+    "farm_score",
+    "farm_simulate",
     "import_weights",
     "info",
     "init",
@@ -63,6 +69,9 @@ __all__ = [
 
 _ELSEWHERE = {
     "FacsimError": "facsim.core.errors",
+    "farm_sample": "facsim.pipeline.farm_sample",
+    "farm_score": "facsim.pipeline.farm_score",
+    "farm_simulate": "facsim.pipeline.farm_simulate",
     "load": "facsim.models.shipped",
     "open_events": "facsim.data",
 }
