@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,15 +18,14 @@ from typer.testing import CliRunner
 import facsim
 from facsim.cli import app
 from facsim.core.errors import FacsimError
-from facsim.core.events import make_events
-from facsim.core.schema import Feature, Schema
-from facsim.core.store import write_store
 from facsim.engines.shards import FOLDER
 from facsim.pipeline.farm import How
 from facsim.report.histograms import read_uhi
 from facsim.run import Silent
 
 SMALL = {"events": 70, "shard": 30, "batch": 20, "energy": "2:20", "reporter": Silent()}
+QUIET: dict[str, Any] = {"histograms": False, "reporter": Silent()}
+PLAIN = {**SMALL, "histograms": False}
 
 
 def _call(*arguments: object) -> tuple[int, str, str]:
@@ -75,25 +75,39 @@ def test_histograms_are_those_of_the_merged_file(showers: Path) -> None:
 
 def test_resumed_repaired_and_extended(showers: Path, tmp_path: Path) -> None:
     out = tmp_path / "c"
-    facsim.farm_sample("par04", out=out, how=How(workers=2), **SMALL)
-    again = facsim.farm_sample("par04", out=out, how=How(workers=2), **SMALL)
+    shutil.copytree(showers, out)
+    again = facsim.farm_sample("par04", out=out, how=How(workers=1), **SMALL)
     assert (again.made, again.reused) == (0, 3)
     victim = out / FOLDER / "shard-000001.h5"
     victim.write_bytes(victim.read_bytes()[:1000])
-    repaired = facsim.farm_sample("par04", out=out, how=How(workers=2), **SMALL)
+    repaired = facsim.farm_sample("par04", out=out, how=How(workers=1), **SMALL)
     assert (repaired.made, repaired.reused) == (1, 2)
     assert (out / "events.h5").read_bytes() == (showers / "events.h5").read_bytes()
-    more = facsim.farm_sample("par04", out=out, how=How(workers=2, clean=True), **{**SMALL, "events": 95})
+    more = facsim.farm_sample("par04", out=out, how=How(workers=1, clean=True), **{**SMALL, "events": 95})
     assert (more.made, more.reused) == (2, 2)  # the third shard is full now
     assert np.array_equal(_arrays(out / "events.h5")["showers"][:60], _arrays(showers / "events.h5")["showers"][:60])
     assert not (out / FOLDER).exists()
-    cleaned = facsim.farm_sample("par04", out=out, how=How(workers=2), **{**SMALL, "events": 95})
+    cleaned = facsim.farm_sample("par04", out=out, how=How(workers=1), **{**SMALL, "events": 95})
     assert (cleaned.made, cleaned.files["events"]) == (0, out / "events.h5")
 
 
 def test_a_job_array_makes_the_same(showers: Path, tmp_path: Path) -> None:
     out = tmp_path / "array"
-    words = ["sample", "par04", "--events", 70, "--shard", 30, "--batch", 20, "--energy", "2:20", "--out", out]
+    words = [
+        "sample",
+        "par04",
+        "--events",
+        70,
+        "--shard",
+        30,
+        "--batch",
+        20,
+        "--energy",
+        "2:20",
+        "--no-histograms",
+        "--out",
+        out,
+    ]
     code, text, _ = _call(*words, "--script", "slurm")
     assert code == 0
     assert "#SBATCH --array=0-2\n" in text
@@ -138,7 +152,7 @@ main()
 def test_a_full_disk_hits_only_the_shards_that_do_not_fit(showers: Path, tmp_path: Path) -> None:
     out = tmp_path / "full"
     words = ["farm", "sample", "par04", "--events", "70", "--shard", "30", "--batch", "20", "--energy", "2:20"]
-    words += ["--out", str(out), "--workers", "2"]
+    words += ["--no-histograms", "--out", str(out), "--workers", "1"]
     env = os.environ | {"PYTHONPATH": "src"}
     done = subprocess.run([sys.executable, "-c", LIMITED, *words], capture_output=True, text=True, check=False, env=env)
     assert done.returncode == 1
@@ -147,7 +161,7 @@ def test_a_full_disk_hits_only_the_shards_that_do_not_fit(showers: Path, tmp_pat
     assert "shards/shard-000000.h5': File too large; the 1 that are made stay" in last
     assert "Traceback" not in done.stderr
     assert [path.name for path in sorted((out / FOLDER).iterdir())] == ["shard-000002.h5", "shard-000002.stamp.json"]
-    found = facsim.farm_sample("par04", out=out, how=How(workers=2), **SMALL)
+    found = facsim.farm_sample("par04", out=out, how=How(workers=1), **PLAIN)
     assert (found.made, found.reused) == (2, 1)
     assert (out / "events.h5").read_bytes() == (showers / "events.h5").read_bytes()
 
@@ -190,7 +204,7 @@ def test_every_verb_has_help_with_an_example(verb: str) -> None:
 def test_conditions_of_a_table(tmp_path: Path) -> None:
     table, out = tmp_path / "energies.csv", tmp_path / "out"
     table.write_text("incident_energy\n5000\n10000\n15000\n")
-    options: dict[str, Any] = {"events": 7, "shard": 4, "batch": 4, "reporter": Silent(), "conditions": table}
+    options: dict[str, Any] = {"events": 7, "shard": 4, "batch": 4, "conditions": table, **QUIET}
     facsim.farm_sample("par04", out=out, how=How(workers=1), **options)
     found = _arrays(out / "events.h5")["incident_energies"][:, 0]
     assert found.tolist() == [5e3, 1e4, 1.5e4, 5e3, 1e4, 1.5e4, 5e3]
@@ -203,103 +217,3 @@ def test_conditions_of_a_table(tmp_path: Path) -> None:
         table.write_text(content)
         with pytest.raises(FacsimError, match=words):
             facsim.farm_sample("par04", out=out, **options)
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of RICH tracks with a barely trained surrogate and weights."""
-    out = tmp_path_factory.mktemp("run") / "rich"
-    overrides = ["train.steps=2", "simulate.background=0.3", "simulate.chunk=1000", "train.batch_size=100"]
-    options: dict[str, Any] = {"out": out, "overrides": overrides, "smoke": True, "reporter": Silent()}
-    for stage in (facsim.simulate, facsim.prepare, facsim.train):
-        stage("rich", **options)
-    return out
-
-
-def test_the_surrogate_of_a_run_at_the_conditions_of_its_truth(run: Path, tmp_path: Path) -> None:
-    out = tmp_path / "tracks"
-    found = facsim.farm_sample(run, events=2500, shard=700, batch=300, out=out, how=How(workers=2), reporter=Silent())
-    assert (found.made, found.noun) == (4, "events")
-    arrays, truth = _arrays(out / "events.h5"), _arrays(run / "truth.h5")
-    assert arrays["x"].shape == (2500, 5)
-    data = json.loads((run / "data.json").read_text())["splits"]["null"]
-    rows = np.concatenate([np.arange(*span) for span in data])
-    assert len(rows) == 1000
-    taken = rows[np.arange(2500) % 1000]
-    np.testing.assert_allclose(arrays["cond"], truth["cond"][taken])
-    np.testing.assert_allclose(arrays["weight"], truth["weight"][taken])
-    assert not np.array_equal(arrays["x"][:1000], arrays["x"][1000:2000])
-    items = json.loads((out / "hists.json").read_text())["items"]
-    histogram = read_uhi(items[0]["uhi"])
-    assert histogram.total == pytest.approx(items[0]["moments"]["w"])
-    assert items[0]["moments"]["w"] == pytest.approx(arrays["weight"].sum())
-    with pytest.raises(FacsimError, match="--energy is for shipped models"):
-        facsim.farm_sample(run, events=10, out=tmp_path / "x", energy=5)
-
-
-def _table(path: Path, seed: int, n: int = 130, shift: float = 0.0, broken: bool = False) -> Path:
-    rng = np.random.default_rng(seed)
-    x = rng.normal((shift, 0.0), 1.0, (n, 2))
-    x[5, 0] = np.nan if broken else x[5, 0]
-    schema = Schema("table", (Feature("x"), Feature("y")), (Feature("c"),))
-    write_store(path, [make_events(schema, x, rng.random((n, 1)))])
-    return path
-
-
-def test_scores_of_many_files_are_those_of_each(tmp_path: Path) -> None:
-    truth = _table(tmp_path / "truth.h5", 1, 260)
-    good, bad = _table(tmp_path / "good.h5", 2), _table(tmp_path / "bad.h5", 3, shift=2.0)
-    out = tmp_path / "scores"
-    code, text, _ = _call("score", truth, good, bad, "--out", out, "--workers", 2)
-    assert code == 0
-    assert {"good", "bad"} <= {line.split()[0] for line in text.splitlines()}
-    mine = {score["name"]: score for score in json.loads((out / "scores" / "bad.json").read_text())["scores"]}
-    for score in facsim.score(truth, bad).to_dict()["scores"]:
-        assert mine[score["name"]]["value"] == pytest.approx(score["value"], rel=1e-6, abs=1e-9, nan_ok=True)
-    rows = {row["name"]: row for row in json.loads((out / "summary.json").read_text())}
-    assert rows["bad"]["auc_high"]["value"] > 0.8 > rows["good"]["auc_high"]["value"]
-    assert (out / "report" / "index.html").stat().st_size > 10_000
-    files = [good, bad, _table(tmp_path / "broken.h5", 4, broken=True)]
-    with pytest.raises(FacsimError, match=r"1 of 3 shards failed; shard 2: .*broken"):
-        facsim.farm_score(truth, files, out=out, how=How(workers=1), reporter=Silent())
-    assert len(json.loads((out / "summary.json").read_text())) == 2
-    with pytest.raises(FacsimError, match="several generated files are called 'bad'"):
-        facsim.farm_score(truth, [bad, out / "bad.h5"], out=out)
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        ["simulate.events=2500", "simulate.chunk=1000"],
-        pytest.param(["simulate.events=2500", "simulate.background=0.3", "simulate.chunk=1000"], id="background"),
-    ],
-)
-def test_truth_is_that_of_simulate(tmp_path: Path, settings: list[str]) -> None:
-    out, alone = tmp_path / "farm", tmp_path / "alone"
-    found = facsim.farm_simulate("rich", out=out, overrides=settings, smoke=True, how=How(workers=2), reporter=Silent())
-    assert (found.made, found.noun, found.events) == (3, "tracks", 2500)
-    facsim.simulate("rich", out=alone, overrides=settings, smoke=True, reporter=Silent())
-    a, b = _arrays(out / "truth.h5"), _arrays(alone / "truth.h5")
-    assert set(a) == set(b)
-    assert all(np.array_equal(a[name], b[name]) for name in a)
-    told: list[str] = []
-
-    class Told(Silent):
-        def say(self, text: str, style: str = "") -> None:
-            told.append(text)
-
-    facsim.simulate("rich", out=out, overrides=settings, smoke=True, reporter=Told())
-    assert any("2500 tracks were there already" in text for text in told)
-    with pytest.raises(FacsimError, match=r"set simulate\.chunk"):
-        facsim.farm_simulate("rich", out=out, overrides=settings, smoke=True, shard=10)
-
-
-@pytest.mark.geant4
-def test_geant4_showers_are_those_of_simulate(tmp_path: Path) -> None:
-    settings = ["simulate.events=12", "simulate.energy=2", "simulate.detector=par04-w-si"]
-    options: dict[str, Any] = {"overrides": settings, "reporter": Silent()}
-    facsim.farm_simulate("calorimeter", out=tmp_path / "farm", shard=5, how=How(workers=2), **options)
-    facsim.simulate("calorimeter", out=tmp_path / "alone", **options)
-    a, b = (_arrays(tmp_path / name / "truth.h5") for name in ("farm", "alone"))
-    assert set(a) == set(b)
-    assert all(np.array_equal(a[name], b[name]) for name in a if name != "facsim/cpu_ms")
