@@ -4,10 +4,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-EXTRAS ?= geant4,jets,onnx,root,tensorboard,mlflow,sweep,anomaly,dask,dev
+EXTRAS ?= geant4,jets,onnx,root,tensorboard,mlflow,sweep,anomaly,remote,dask,dev
 OUT ?= runs/demo
 
-.PHONY: install demo test lint docs clean help
+.PHONY: install demo test lint docs release-check clean help
 
 help:
 	@echo "make install   create $(VENV) and install facsim with the extras $(EXTRAS)"
@@ -15,6 +15,7 @@ help:
 	@echo "make test      run the tests"
 	@echo "make lint      ruff, mypy --strict, import-linter"
 	@echo "make docs      build the documentation into docs/_build"
+	@echo "make release-check   build the distributions and try the wheel in a fresh environment (a minute or two)"
 	@echo "make clean     remove $(VENV) and the caches (runs/ is kept)"
 
 install: $(STAMP)
@@ -48,7 +49,10 @@ lint: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python -m pip install --quiet -e ".[docs]"
-	$(BIN)/sphinx-build -W -b html docs docs/_build
+	$(BIN)/sphinx-build -E -W --keep-going -q -b html docs docs/_build
+
+release-check: $(STAMP)
+	.ci/release $(abspath $(BIN))/python
 
 clean:
 	rm -rf $(VENV) docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

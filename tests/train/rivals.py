@@ -110,10 +110,21 @@ def rivals_trainer(folder: Path, events: Events | None = None, **changes: object
     return Trainer("rivals", {}, train, validation, folder, 5, settings, score, Processes.join())
 
 
+def check_alone() -> None:
+    """No thread that talks to other processes may be left: at the interpreter's end it could abort the process."""
+    names = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+    talking = [name for name in names if "gloo" in name]
+    if talking:
+        raise SystemExit(f"threads are left: {talking}")
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     weighted = "unweighted" not in sys.argv
     trainer = rivals_trainer(Path(sys.argv[1]), make_pairs(256, weighted), **json.loads(sys.argv[2]))
-    trainer.run(lambda progress: print(progress.done, flush=True))
-    trainer.group.meet()
-    Processes.leave()
+    try:
+        trainer.run(lambda progress: print(progress.done, flush=True))
+        trainer.group.meet()
+    finally:
+        Processes.leave()
+    check_alone()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,11 +20,14 @@ import torch
 from facsim.models.checkpoint import load_model
 from facsim.train.processes import Processes, launched
 
+ONE_NODE = ("--standalone", "--nproc-per-node", "2")
 SETTINGS = {"steps": {"start": 10, "rivals": 60}, "batch_size": 64, "log_every": 1}
 
 
-def start(rivals_file: Path, folder: Path, settings: dict[str, Any]) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+def start(
+    rivals_file: Path, folder: Path, settings: dict[str, Any], nodes: tuple[str, ...] = ONE_NODE
+) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "torch.distributed.run", *nodes]
     source = str(Path(__file__).parents[2] / "src")
     return subprocess.Popen(
         [*command, str(rivals_file), str(folder), json.dumps(settings), "unweighted"],
@@ -46,10 +51,25 @@ def test_alone_there_is_nothing_to_share() -> None:
     group.leave()
 
 
-def test_two_processes_learn_what_one_does(rivals: ModuleType, rivals_file: Path, tmp_path: Path) -> None:
-    with start(rivals_file, tmp_path / "two", SETTINGS) as child:
-        told, error = child.communicate(timeout=120)
-    assert child.returncode == 0, error
+def two_nodes() -> tuple[str, ...]:
+    """Arguments of each of two launchers with a process each, as on two machines that meet at the first one's port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        meeting = f"127.0.0.1:{free.getsockname()[1]}"
+    nodes = ("--nnodes", "2", "--nproc-per-node", "1", "--local-addr", "127.0.0.1")
+    return (*nodes, "--rdzv-id", "rivals", "--rdzv-backend", "c10d", "--rdzv-endpoint", meeting)
+
+
+@pytest.mark.parametrize("nodes", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_two_processes_learn_what_one_does(rivals: ModuleType, rivals_file: Path, tmp_path: Path, nodes: int) -> None:
+    launchers = [ONE_NODE] if nodes == 1 else [two_nodes()] * 2
+    told = ""
+    with ExitStack() as stack:
+        children = [stack.enter_context(start(rivals_file, tmp_path / "two", SETTINGS, each)) for each in launchers]
+        for child in children:
+            spoken, error = child.communicate(timeout=120)
+            assert child.returncode == 0, error
+            told += spoken
     assert [int(line) for line in told.split()] == list(range(1, 71))  # one of them speaks
     rivals.rivals_trainer(tmp_path / "one", rivals.make_pairs(256, weighted=False), **SETTINGS).run()
     one, two = (load_model(tmp_path / name).state_dict() for name in ("one", "two"))

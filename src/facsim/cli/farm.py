@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from facsim.pipeline.farm import How
 
 farm = typer.Typer(
-    help="Sample, simulate and score at scale: shards by many processes, through Dask or a batch system.",
+    help="Sampling, simulation and scores in shards, by many workers.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -167,7 +167,7 @@ class Method(GenerativeModel):
 
     @abstractmethod
     def sample(self, cond: Tensor, noise: Mapping[str, Tensor], mask: Tensor | None = None) -> Tensor:
-        """Events (N, *space.shape) at the conditions (N, K), real where `mask` (N, P) is, as functions of `noise`."""
+        """Events `(N, *space.shape)` at the conditions (N, K), real where `mask` (N, P) is, as functions of `noise`."""
 
     def watch(self, hint: Hint, n: int) -> bool:
         """Show `hint`, `n` further numbers of an event, to what judges events in training; False where nothing does.
@@ -200,6 +200,8 @@ class RunModel(Trainable):
     refitted: ClassVar[tuple[str, ...]] = ()
     """Beginnings of names of arrays whose closed-form fits a training from another model's weights makes anew, given
     events enough; networks go on from the weights."""
+    compressed: Mapping[str, Any] = {}
+    """How it differs from what its options build (`models.compressed`)."""
     schema: Schema
     options: Any
 

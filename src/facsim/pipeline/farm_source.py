@@ -108,9 +108,9 @@ def given_of(
     if source.trained is not None:
         _check_energies(given.cond, source, force)
     elif source.domain is not None:
-        _, text = source.domain.guard(source.schema.scalars(given.cond), "warn", f"run '{source.place.name}'")
-        if text:
-            reporter.say(f"  warning: {text}", "yellow")
+        _, warning = source.domain.guard(source.schema.scalars(given.cond), "warn", f"run '{source.place.name}'")
+        if warning:
+            reporter.say(f"  warning: {warning}", "yellow")
     return given
 
 

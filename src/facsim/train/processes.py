@@ -15,9 +15,14 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+import torch.distributed.nn
 from torch import Tensor
 
 from facsim.core.errors import FacsimError
+
+# The functions of torch.distributed.nn keep the group that there is at their import, as default arguments. Were they
+# imported later, as by AdamW's first step, they would keep it beyond `leave`, and its threads into the end of the
+# interpreter, where one that still needs Python aborts the process: so they are imported here.
 
 LONGEST_WAIT = timedelta(hours=2)
 """For the first process, while it checks or writes files or samples for a score."""
@@ -60,7 +65,7 @@ class Processes:
 
     @staticmethod
     def leave() -> None:
-        """Part from the others."""
+        """Part from the others; the threads that talked to them end."""
         if dist.is_initialized():
             dist.destroy_process_group()
 
