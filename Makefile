@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-EXTRAS ?= geant4,jets,onnx,root,tensorboard,mlflow,sweep,anomaly,dev
+EXTRAS ?= geant4,jets,onnx,root,tensorboard,mlflow,sweep,anomaly,remote,dask,dev
 OUT ?= runs/demo
 
 .PHONY: install demo test lint docs release-check clean help

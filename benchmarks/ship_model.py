@@ -1,4 +1,4 @@
-"""Make the folder of a shipped model from a run: python benchmarks/ship_model.py RUN NAME [--note TEXT]
+"""Make the folder of a shipped model from a run: python benchmarks/ship_model.py RUN NAME VERSION [--note TEXT]
 
 Weights go in half precision and without what only training reads; the card takes schema, training ranges, provenance of
 the training showers, and scores, times and the curve of steps where the run has them.
@@ -26,6 +26,8 @@ from facsim.models.checkpoint import load_model, small_weights
 from facsim.models.sampling import TorchSampler
 from facsim.models.shipped import FOLDER
 from facsim.pipeline.truth import open_splits, truth_files
+from facsim.repository.publish import make_manifest, write_manifest
+from facsim.repository.summary import summarise
 from facsim.run import SURROGATE, Run, saved_config
 
 COMPARED = 500
@@ -38,23 +40,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
     parser.add_argument("name")
+    parser.add_argument("version")
     parser.add_argument("--note", default="")
     given = parser.parse_args()
     try:
-        target = ship(given.run, FOLDER / given.name, given.note)
+        target = ship(given.run, FOLDER / given.name / given.version, given.note)
     except FacsimError as error:
         raise SystemExit(f"ship_model: {error}") from None
     print(f"{target}: {sum(f.stat().st_size for f in target.iterdir()) / 1e6:.2f} MB")
 
 
 def ship(where: Path, target: Path, note: str = "") -> Path:
-    """Write the folder `target` of the model trained in the run directory `where`."""
+    """Write the folder `target`, <name>/<version>, of the model trained in the run directory `where`."""
     run = Run(where, load_config(saved_config(where)))
     model = load_model(run.model())
     with atomic_path(target / "weights.safetensors") as temporary:
         temporary.write_bytes(save(small_weights(model)))
     write_json(target / "model.json", read_json(run.model() / "model.json"))
-    write_json(target / "card.json", _card(run, model, target, note))
+    card = _card(run, model, target, note)
+    write_json(target / "card.json", card)
+    origin = {key: card["provenance"].get(key) for key in ("truth", "seed", "git")}
+    facts: dict[str, Any] = {"licence": card["licence"], "model": card["model"], "provenance": origin}
+    name, version = target.parent.name, target.name
+    write_manifest(target, make_manifest(target, name, version, summary=summarise(card), **facts))
     return target
 
 
@@ -66,7 +74,7 @@ def _card(run: Run, model: EventModel, target: Path, note: str) -> dict[str, Any
     # a choice among candidates may flip
     one = {key: 1 for key in ("layer_candidates", "candidates") if getattr(model.options, key, None)}
     return {
-        "name": target.name,
+        "name": target.parent.name,
         "licence": "BSD-3-Clause",
         "trained": trained,
         "shipped": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -32,39 +32,73 @@ if TYPE_CHECKING:
         train,
     )
     from facsim.core.errors import FacsimError
+    from facsim.core.plugins import load_plugin
     from facsim.data import open_events
+    from facsim.export.cpp_project import cpp
     from facsim.info import describe as info
     from facsim.models.shipped import load
+    from facsim.pipeline.compression import compress
+    from facsim.pipeline.farm_sample import farm_sample
+    from facsim.pipeline.farm_score import farm_score
+    from facsim.pipeline.farm_simulate import farm_simulate
+    from facsim.pipeline.geant4_demo import geant4_demo
+    from facsim.pipeline.models import fetch_model, save_model, show_model
+    from facsim.pipeline.verify_model import verify_model
+    from facsim.repository.listing import list_models
 
 __version__ = "0.1.0"
 __all__ = [
     "FacsimError",
     "apply",
     "compare",
+    "compress",
+    "cpp",
     "demo",
     "evaluate",
     "export",
+    "farm_sample",
+    "farm_score",
+    "farm_simulate",
+    "fetch_model",
+    "geant4_demo",
     "import_weights",
     "info",
     "init",
     "leaderboard",
+    "list_models",
     "load",
+    "load_plugin",
     "open_events",
     "prepare",
     "report",
     "run",
     "sample",
+    "save_model",
     "score",
+    "show_model",
     "simulate",
     "study",
     "sweep",
     "train",
+    "verify_model",
 ]
 
 _ELSEWHERE = {
+    "compress": "facsim.pipeline.compression",
     "FacsimError": "facsim.core.errors",
+    "fetch_model": "facsim.pipeline.models",
+    "list_models": "facsim.repository.listing",
+    "cpp": "facsim.export.cpp_project",
+    "geant4_demo": "facsim.pipeline.geant4_demo",
+    "farm_sample": "facsim.pipeline.farm_sample",
+    "farm_score": "facsim.pipeline.farm_score",
+    "farm_simulate": "facsim.pipeline.farm_simulate",
     "load": "facsim.models.shipped",
+    "load_plugin": "facsim.core.plugins",
     "open_events": "facsim.data",
+    "save_model": "facsim.pipeline.models",
+    "show_model": "facsim.pipeline.models",
+    "verify_model": "facsim.pipeline.verify_model",
 }
 _ALSO_MODULES = ("evaluate", "export", "info", "report", "run", "simulate", "train")
 

@@ -78,6 +78,7 @@ class RunOptions(TypedDict, total=False):
         model: a class of one's own, a subclass of `facsim.models.EventModel` or `Predictor`, for the configuration's.
             It is known in this process only, by the name of the class: name it in a plug-in file to use it elsewhere.
         reporter: who is told of the progress; by default the terminal (standard error).
+        repository: folder or URL with the model that is named for a configuration.
     """
 
     out: str | Path | None
@@ -87,6 +88,7 @@ class RunOptions(TypedDict, total=False):
     force: bool
     model: type | None
     reporter: Reporter | None
+    repository: str | Path | None
 
 
 @dataclass(frozen=True)
@@ -131,15 +133,13 @@ def sample(
     candidates: int | None = None,
     **options: Unpack[RunOptions],
 ) -> RunResult | Sampled:
-    """Sample surrogate and baselines of a run: `samples/*.h5`. Or showers of a model that ships with facsim, in a file.
+    """Sample surrogate and baselines of a run: `samples/*.h5`. Or showers of a model by name, in a file.
 
     Args:
-        config: of the run, or the name of a shipped model, such as `par04`.
-        events: of a shipped model: number of showers, by default 1000.
-        energy: of a shipped model, GeV: a number, or `"1:50"` or `(1, 50)` for log-uniform ones; by default the
-            training range.
-        candidates: of a shipped model: draws of which one is kept, by default its own number.
-        options: for a shipped model `out` is the file, by default `<name>.h5`, and `force` leaves the training range.
+        config: of the run, or a model that ships with facsim or is in a repository, such as `par04` or `calo@1.2.0`.
+        events: of a named model: number of showers, by default 1000. candidates: draws of which one is kept.
+        energy: of such a model, GeV: a number, `"1:50"` or `(1, 50)` for log-uniform ones; None is the training range.
+        options: for such a model `out` is the file, by default `<name>.h5`, and `force` leaves the training range.
 
     Example:
         >>> facsim.sample("par04", events=1000, energy="1:50", seed=1, out="showers.h5").ms_per_shower
@@ -149,7 +149,7 @@ def sample(
     """
     from facsim.pipeline import shipped  # noqa: PLC0415  torch is heavy
 
-    name, own = shipped.meant(config), {"events": events, "energy": energy, "candidates": candidates}
+    name, own = shipped.meant(config, options), {"events": events, "energy": energy, "candidates": candidates}
     if name is None:
         shipped.refuse(own, "are for models that ship with facsim: a run has its own in its configuration")
         return _work("sample", config, options)
@@ -172,11 +172,11 @@ def apply(config: ConfigLike = None, **options: Unpack[RunOptions]) -> RunResult
 def export(config: ConfigLike = None, **options: Unpack[RunOptions]) -> RunResult | Graph:
     """Export the surrogate: `model.onnx`, `card.json`, `check.json`, and time it.
 
-    Or, by name, a model that ships with facsim: `out` is the graph, by default `<name>.onnx`; card and check go beside.
+    Or, by name, a model of a repository: `out` is the graph, by default `<name>.onnx`; card and check go beside.
     """
     from facsim.pipeline import shipped  # noqa: PLC0415  torch is heavy
 
-    name = shipped.meant(config)
+    name = shipped.meant(config, options)
     if name is None:
         return _work("export", config, options)
     return shipped.export_shipped(name, **shipped.chosen({}, options), reporter=_reporter(options))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Any
 
+from facsim.core.cache import cache_dir
 from facsim.provenance import hardware, versions
-from facsim.simulate.g4data_folders import cache_dir
 
 EXTRAS = {
     "geant4": ("calzone", "yamc", "xraydb"),
@@ -17,6 +17,7 @@ EXTRAS = {
     "mlflow": ("mlflow", "sqlalchemy", "alembic"),
     "sweep": ("optuna",),
     "anomaly": ("sklearn",),
+    "remote": ("aiohttp",),
     "dask": ("distributed", "dask_jobqueue"),
 }
 

@@ -88,6 +88,18 @@ class Run:
         return {} if export is None else {name: self.dir / f"model.{name}.onnx" for name in export.variants}
 
     @property
+    def triton(self) -> Path:
+        """Folder that Triton serves models from."""
+        return self.dir / "triton"
+
+    @property
+    def triton_files(self) -> list[Path]:
+        """What is in it, where the run exports it."""
+        served = None if self.config.export is None else self.config.export.triton
+        names = ("config.pbtxt", "1/model.onnx")
+        return [] if served is None else [self.triton / served.name / name for name in names]
+
+    @property
     def application(self) -> Path:
         return self.dir / "application.json"
 

@@ -24,6 +24,7 @@ VERBS = [
     "sample",
     "evaluate",
     "compare",
+    "compress",
     "score",
     "report",
     "export",
@@ -144,7 +145,7 @@ def test_info_names_what_is_there_and_what_is_missing() -> None:
     assert code == 0
     assert facts["versions"]["facsim"] == facsim.__version__
     assert set(facts["extras"]) == {
-        "anomaly", "geant4", "jets", "root", "onnx", "tensorboard", "mlflow", "sweep", "dask",
+        "anomaly", "geant4", "jets", "root", "onnx", "tensorboard", "mlflow", "sweep", "remote", "dask",
     }  # fmt: skip
     assert facts["hardware"]["cores"] >= 1
     code, out, _ = _call("info")

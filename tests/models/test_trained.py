@@ -26,7 +26,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = generator(1, "conditions")
     eta = rng.uniform(2, 5, 5000)
     cond = np.column_stack([1000 * np.exp(eta + 0.2 * rng.standard_normal(5000)), eta])
-    write_json(folder / "card.json", {"domain": training_domain(SCHEMA, cond)})
+    write_json(folder / "card.json", {"format": "facsim-card-1", "domain": training_domain(SCHEMA, cond)})
     return folder
 
 
@@ -59,7 +59,7 @@ def test_clouds_given_points_are_guarded_by_their_other_conditions(tmp_path: Pat
     domain = training_domain(schema, cond)
     assert domain is not None
     assert domain["names"] == ["pt"]
-    write_json(folder / "card.json", {"domain": domain})
+    write_json(folder / "card.json", {"format": "facsim-card-1", "domain": domain})
     sampler = load(folder)
     far = np.array([[30.0, *[9.0] * 27], [60.0, *[0.5] * 27]])
     events = sampler.events(far, outside="flag")
@@ -80,6 +80,6 @@ def test_broken_input_is_one_sentence(run: Path, tmp_path: Path) -> None:
     sampler.domain = None
     with pytest.raises(FacsimError, match="has no card with its training domain: do its stage 'export'"):
         sampler.events([INSIDE])
-    with pytest.raises(FacsimError, match="ships with facsim"):
+    with pytest.raises(FacsimError, match="is no run directory with a trained surrogate"):
         load(str(tmp_path / "nothing"))
     assert training_domain(SCHEMA, np.zeros((3, 2))) is None

@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facsim.core.cache import cache_dir
 from facsim.core.errors import FacsimError, MissingExtraError
 from facsim.simulate import g4data_tables
 from facsim.simulate.g4data import find_data, find_official
-from facsim.simulate.g4data_folders import DIRECTORIES, cache_dir
+from facsim.simulate.g4data_folders import DIRECTORIES
 from facsim.simulate.g4data_hadronic import mass_number, neutron_inelastic, photonuclear
 from facsim.simulate.g4data_miniature import miniature, verify
 from facsim.simulate.g4data_tables import ElementTables, read_seltzer_berger, sauter

@@ -5,10 +5,10 @@ A file of verbs adds them to the application when it is imported.
 
 from __future__ import annotations
 
-from facsim.cli import begin, judge, several, stages
+from facsim.cli import begin, compress, farm, geant4, judge, models, several, stages
 from facsim.cli.app import app
 
-__all__ = ["app", "begin", "judge", "main", "several", "stages"]
+__all__ = ["app", "begin", "compress", "farm", "geant4", "judge", "main", "models", "several", "stages"]
 
 SHOWN_FIRST = ("demo", "init", "run", "simulate", "prepare", "train", "sample", "evaluate", "apply", "export", "report")
 """In the help, before all others."""

@@ -24,7 +24,11 @@ Config = Annotated[
 ]
 Model = Annotated[
     str | None,
-    typer.Argument(help="Configuration file, or a model that ships with facsim: par04.", show_default=False),
+    typer.Argument(help="Configuration file, or a model by name: par04, calo@1.2.0.", show_default=False),
+]
+Repository = Annotated[
+    str | None,
+    typer.Option("--repository", metavar="URL", help="Folder or URL with the model; else what ships, FACSIM_MODELS."),
 ]
 Out = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", help="Run directory; by default runs/ and the name of CONFIG.")

@@ -53,6 +53,23 @@ def import_weights(
         give(found, lambda told: typer.echo(f"{told['model']} holds {told['published']}, jets {told['jets']}."))
 
 
+@app.command(epilog="Example: facsim cpp --out surrogate-cpp")
+def cpp(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="For headers, CMake project and example.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace files there that differ.")] = False,
+    as_json: Json = False,
+) -> None:
+    """C++ headers that run exported models.
+
+    They need a C++17 compiler and a library of ONNX Runtime, and say where this Python's one is.
+    """
+    with told_plainly(), giving(as_json) as give:
+        import facsim  # noqa: PLC0415
+        from facsim.show.cpp import show_cpp  # noqa: PLC0415
+
+        give(facsim.cpp(out, force=force), show_cpp)
+
+
 @app.command(epilog="Example: facsim info --json")
 def info(as_json: Json = False) -> None:
     """What is installed, and which trained models ship."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from facsim.cli.app import Config, Force, Json, Model, Out, Seed, Set, Smoke, app
+from facsim.cli.app import Config, Force, Json, Model, Out, Repository, Seed, Set, Smoke, app
 from facsim.outcome import giving, told_plainly
 
 VERBS = {
@@ -71,14 +71,15 @@ def demo(
 def sample(
     config: Model = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Run directory; of a shipped model the file, by default NAME.h5.")
+        Path | None, typer.Option("--out", help="Run directory; of a model by name the file, by default NAME.h5.")
     ] = None,
     events: Annotated[
-        int | None, typer.Option("--events", min=1, help="Showers of a shipped model, by default 1000.")
+        int | None, typer.Option("--events", min=1, help="Showers of a model by name, by default 1000.")
     ] = None,
     energy: Annotated[
         str | None, typer.Option("--energy", help="Their GeV: 10, or 1:50 log-uniform; by default the training range.")
     ] = None,
+    repository: Repository = None,
     candidates: Annotated[int | None, typer.Option(min=1, help="Draws per shower, of which one is kept.")] = None,
     overrides: Set = None,
     seed: Seed = None,
@@ -90,14 +91,15 @@ def sample(
 ) -> None:
     """Sample surrogate and baselines: samples/.
 
-    Or, by name, showers of a model that ships with facsim.
+    Or, by name, showers of a model that ships with facsim or is in a repository.
     """
     with told_plainly(), giving(as_json) as give:
         from facsim import api  # noqa: PLC0415
         from facsim.show import show_any  # noqa: PLC0415
 
         given: dict[str, Any] = {"overrides": overrides or (), "seed": seed, "smoke": smoke, "force": force}
-        found = api.sample(config, out=out, events=events, energy=energy, candidates=candidates, **given)
+        asked: dict[str, Any] = {"events": events, "energy": energy, "candidates": candidates, "repository": repository}
+        found = api.sample(config, out=out, **asked, **given)
         give(found.to_dict(), show_any)
 
 

@@ -163,6 +163,16 @@ class ReportConfig(Section):
     layers: int = Field(3, ge=1)
 
 
+class TritonConfig(Section):
+    """How the graph is served: the model's `name` for clients, and the largest batch of a call.
+
+    Requests that come together are put into one batch.
+    """
+
+    name: str = Field("surrogate", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
+    max_batch_size: int = Field(64, ge=1, le=100_000)
+
+
 class ExportConfig(Section):
     """The exported graph and the batch sizes at which it is compared with torch.
 
@@ -170,6 +180,9 @@ class ExportConfig(Section):
 
     Predictors may have `variants`, `model.<variant>.onnx`: `int8` with layers of 8-bit whole numbers, `pruned` with the
     smallest part `zeros` of each layer's weights set to 0.
+
+    With `triton`, `true` or its `name` and `max_batch_size`, the folder `triton` is a model repository for NVIDIA's
+    Triton Inference Server.
     """
 
     opset: int = Field(20, ge=18)
@@ -178,6 +191,12 @@ class ExportConfig(Section):
     c_name: str = Field("model", pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
     variants: list[Literal["int8", "pruned"]] = []
     zeros: float = Field(0.2, gt=0, lt=1)
+    triton: TritonConfig | None = None
+
+    @field_validator("triton", mode="before")
+    @classmethod
+    def _switched(cls, triton: Any) -> Any:
+        return {} if triton is True else None if triton is False else triton
 
     @field_validator("variants")
     @classmethod

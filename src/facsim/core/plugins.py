@@ -29,11 +29,12 @@ RESERVED = ("surrogate", "timing", "steps")
 
 @dataclass(frozen=True)
 class _Entry:
-    """A class, where it comes from in words, and what changes when its code does."""
+    """A class, where it comes from in words, what changes when its code does, and what defines it for others."""
 
     kind: type
     origin: str
     identity: str
+    definition: Mapping[str, str]
 
 
 _from_files: dict[tuple[Group, str], _Entry] = {}
@@ -50,10 +51,11 @@ def give(group: Group, kind: type) -> str:
         raise FacsimError(f"expected a class, for example a subclass of facsim.models.EventModel, not {kind!r}.")
     name = _checked_name(kind.__name__, "a class given in Python")
     try:
-        identity = _digest(inspect.getsource(kind).encode())
+        code = inspect.getsource(kind).encode()
     except (OSError, TypeError):  # typed in at a prompt: its code cannot be compared
-        identity = uuid.uuid4().hex
-    _given[group, name] = _Entry(kind, "a class given in Python", identity)
+        code = uuid.uuid4().hex.encode()
+    definition = {"class": name, "sha256": hashlib.sha256(code).hexdigest()}
+    _given[group, name] = _Entry(kind, "a class given in Python", _digest(code), definition)
     return name
 
 
@@ -99,7 +101,8 @@ def load_plugin(path: str | Path) -> None:
             other = _from_files.get((group, _checked_name(known, f"the plug-in '{path}'")))
             if other is not None and other.origin != str(path):
                 raise FacsimError(f"'{known}' is defined by two plug-ins, '{other.origin}' and '{path}': rename one.")
-            _from_files[group, known] = _Entry(kind, str(path), identity)
+            definition = {"file": path.name, "sha256": hashlib.sha256(content).hexdigest()}
+            _from_files[group, known] = _Entry(kind, str(path), identity, definition)
 
 
 def _is_table(table: object) -> bool:
@@ -152,6 +155,13 @@ def identity(group: Group, name: str) -> str | None:
     return None if entry is None else entry.identity
 
 
+def definition(group: Group, name: str) -> dict[str, str] | None:
+    """What others need to have the class: `file` or `class` and the `sha256` of its code, or `package` and `version`;
+    None for facsim's own."""
+    entry = _find(group, name)
+    return None if entry is None else dict(entry.definition)
+
+
 def _find(group: Group, name: str) -> _Entry | None:
     for entries in (_given, _from_files):
         if (group, name) in entries:
@@ -164,7 +174,8 @@ def _find(group: Group, name: str) -> _Entry | None:
         if not isinstance(kind, type):
             raise FacsimError(f"'{name}' of the package '{entry.value}' is not a class but {kind!r}.")
         version = "" if entry.dist is None else entry.dist.version
-        return _Entry(kind, f"the package '{entry.value}'", f"{entry.value} {version}")
+        definition = {"package": entry.value, "version": version}
+        return _Entry(kind, f"the package '{entry.value}'", f"{entry.value} {version}", definition)
     return None
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,35 +10,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facsim.core.geometry import CylinderGeometry
+from facsim.core.guard import sha256
 from facsim.core.schema import Schema
 from facsim.metrics.domain import FEWEST, KEPT, ConditionDomain
 from facsim.models.base import EventModel
 from facsim.models.checkpoint import count_parameters
 from facsim.models.predictor import Predictor
 
+__all__ = [
+    "FORMAT",
+    "describe_model",
+    "describe_predictor",
+    "file_facts",
+    "make_card",
+    "sha256",
+    "training_domain",
+    "training_range",
+]
+
 FORMAT = "facsim-card-1"
 KEPT_EACH = 300
 """Training conditions in a card for each column, at most."""
 
 
-def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as handle:
-        while block := handle.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def make_card(
     model: EventModel | Predictor,
     name: str,
-    graph: Path,
+    graph: Path | None,
     train_cond: NDArray[Any],
-    scores: list[Mapping[str, Any]],
+    scores: Sequence[Mapping[str, Any]],
     provenance: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Card of the graph `graph` exported from `model`, registered as `name`.
+    """Card of `model`, registered as `name`, and of the graph `graph` exported from it, if there is one.
 
     Args:
         train_cond: conditions of the training events (N, K); they say where the model may be used: ranges, and the
@@ -51,7 +53,7 @@ def make_card(
     return {
         **_described(model, name, ranges),
         "domain": training_domain(model.schema, train_cond),
-        "graph": file_facts(graph),
+        **({} if graph is None else {"graph": file_facts(graph)}),
         "scores": [dict(score) for score in scores],
         "provenance": dict(provenance),
     }

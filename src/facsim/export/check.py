@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,18 +14,21 @@ from numpy.typing import NDArray
 from facsim.core.errors import FacsimError, MissingExtraError
 from facsim.core.events import Events
 from facsim.core.rng import generator
+from facsim.export.guard import check_graph
 from facsim.export.onnx import SCORES, PredictorGraph
 from facsim.models.base import EventModel
 from facsim.models.predictor import Predictor
 from facsim.models.sampling import draw_noise
 
 
-def open_session(path: Path, threads: int = 1) -> Any:
-    """ONNX Runtime session on the CPU with `threads` threads.
+def open_session(path: Path, threads: int = 1, card: Mapping[str, Any] | None = None) -> Any:
+    """ONNX Runtime session on the CPU with `threads` threads; the file is looked through before (`export.guard`).
 
     Raises:
-        MissingExtraError: onnxruntime is not installed.
+        MissingExtraError: onnx or onnxruntime is not installed.
+        FacsimError: the file is refused, or not the one of the `card` that is given.
     """
+    check_graph(path, card)
     try:
         onnxruntime = import_module("onnxruntime")
     except ImportError:
@@ -34,7 +37,12 @@ def open_session(path: Path, threads: int = 1) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # what was looked through
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # a class of its own for each kind of failure
+        words = " ".join(str(error).split())[:200]
+        raise FacsimError(f"ONNX Runtime {onnxruntime.__version__} cannot open '{path}' ({words}).") from error
 
 
 def check_export(

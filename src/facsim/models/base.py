@@ -200,6 +200,8 @@ class RunModel(Trainable):
     refitted: ClassVar[tuple[str, ...]] = ()
     """Beginnings of names of arrays whose closed-form fits a training from another model's weights makes anew, given
     events enough; networks go on from the weights."""
+    compressed: Mapping[str, Any] = {}
+    """How it differs from what its options build (`models.compressed`)."""
     schema: Schema
     options: Any
 

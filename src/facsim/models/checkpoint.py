@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import torch
@@ -10,9 +11,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from facsim.core.errors import FacsimError
+from facsim.core.guard import read_json_guarded, safetensors_header
 from facsim.core.schema import Schema
-from facsim.core.store import atomic_path, read_json, write_json
+from facsim.core.store import atomic_path, write_json
 from facsim.models import EventModel, Predictor, RunModel, find_model
+from facsim.models.compressed import restore, stored
+from facsim.models.limits import BuildLimit, check_description
 
 HALF_ABOVE = 10_000
 """Numbers in an array from which on shipped weights keep it in half precision."""
@@ -20,14 +24,20 @@ UPPER = ".upper"
 """After the name of a symmetric matrix of which the upper triangle is kept."""
 
 
-def save_model(model: RunModel, name: str, folder: Path) -> None:
-    """Write the weights and description of `model`, registered as `name`, to `folder`, atomically."""
+def save_model(model: RunModel, name: str, folder: Path, *, lean: bool = False) -> None:
+    """Write the weights and description of `model`, registered as `name`, to `folder`, atomically.
+
+    If `lean`, without what only training reads.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    arrays = stored(model)
+    if lean:
+        arrays = {key: value for key, value in arrays.items() if not key.startswith(model.training_only)}
     with atomic_path(folder / "weights.safetensors") as temporary:
-        temporary.write_bytes(save(tensors))  # save_file tells of a full disk in an error of its own
+        temporary.write_bytes(save(arrays))  # save_file tells of a full disk in an error of its own
     description = {"model": name, "options": model.options.model_dump(), "schema": model.schema.to_dict()}
-    write_json(folder / "model.json", description)
+    compressed = {"compressed": dict(model.compressed)} if model.compressed else {}
+    write_json(folder / "model.json", {**description, **compressed})
 
 
 def build_model(name: str, schema: Schema, options: dict[str, object]) -> RunModel:
@@ -74,16 +84,19 @@ def load_predictor(folder: Path, **changes: object) -> Predictor:
 def load_trained(folder: Path, **changes: object) -> RunModel:
     """The model of either kind saved in `folder`, in evaluation mode; `changes` override options.
 
+    The files may come from anyone: sizes and descriptions are checked before anything is built, and no code is run.
+
     Raises:
         FacsimError: the folder holds no model, or its weights are damaged or of another version.
     """
     if not (folder / "model.json").is_file():
         raise FacsimError(f"'{folder}' holds no trained model: run the train stage first.")
-    description = read_json(folder / "model.json")
-    if not isinstance(description, dict) or not {"model", "options", "schema"} <= set(description):
-        raise FacsimError(f"'{folder / 'model.json'}' does not describe a model: train the model again.")
-    schema = Schema.from_dict(description["schema"])
-    model = build_model(description["model"], schema, {**description["options"], **changes})
+    where, header = folder / "model.json", safetensors_header(folder / "weights.safetensors")
+    description = read_json_guarded(where)
+    name, schema, options = check_description(description, str(where))
+    with BuildLimit(str(folder), sum(math.prod(array.shape) for array in header.values())):
+        model = build_model(name, schema, {**options, **changes})
+        restore(model, description.get("compressed", {}))
     try:
         weights = read_weights(folder)
         missing, unexpected = model.load_state_dict(weights, strict=False)
@@ -121,8 +134,9 @@ def read_weights(folder: Path) -> dict[str, torch.Tensor]:
     """The state of the model in `folder` as far as it was saved, in single precision.
 
     Raises:
-        OSError, SafetensorError: there is no such file, or it is damaged.
+        FacsimError, OSError, SafetensorError: there is no such file, or it is damaged.
     """
+    safetensors_header(folder / "weights.safetensors")
     weights = {}
     for name, tensor in load_file(folder / "weights.safetensors").items():
         whole = tensor.float() if tensor.dtype == torch.float16 else tensor

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from facsim.models.base import Batch, Method
+from facsim.models.base import Batch, Method, event_loss
 from facsim.models.nets import Network
 
 PathName = Literal["trigonometric", "linear"]
@@ -69,3 +70,16 @@ class ProbabilityFlow(Method):
         """States at the times `t` on the way from prior `x0` to events `x1`."""
         path = path_at(self.path, t, x1)
         return path.a * x0 + path.b * x1
+
+    def follow(self, leader: ProbabilityFlow, batch: Batch, generator: torch.Generator | None) -> Tensor:
+        """How far the velocity is from that of `leader` at states on the way to the events of `batch`: a scalar.
+
+        A network learns more of another one's velocity than of single events, whose directions scatter about it.
+        """
+        t = torch.rand(len(batch), generator=generator, device=batch.x.device)
+        x = self.between(self.pair(batch, generator), batch.x, t)
+        with torch.no_grad():
+            target = leader.velocity(x, t, batch.cond, batch.mask)
+        size = None if batch.weight is None else batch.weight.abs()
+        error = (self.velocity(x, t, batch.cond, batch.mask) - target) ** 2
+        return event_loss(error, replace(batch, weight=size))

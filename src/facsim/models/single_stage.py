@@ -96,7 +96,7 @@ class SingleStage(EventModel):
     """
 
     Options: ClassVar[type[BaseModel]] = SingleStageOptions
-    training_only: ClassVar[tuple[str, ...]] = ("steering.", "weight_")
+    training_only: ClassVar[tuple[str, ...]] = ("steering.", "weight_", "method.teacher.net.")
     options: SingleStageOptions
     weight_mean: Tensor
 

@@ -77,7 +77,7 @@ class TwoStageShower(EventModel):
     """
 
     weights = "none"
-    training_only = ("copula.",)
+    training_only = ("copula.", "layer_method.teacher.net.", "pattern_method.teacher.net.")
     refitted = (
         *("conditioning.", "layers.", "pattern.", "copula.", "selections."),
         *("layer_method.prior.", "pattern_method.prior."),

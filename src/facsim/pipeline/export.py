@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from facsim.export.c_source import c_facts, export_c
 from facsim.export.card import file_facts, make_card, sha256
 from facsim.export.check import check_export
 from facsim.export.onnx import export_onnx
+from facsim.export.triton import write_triton
 from facsim.models.base import EventModel
 from facsim.models.checkpoint import load_model
 from facsim.pipeline.truth import open_splits
@@ -24,7 +26,7 @@ from facsim.run import SURROGATE, Run
 
 
 def export(run: Run) -> None:
-    """Write `model.onnx`, `card.json` and `check.json`, and with `export.c` source and header in C.
+    """Write `model.onnx`, `card.json`, `check.json`, and as asked for C files (`export.c`) and `triton/`.
 
     Raises:
         MissingExtraError: ONNX is not installed.
@@ -43,6 +45,7 @@ def export(run: Run) -> None:
     origin = {**provenance(seed), "truth": dict(splits["train"].schema.provenance)}
     write_json(run.card, make_card(model, run.config.surrogate.name, run.onnx, train_cond, scores, origin))
     run.reporter.say(f"  {run.onnx} ({run.onnx.stat().st_size / 1e6:.1f} MB) agrees with torch")
+    export_triton(run)
     if settings.c:
         checked["c"] = _export_c(run, model, cond, settings.c_name)
     write_json(run.check, checked)
@@ -60,6 +63,15 @@ def export_settings(run: Run) -> ExportConfig:
     if settings.c:
         find_compiler()  # its absence is told before the work
     return settings
+
+
+def export_triton(run: Run) -> None:
+    """Write the folder from which Triton serves the graph, if it is asked for; an earlier one is removed."""
+    shutil.rmtree(run.triton, ignore_errors=True)
+    served = export_settings(run).triton
+    if served is not None:
+        write_triton(run.onnx, read_json(run.card), run.triton, served.name, served.max_batch_size)
+        run.reporter.say(f"  {run.triton} is a model repository for Triton")
 
 
 def _export_c(run: Run, model: EventModel, cond: NDArray[Any], name: str) -> dict[str, Any]:

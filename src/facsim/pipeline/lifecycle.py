@@ -84,7 +84,7 @@ STAGES: tuple[Stage, ...] = (
         "export",
         _work("export"),
         _section("model", "export"),
-        lambda run: [run.onnx, run.card, run.check, *run.c_files],
+        lambda run: [run.onnx, run.card, run.check, *run.c_files, *run.triton_files],
         ("train", "evaluate"),
     ),
     Stage(
@@ -123,7 +123,7 @@ def _of_predictors(stage: Stage) -> Stage:
         return stage
     outputs: dict[str, Callable[[Run], list[Path]]] = {
         "timing": lambda run: [run.timing],
-        "export": lambda run: [run.onnx, run.card, run.check, *run.c_files, *run.variants.values()],
+        "export": lambda run: [run.onnx, run.card, run.check, *run.c_files, *run.variants.values(), *run.triton_files],
     }
     needs = (*stage.needs, "train") if stage.name == "evaluate" else stage.needs
     work = _work(stage.name, prediction.__name__)

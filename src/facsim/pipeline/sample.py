@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from facsim.core.events import Events, EventSource, make_events
@@ -22,7 +23,16 @@ from facsim.pipeline.truth import open_splits
 from facsim.run import SURROGATE, Advance, Run
 from facsim.simulate.baselines import Baseline, find_baseline
 
-Sampler = TorchSampler | Baseline
+
+class Samples(Protocol):
+    """A model that is sampled: by torch, or by its graph."""
+
+    def sample(self, cond: NDArray[Any], rng: np.random.Generator) -> NDArray[np.float32]:
+        """Events (N, *event_shape) at the conditions (N, K)."""
+        ...
+
+
+Sampler = Samples | Baseline
 
 
 @dataclass(frozen=True)
@@ -40,15 +50,26 @@ class Target:
 def sample(run: Run) -> None:
     """Write `samples/<name>.h5` of surrogate and baselines, and `samples/steps/<n>.h5` for the curve."""
     splits = open_splits(run)
-    labels, schema = read_labels(splits["null"]), splits["null"].schema
+    target = target_of(run, splits["null"])
+    for name, path, sampler in _all_samplers(run, splits["train"]):
+        with run.reporter.progress(name) as advance:
+            write_samples(path, name, sampler, target, advance)
+    remove_others(run)
+
+
+def target_of(run: Run, null: EventSource) -> Target:
+    """What is sampled: the conditions of the truth sample B."""
+    labels = read_labels(null)
+    return Target(labels.cond, null.schema, run.config.sample.batch_size, run.config.seed, labels.weight)
+
+
+def write_samples(path: Path, name: str, sampler: Sampler, target: Target, advance: Advance) -> None:
+    """Write events of `sampler`, whose noise follows from `name`, to `path`."""
+    schema = target.schema
     # images have no incident energy and no place in the challenge's files
     showers = schema.representation == "grid" and not isinstance(schema.geometry, ImageGeometry)
     write = write_showers if showers else write_store
-    target = Target(labels.cond, schema, run.config.sample.batch_size, run.config.seed, labels.weight)
-    for name, path, sampler in _all_samplers(run, splits["train"]):
-        with run.reporter.progress(name) as advance:
-            write(path, _batches(name, sampler, target, advance))
-    remove_others(run)
+    write(path, batches(name, sampler, target, advance))
 
 
 def load_surrogate(run: Run, steps: int | None = None) -> TorchSampler:
@@ -71,7 +92,7 @@ def _all_samplers(run: Run, train: EventSource) -> Iterator[tuple[str, Path, Sam
         yield baseline.name, run.samples(baseline.name), fit_baseline(run, baseline.name, train)
 
 
-def _batches(name: str, sampler: Sampler, target: Target, advance: Advance) -> Iterator[Events]:
+def batches(name: str, sampler: Sampler, target: Target, advance: Advance) -> Iterator[Events]:
     """Events at the conditions of `target`, a batch at a time; the generator's name is in the provenance."""
     schema = replace(target.schema, provenance={"generator": name, "seed": target.seed})
     rng = generator(target.seed, "sample", name)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from facsim.core.errors import FacsimError
 from facsim.core.events import EventSource
@@ -16,6 +17,7 @@ from facsim.data.checks import check_alike, check_events, compare_reports
 from facsim.data.showerdata import is_shower_cloud
 from facsim.data.text_columns import SUFFIXES
 from facsim.evaluate.files import score_files, with_shared_conditions
+from facsim.evaluate.leaderboards.boards import Board
 from facsim.evaluate.leaderboards.scored import check_readout, place_scores, scored_board
 from facsim.evaluate.physics import TaskPhysics
 from facsim.evaluate.scorecard import Scorecard
@@ -54,15 +56,59 @@ def score(
         FacsimError: files that are broken, of different geometries, or too small; events of another task, or of none;
             a leaderboard that is not known or of another read-out.
     """
-    if task is not None:
-        known(task, [SHOWERS, TABLE, *PHYSICS], "task")
     if times and leaderboard is None:
         raise FacsimError("a cost is compared on a leaderboard: name one, e.g. --leaderboard ds2.")
     board = None if leaderboard is None else scored_board(leaderboard, times)
+    name = f"{generated.stem}-sample" if generated.stem in OWN_NAMES else generated.stem
+    card, histograms = judge_files(
+        reference,
+        generated,
+        train,
+        null,
+        geometry=geometry,
+        mapping=mapping,
+        task=task,
+        seed=seed,
+        name=name,
+        reporter=reporter,
+        board=board,
+    )
+    if board is not None:
+        card.leaderboard.update(place_scores(board, card.scores, times))
+    if out is not None:
+        from facsim.report.page import write_report  # noqa: PLC0415  matplotlib is heavy
+
+        write_json(out / "scores" / f"{name}.json", card.to_dict())
+        write_json(out / "hists" / f"{name}.json", histograms)
+        write_report(out, title=f"{generated.name} against {reference.name}")
+        if board is not None:
+            from facsim.report.leaderboard import standing_pictures  # noqa: PLC0415
+
+            for path in standing_pictures(board, card.leaderboard, generated.stem, out / "leaderboard"):
+                reporter.say(f"  {path}")
+    return card
+
+
+def judge_files(
+    reference: Path,
+    generated: Path,
+    train: Path | None,
+    null: Path | None,
+    *,
+    geometry: str | None,
+    mapping: str | Path | None,
+    task: str | None,
+    seed: int,
+    name: str,
+    reporter: Reporter,
+    board: Board | None = None,
+) -> tuple[Scorecard, dict[str, Any]]:
+    """Scorecard `name` and histograms of `generated`; arguments and errors as of `score`."""
+    if task is not None:
+        known(task, [SHOWERS, TABLE, *PHYSICS], "task")
     opened = partial(open_events, geometry=geometry, mapping=mapping, whole_table=True)
     truth, judged = opened(reference), opened(generated)
     trained, second = (None if path is None else opened(path) for path in (train, null))
-    name = f"{generated.stem}-sample" if generated.stem in OWN_NAMES else generated.stem
     check_alike(truth.schema, judged.schema, str(reference), str(generated))
     if board is not None:
         check_readout(board, truth.schema.geometry)
@@ -89,20 +135,7 @@ def score(
         card = replace(card, task=found)
         card.notes.append(_told(found, reference, mapping))
     card.notes.extend(f"warning: {text}" for text in warnings)
-    if board is not None:
-        card.leaderboard.update(place_scores(board, card.scores, times))
-    if out is not None:
-        from facsim.report.page import write_report  # noqa: PLC0415  matplotlib is heavy
-
-        write_json(out / "scores" / f"{name}.json", card.to_dict())
-        write_json(out / "hists" / f"{name}.json", histograms)
-        write_report(out, title=f"{generated.name} against {reference.name}")
-        if board is not None:
-            from facsim.report.leaderboard import standing_pictures  # noqa: PLC0415
-
-            for path in standing_pictures(board, card.leaderboard, generated.stem, out / "leaderboard"):
-                reporter.say(f"  {path}")
-    return card
+    return card, histograms
 
 
 def _physics(task: str | None, truth: EventSource) -> tuple[str, TaskPhysics | None]:

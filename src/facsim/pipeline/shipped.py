@@ -1,4 +1,7 @@
-"""Showers of a model that ships with facsim, without a run: a file in the community's format, a picture, a graph."""
+"""Showers of a model by name, without a run: a file in the community's format, a picture, a graph.
+
+The model ships with facsim or is in a repository.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,18 @@ from numpy.typing import NDArray
 from facsim.config.sections import ExportConfig
 from facsim.core.errors import FacsimError
 from facsim.core.events import Events, make_events
+from facsim.core.geometry import CylinderGeometry
 from facsim.core.rng import generator, integer_seed
 from facsim.core.showerfile import write_showers
 from facsim.core.store import write_json
 from facsim.export.card import file_facts
 from facsim.export.check import check_export
 from facsim.export.onnx import export_onnx
-from facsim.models.shipped import ShippedSampler, load, shipped_names
+from facsim.models.shipped import ShippedSampler, load
 from facsim.report.shipped import shower_picture
+from facsim.repository.fetch import find
+from facsim.repository.manifest import WEIGHTS
+from facsim.repository.versions import NAME, parse_reference
 from facsim.run import Advance, Reporter
 
 BATCH = 500
@@ -43,7 +50,7 @@ class Sampled:
     """Showers that were written.
 
     Attributes:
-        model: name of the shipped model.
+        model: its name and version.
         events: number of showers.
         energy_GeV: least and greatest incident energy asked for.
         seed: of energies and showers.
@@ -69,7 +76,7 @@ class Sampled:
 
 @dataclass(frozen=True)
 class Graph:
-    """A shipped model that was exported: name, the ONNX graph, its card, its check, and its size in bytes."""
+    """A model that was exported: name and version, the ONNX graph, its card, its check, and its size in bytes."""
 
     model: str
     graph: Path
@@ -86,28 +93,33 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
     return {key: str(value) if isinstance(value, Path) else value for key, value in values.items()}
 
 
-def meant(config: object) -> str | None:
-    """The shipped model that `config` names, if any; a file of the same name comes first.
+def meant(config: object, options: Mapping[str, object]) -> str | None:
+    """The model that `config` names, if any, in the repository of `options`; a file of the same name comes first.
 
     Raises:
-        FacsimError: a name that is neither of a file nor of a shipped model.
+        FacsimError: a name that is neither of a file nor of a model.
     """
-    if not isinstance(config, str | Path) or Path(config).is_file() or Path(config).suffix:
+    where, text = options.get("repository"), str(config)
+    if where is None and (not isinstance(config, str | Path) or Path(config).is_file()):
         return None
-    known, name = shipped_names(), str(config)
-    if name not in known:
-        raise FacsimError(f"'{name}' is neither a configuration file nor a model that ships with facsim: {known}.")
-    return name
+    version = "@" in text and NAME.fullmatch(text.partition("@")[0])
+    if where is None and Path(text).suffix and not version:
+        return None
+    try:
+        find(text, where if isinstance(where, str | Path) else None)
+    except FacsimError as error:
+        raise FacsimError(f"'{text}' is neither a configuration file nor a known model: {error}") from None
+    return text
 
 
 def chosen(own: Mapping[str, object], options: Mapping[str, object]) -> dict[str, Any]:
-    """The options for a shipped model that were given, of its `own` and of those that all verbs share.
+    """The options for a named model that were given, of its `own` and of those that all verbs share.
 
     Raises:
         FacsimError: options that only a run has.
     """
-    refuse({key: options.get(key) for key in ("overrides", "smoke", "model")}, "are for runs, not for shipped models")
-    shared = {key: options.get(key) for key in ("out", "seed", "force")}
+    refuse({key: options.get(key) for key in ("overrides", "smoke", "model")}, "are for runs, not for models by name")
+    shared = {key: options.get(key) for key in ("out", "seed", "force", "repository")}
     return {key: value for key, value in {**own, **shared}.items() if value is not None}
 
 
@@ -131,27 +143,31 @@ def sample_shipped(
     candidates: int | None = None,
     seed: int = 1,
     force: bool = False,
+    repository: str | Path | None = None,
     reporter: Reporter,
 ) -> Sampled:
-    """Write showers of the shipped model `name` as a CaloChallenge file (MeV), and a picture beside it.
+    """Write showers of the model `name` as a CaloChallenge file (MeV), and a picture beside it.
 
     Args:
-        name: of the model, for example `par04`.
+        name: of the model, for example `par04` or `calo@1.2.0`.
         out: the file; by default `<name>.h5` in the current folder.
         events: number of showers.
         energy: GeV: a number, or `"low:high"` or a pair for log-uniform ones; None takes the training range.
         candidates: draws of the pattern of which one is kept; None takes the model's own number.
         seed: of energies and showers.
         force: sample outside of the training range too.
+        repository: folder or URL, as of `facsim.load`.
         reporter: who is told of the progress.
 
     Raises:
-        FacsimError: no such model, no energies, or energies outside of the training range.
+        FacsimError: no such model, one of other events, no energies, or energies outside of the training range.
     """
     if events != int(events) or not 1 <= events <= MOST:
         raise FacsimError(f"the number of showers must be whole, at least 1 and at most {MOST}, and {events} is not.")
-    path = _file(f"{name}.h5" if out is None else out, (".h5", ".hdf5"))
-    sampler = load(name, candidates=candidates)
+    path = _file(f"{parse_reference(name).name}.h5" if out is None else out, (".h5", ".hdf5"))
+    sampler = load(name, repository=repository, candidates=candidates)
+    _check_showers(sampler)
+    name = sampler.name
     low, high = energy_range(energy, sampler.card["training_range"][0], name, force)
     rng = generator(seed, "shipped", name)
     cond = np.exp(rng.uniform(np.log(low), np.log(high), (events, 1))).clip(low, high)
@@ -162,7 +178,9 @@ def sample_shipped(
     first = "" if events <= DRAWN else f", the first {DRAWN} of them"
     shower_picture(kept.events, f"{events} shower{'s' * (events > 1)} of {name}{first}", picture)
     energies = (low / MEV, high / MEV)
-    return Sampled(name, events, energies, seed, path, picture, 1e3 * kept.seconds / events, sampler.threads)
+    return Sampled(
+        sampler.manifest.reference, events, energies, seed, path, picture, 1e3 * kept.seconds / events, sampler.threads
+    )
 
 
 @dataclass
@@ -182,7 +200,8 @@ def _batches(
     advance: Advance,
 ) -> Iterator[Events]:
     """Showers at `cond`, a batch at a time, noted in `kept`."""
-    origin = {"generator": sampler.name, "seed": seed, "weights": sampler.card["weights"]["sha256"]}
+    version, weights = sampler.manifest.version, sampler.manifest.files[WEIGHTS]["sha256"]
+    origin = {"generator": sampler.name, "version": version, "seed": seed, "weights": weights}
     schema = replace(sampler.schema, provenance=origin)
     for first in range(0, len(cond), BATCH):
         part = cond[first : first + BATCH]
@@ -196,6 +215,22 @@ def _batches(
         advance((first + len(part)) / len(cond), f"{first + len(part)} showers")
 
 
+def _check_showers(sampler: ShippedSampler) -> None:
+    """Refuse a model whose events are no showers on a cylinder that depend on the incident energy alone.
+
+    Raises:
+        FacsimError: it is one.
+    """
+    schema = sampler.schema
+    conditions = [feature.name for feature in schema.conditions]
+    if not isinstance(schema.geometry, CylinderGeometry) or conditions != ["incident_energy"]:
+        raise FacsimError(
+            f"'{sampler.name}' makes {schema.representation} events at the conditions {conditions[:6]}, not showers in "
+            f"a cylinder at an energy: sample it in Python, with facsim.load('{sampler.manifest.reference}', "
+            "repository=...).events(conditions)."
+        )
+
+
 def _file(out: str | Path, suffixes: tuple[str, ...]) -> Path:
     """`out`, known to be a file of that kind before any time is spent on it.
 
@@ -205,7 +240,7 @@ def _file(out: str | Path, suffixes: tuple[str, ...]) -> Path:
     path = Path(out)
     if path.suffix not in suffixes or path.is_dir():
         kind = " or ".join(suffixes)
-        raise FacsimError(f"of a shipped model --out is a file whose name ends in {kind}, and '{out}' is none.")
+        raise FacsimError(f"of a model by name --out is a file whose name ends in {kind}, and '{out}' is none.")
     return path
 
 
@@ -243,31 +278,44 @@ def _shown(bounds: list[float]) -> str:
 
 
 def export_shipped(
-    name: str, out: str | Path | None = None, *, seed: int = 1, force: bool = False, reporter: Reporter
+    name: str,
+    out: str | Path | None = None,
+    *,
+    seed: int = 1,
+    force: bool = False,
+    repository: str | Path | None = None,
+    reporter: Reporter,
 ) -> Graph:
-    """Write the shipped model `name` as one ONNX graph, with `<graph>.card.json` and `<graph>.check.json` beside it.
+    """Write the model `name` as one ONNX graph, with `<graph>.card.json` and `<graph>.check.json` beside it.
 
     Args:
         name: of the model.
         out: the graph; by default `<name>.onnx` in the current folder.
         seed: of the noise of the check.
         force: has no effect; all verbs take it.
+        repository: folder or URL, as of `facsim.load`.
         reporter: who is told of the progress.
 
     Raises:
         MissingExtraError: ONNX is not installed.
         FacsimError: no such model, or the graph does not agree with it.
     """
-    path = _file(f"{name}.onnx" if out is None else out, (".onnx",))
-    sampler, settings = load(name), ExportConfig()
+    path = _file(f"{parse_reference(name).name}.onnx" if out is None else out, (".onnx",))
+    sampler, settings = load(name, repository=repository), ExportConfig()
     card, check = path.with_suffix(".card.json"), path.with_suffix(".check.json")
-    trained = sampler.card["training_range"][0]
     with reporter.progress("exporting") as advance:
         export_onnx(sampler.model, path, settings.opset)
         advance(0.7, "checking against ONNX Runtime")
-        cond = np.geomspace(trained["min"], trained["max"], max(settings.batch_sizes))[:, None]
+        cond = trained_conditions(sampler.card, max(settings.batch_sizes))
         checked = check_export(sampler.model, path, cond, integer_seed(seed, "export"), settings.batch_sizes)
         advance(1.0, "")
     write_json(card, {**sampler.card, "graph": file_facts(path)})
     write_json(check, checked)
-    return Graph(name, path, card, check, path.stat().st_size)
+    return Graph(sampler.manifest.reference, path, card, check, path.stat().st_size)
+
+
+def trained_conditions(card: Mapping[str, Any], n: int) -> NDArray[np.float64]:
+    """Conditions (`n`, K) from one end of the training ranges of a card to the other."""
+    ranges = [(float(row["min"]), float(row["max"])) for row in card["training_range"]]
+    columns = [(np.geomspace if low > 0 else np.linspace)(low, high, n) for low, high in ranges]
+    return np.stack(columns, axis=1) if columns else np.zeros((n, 0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,14 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facsim.core.errors import MissingExtraError
 from facsim.core.plugins import is_given
 from facsim.core.rng import integer_seed
 from facsim.core.sources import read_labels
 from facsim.core.store import read_json, write_json
 from facsim.evaluate.timing import TimedSampler, TimingPlan, gpu_name, time_sampler, time_samplers
+from facsim.export.guard import check_graph
 from facsim.export.onnx import export_onnx
 from facsim.models.base import GenerativeModel
 from facsim.models.checkpoint import count_parameters, load_model
+from facsim.models.trained import read_card
 from facsim.pipeline.sample import fit_baseline
 from facsim.pipeline.truth import open_splits
 from facsim.run import SURROGATE, Advance, Run
@@ -63,6 +66,8 @@ def _surrogates(run: Run) -> list[TimedSampler]:
     facts: dict[str, Any] = {"steps": getattr(model.options, "steps", None), "parameters": count_parameters(model)}
     found = [_torch(run, **facts)]
     if run.config.export is not None:
+        with suppress(MissingExtraError):  # which the timing tells of
+            check_graph(run.onnx, read_card(run.card))
         found.insert(0, TimedSampler(SURROGATE, "onnxruntime", run.onnx, noise=_noise(model), **facts))
     if gpu_name() is not None:
         found.append(_torch(run, device="cuda", **facts))

@@ -16,6 +16,7 @@ from facsim.core.store import atomic_path
 from facsim.report import headline
 from facsim.report.blocks import Note, Section, Tile
 from facsim.report.rundata import CALORIMETER, RunData, load_run
+from facsim.report.sections_compression import compression_section
 from facsim.report.sections_physics import application_section, physics_section
 from facsim.report.sections_run import provenance_section, training_section
 from facsim.report.sections_scores import scores_section
@@ -31,6 +32,7 @@ SECTIONS: dict[str, Callable[[RunData], Section | None]] = {
     "profiles": profiles_section,
     "scores": scores_section,
     "speed": speed_section,
+    "compression": compression_section,
     "training": training_section,
     "provenance": provenance_section,
 }

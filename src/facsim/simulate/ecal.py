@@ -7,7 +7,7 @@ impact is that on the calorimeter's face, seen from the middle of the window of 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,11 @@ from facsim.simulate.ecal_gun import ECALGun, Particle
 from facsim.simulate.ecal_readout import FINE, Cells, ECALEffects, bin_spots, electronics, merged, window
 from facsim.simulate.ecal_showers import Beam, Sampler
 from facsim.simulate.gun import CHALLENGE_NAMES, Energy
+from facsim.simulate.showers_chunks import Chunk
 from facsim.simulate.truth import Drawn, SimulationReport, Tell, VectorisedSimulation
+
+if TYPE_CHECKING:
+    from facsim.simulate.showers_settings import ShowerSimulation
 
 NAME = "lhcb-ecal"
 LEAD, SCINTILLATOR = 2.0, 4.0
@@ -131,6 +135,31 @@ class ECALSimulation(VectorisedSimulation):
         from facsim.simulate.ecal_geant4 import simulate  # noqa: PLC0415
 
         return simulate(self, out, seed, tell)
+
+    def parts(self, size: int | None = None) -> list[tuple[int, int]]:
+        return super().parts(size) if self.engine == "parametrised" else self._geant4.parts(size)
+
+    def write_part(self, part: Chunk, seed: int) -> float:
+        parametrised = self.engine == "parametrised"
+        return super().write_part(part, seed) if parametrised else self._geant4.write_part(part, seed)
+
+    def merge_parts(self, parts: list[Chunk], out: Path, seed: int, cpu_seconds: float = 0.0) -> None:
+        if self.engine == "parametrised":
+            super().merge_parts(parts, out, seed, cpu_seconds)
+            return
+        from facsim.simulate.ecal_geant4 import merge_parts  # noqa: PLC0415  it needs these settings
+
+        merge_parts(self, parts, out, seed)
+
+    def identity(self, seed: int) -> dict[str, Any]:
+        mine = super().identity(seed)
+        return mine if self.engine == "parametrised" else {**mine, "geant4": self._geant4.identity(seed)}
+
+    @property
+    def _geant4(self) -> ShowerSimulation:
+        from facsim.simulate.ecal_geant4 import showers_of  # noqa: PLC0415  it needs these settings
+
+        return showers_of(self)
 
     def time(self, cond: NDArray[Any], seed: int) -> FloatArray:
         if self.engine == "parametrised":

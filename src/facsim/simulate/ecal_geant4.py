@@ -22,7 +22,8 @@ from facsim.simulate.ecal_gun import ECALGun
 from facsim.simulate.ecal_readout import FINE, PITCH, electronics, merged
 from facsim.simulate.gun import COLUMNS
 from facsim.simulate.readout_plane import PlaneDetector, PlaneReadout
-from facsim.simulate.showers import simulate_showers, time_geant4
+from facsim.simulate.showers import put_together, simulate_showers, time_geant4
+from facsim.simulate.showers_chunks import Chunk
 from facsim.simulate.showers_settings import ShowerSimulation
 from facsim.simulate.truth import SimulationReport, Tell
 
@@ -75,12 +76,27 @@ def simulate(settings: ECALSimulation, out: Path, seed: int, tell: Tell | None =
     Raises:
         FacsimError, MissingExtraError: as `showers.simulate_showers`.
     """
-    raw = out.with_name(out.name + ".geant4.h5")
-    report = simulate_showers(_showers(settings), raw, seed, tell)
-    schema = settings.event_schema({**report.provenance, "settings": settings.model_dump(mode="json")})
+    raw = _raw_path(out)
+    report = simulate_showers(showers_of(settings), raw, seed, tell)
+    _finish(settings, raw, out, seed, report.provenance)
+    return replace(report, path=out)
+
+
+def merge_parts(settings: ECALSimulation, parts: list[Chunk], out: Path, seed: int) -> None:
+    """What `simulate` makes of Geant4's showers, which lie in `parts`."""
+    raw, showers = _raw_path(out), showers_of(settings)
+    provenance = put_together(showers, parts, raw, showers.identity(seed))
+    _finish(settings, raw, out, seed, provenance)
+
+
+def _raw_path(out: Path) -> Path:
+    return out.with_name(out.name + ".geant4.h5")
+
+
+def _finish(settings: ECALSimulation, raw: Path, out: Path, seed: int, provenance: dict[str, Any]) -> None:
+    schema = settings.event_schema({**provenance, "settings": settings.model_dump(mode="json")})
     write_store(out, _converted(settings, raw, schema, generator(seed, "ecal", "electronics")))
     raw.unlink(missing_ok=True)
-    return replace(report, path=out)
 
 
 def respond(settings: ECALSimulation, cond: NDArray[Any], seed: int) -> FloatArray:
@@ -88,16 +104,17 @@ def respond(settings: ECALSimulation, cond: NDArray[Any], seed: int) -> FloatArr
     rows = tuple(tuple(row) for row in settings.gun.table(cond).tolist())
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "showers.h5"
-        simulate_showers(_showers(settings, rows), raw, seed)
+        simulate_showers(showers_of(settings, rows), raw, seed)
         return np.concatenate([batch.cells.astype(np.float64) for batch in _raw(raw)])
 
 
 def cpu_time(settings: ECALSimulation, cond: NDArray[Any], seed: int) -> FloatArray:
     """CPU time of Geant4 at conditions (N, K), ms each, (N,)."""
-    return time_geant4(_showers(settings), settings.gun.table(cond), seed)
+    return time_geant4(showers_of(settings), settings.gun.table(cond), seed)
 
 
-def _showers(settings: ECALSimulation, rows: tuple[tuple[float, ...], ...] | None = None) -> _Showers:
+def showers_of(settings: ECALSimulation, rows: tuple[tuple[float, ...], ...] | None = None) -> _Showers:
+    """Geant4's part of the simulation, of particles of the gun or of `rows`."""
     return _Showers(
         events=settings.events if rows is None else len(rows),
         workers=settings.workers,

@@ -12,7 +12,8 @@ import hashlib
 import os
 from pathlib import Path
 
-from facsim.simulate.g4data_folders import DIRECTORIES, Geant4Data, build_once, cache_dir
+from facsim.core.cache import build_once, cache_dir
+from facsim.simulate.g4data_folders import DIRECTORIES, Geant4Data
 from facsim.simulate.g4data_materials import elements_of
 from facsim.simulate.g4data_miniature import miniature
 

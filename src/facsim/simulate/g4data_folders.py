@@ -1,16 +1,10 @@
-"""The folders of Geant4 data: their official names, the record of a complete set, and building one atomically."""
+"""The folders of Geant4 data: their official names, and the record of a complete set."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from facsim.core.store import write_error
 
 DIRECTORIES = {
     "G4LEDATA": "G4EMLOW8.8",
@@ -47,32 +41,3 @@ class Geant4Data:
     def provenance(self) -> dict[str, Any]:
         """What a file of showers says of the data it was made with."""
         return {"kind": self.kind, "checksum": self.checksum, "note": self.note, **self.folders}
-
-
-def cache_dir() -> Path:
-    """Where facsim keeps what it can rebuild: $FACSIM_CACHE, else facsim/ in $XDG_CACHE_HOME or ~/.cache."""
-    own = os.environ.get("FACSIM_CACHE")
-    if own:
-        return Path(own)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "facsim"
-
-
-def build_once(target: Path, fill: Callable[[Path], None]) -> None:
-    """Fill a new folder and rename it to `target`; of several processes that race, the first one wins."""
-    if target.is_dir():
-        return
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    except OSError as error:
-        raise write_error(target, error) from error
-    try:
-        fill(temporary)
-        temporary.chmod(0o755)
-        temporary.rename(target)
-    except OSError as error:
-        if not target.is_dir():
-            raise write_error(target, error) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

@@ -7,9 +7,10 @@ import json
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from facsim.core.cache import build_once, cache_dir
 from facsim.core.errors import FacsimError, MissingExtraError
 from facsim.core.store import read_json
-from facsim.simulate.g4data_folders import DIRECTORIES, Geant4Data, build_once, cache_dir
+from facsim.simulate.g4data_folders import DIRECTORIES, Geant4Data
 from facsim.simulate.g4data_hadronic import write_nuclear
 from facsim.simulate.g4data_tables import write_bremsstrahlung, write_photoelectric, write_rayleigh
 

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -69,8 +70,11 @@ def serve(tasks: TextIO, replies: Replies) -> None:
         simulate_chunk(geant4, schema, json.loads(line), replies)
 
 
-def main() -> None:
-    """Entry point of the process: keep standard output for the answers, send all other output to standard error."""
+def main(serve: Callable[[TextIO, Replies], None] = serve) -> None:
+    """Entry point of the process: keep standard output for the answers, send all other output to standard error.
+
+    `serve` does the work, from the first line of the input on.
+    """
     stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     replies = Replies(stream)

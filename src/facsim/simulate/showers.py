@@ -24,7 +24,7 @@ from facsim.simulate.g4data_folders import Geant4Data
 from facsim.simulate.g4data_miniature import package_version
 from facsim.simulate.geant4_pool import Pool
 from facsim.simulate.gun import COLUMNS
-from facsim.simulate.showers_chunks import claim, cut_chunks, is_complete, merge, spent
+from facsim.simulate.showers_chunks import Chunk, claim, cut_chunks, is_complete, merge, spent
 from facsim.simulate.showers_progress import Meter, Progress
 from facsim.simulate.showers_settings import ShowerSimulation
 from facsim.simulate.truth import SimulationReport, available_processors
@@ -70,13 +70,40 @@ def simulate_showers(
     if tasks:
         Pool(_setup(settings), data.environment(), workers).run(tasks, meter.hear)
     meter.tell()
-    cpu_seconds, version = spent(chunks)
-    provenance = {"simulator": "geant4", "geant4": version, "cpu_seconds": round(cpu_seconds, 3), **identity}
-    merge(chunks, settings.shower_schema(provenance), out)
+    provenance = put_together(settings, chunks, out, identity)
     shutil.rmtree(folder, ignore_errors=True)
     reused = sum(chunk.stop - chunk.first for chunk in chunks if chunk.first in ready)
     wall = time.monotonic() - begin
-    return SimulationReport(out, settings.events, reused, workers, cpu_seconds, wall, provenance)
+    return SimulationReport(out, settings.events, reused, workers, provenance["cpu_seconds"], wall, provenance)
+
+
+def write_part(settings: ShowerSimulation, part: Chunk, seed: int) -> float:
+    """Simulate the showers of one part in a process of its own and write its file; returns CPU seconds of Geant4.
+
+    Raises:
+        FacsimError, MissingExtraError: as of `simulate_showers`.
+    """
+    data = _data(settings)
+    task = _task(settings, part.path, part.first, settings.table(seed)[part.first : part.stop], seed)
+    Pool(_setup(settings), data.environment(), 1).run([task], lambda message: None)
+    return spent([part])[0]
+
+
+def put_together(settings: ShowerSimulation, parts: list[Chunk], out: Path, identity: dict[str, Any]) -> dict[str, Any]:
+    """Merge the files of all `parts` in `out`; returns the provenance of the showers."""
+    cpu_seconds, version = spent(parts)
+    provenance = {"simulator": "geant4", "geant4": version, "cpu_seconds": round(cpu_seconds, 3), **identity}
+    merge(parts, settings.shower_schema(provenance), out)
+    return provenance
+
+
+def identity_of(settings: ShowerSimulation, seed: int) -> dict[str, Any]:
+    """All that determines the showers, and its fingerprint.
+
+    Raises:
+        FacsimError, MissingExtraError: as of `simulate_showers`.
+    """
+    return _identity(settings, seed, _data(settings))
 
 
 def time_geant4(settings: ShowerSimulation, cond: NDArray[Any], seed: int = 0) -> FloatArray:

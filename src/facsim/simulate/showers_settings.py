@@ -24,6 +24,7 @@ from facsim.simulate.gun import (
     condition_columns,
     draw_table,
 )
+from facsim.simulate.showers_chunks import Chunk
 from facsim.simulate.truth import SimulationReport, Tell, TruthSimulation
 
 
@@ -109,6 +110,25 @@ class ShowerSimulation(TruthSimulation):
         from facsim.simulate.showers import simulate_showers  # noqa: PLC0415  it needs these settings
 
         return simulate_showers(self, out, seed, tell)
+
+    def parts(self, size: int | None = None) -> list[tuple[int, int]]:
+        step = size or 10 * self.chunk  # Geant4 is set up anew for each part; the showers do not depend on its size
+        return [(first, min(first + step, self.events)) for first in range(0, self.events, step)]
+
+    def write_part(self, part: Chunk, seed: int) -> float:
+        from facsim.simulate.showers import write_part  # noqa: PLC0415
+
+        return write_part(self, part, seed)
+
+    def merge_parts(self, parts: list[Chunk], out: Path, seed: int, cpu_seconds: float = 0.0) -> None:
+        from facsim.simulate.showers import put_together  # noqa: PLC0415
+
+        put_together(self, parts, out, self.identity(seed))
+
+    def identity(self, seed: int) -> dict[str, Any]:
+        from facsim.simulate.showers import identity_of  # noqa: PLC0415
+
+        return identity_of(self, seed)
 
     def time(self, cond: NDArray[Any], seed: int) -> FloatArray | None:
         from facsim.simulate.showers import time_geant4  # noqa: PLC0415

@@ -99,6 +99,37 @@ class TruthSimulation(BaseModel, ABC):
         """
 
     @abstractmethod
+    def parts(self, size: int | None = None) -> list[tuple[int, int]]:
+        """First event of each part that can be made alone, and the one after its last.
+
+        Args:
+            size: events of a part, where the events do not depend on it.
+
+        Raises:
+            FacsimError: a `size`, and the events would depend on it.
+        """
+
+    @abstractmethod
+    def write_part(self, part: Chunk, seed: int) -> float:
+        """Make one of the `parts` and write its file; returns CPU seconds.
+
+        Raises:
+            FacsimError, MissingExtraError: as of `simulate`.
+        """
+
+    @abstractmethod
+    def merge_parts(self, parts: list[Chunk], out: Path, seed: int, cpu_seconds: float = 0.0) -> None:
+        """Put the files of all parts, made in `cpu_seconds`, together: the file that `simulate` would have left.
+
+        Raises:
+            FacsimError: the disk is full.
+        """
+
+    @abstractmethod
+    def identity(self, seed: int) -> dict[str, Any]:
+        """All that determines the events of a seed, and its `fingerprint`; JSON-ready."""
+
+    @abstractmethod
     def time(self, cond: NDArray[Any], seed: int) -> FloatArray | None:
         """Processor time at the conditions (N, K), ms of each event; None where the simulator is not installed."""
 
@@ -165,7 +196,7 @@ class ChunkedSimulation(TruthSimulation):
         return replace(self.schema_of(), provenance=provenance or {})
 
     def simulate(self, out: Path, seed: int, tell: Tell | None = None) -> SimulationReport:
-        begin, identity = time.monotonic(), self._identity(seed)
+        begin, identity = time.monotonic(), self.identity(seed)
         found = _finished(out, identity)
         if found is not None:
             return SimulationReport(out, self.events, self.events, 0, found["cpu_seconds"], 0.0, found)
@@ -178,11 +209,30 @@ class ChunkedSimulation(TruthSimulation):
         count = Count(self.events, reused, workers, tell)
         if missing:
             self.work(missing, seed, count)
-        summary = self.summary([StoreReader(part.path).schema.provenance for part in parts])
-        provenance = {"simulator": self.simulator, "cpu_seconds": round(count.cpu, 3), **summary, **identity}
-        write_store(out, _merged(parts, self.event_schema(provenance)))
+        provenance = self._put_together(parts, out, identity, count.cpu)
         shutil.rmtree(folder, ignore_errors=True)
         return SimulationReport(out, self.events, reused, workers, count.cpu, time.monotonic() - begin, provenance)
+
+    def parts(self, size: int | None = None) -> list[tuple[int, int]]:
+        if size is not None:
+            raise FacsimError(
+                "these events are drawn chunk by chunk, and so depend on the chunks' size: set simulate.chunk for "
+                "smaller or larger ones."
+            )
+        return self.spans()
+
+    def write_part(self, part: Chunk, seed: int) -> float:
+        return self.write_chunk(part, seed)
+
+    def merge_parts(self, parts: list[Chunk], out: Path, seed: int, cpu_seconds: float = 0.0) -> None:
+        self._put_together(parts, out, self.identity(seed), cpu_seconds)
+
+    def _put_together(self, parts: list[Chunk], out: Path, identity: dict[str, Any], cpu: float) -> dict[str, Any]:
+        """Merge the parts; returns the provenance of the events."""
+        summary = self.summary([StoreReader(part.path).schema.provenance for part in parts])
+        provenance = {"simulator": self.simulator, "cpu_seconds": round(cpu, 3), **summary, **identity}
+        write_store(out, _merged(parts, self.event_schema(provenance)))
+        return provenance
 
     def write_chunk(self, part: Chunk, seed: int) -> float:
         """Make one chunk and write its file; returns CPU seconds of this thread."""
@@ -197,8 +247,7 @@ class ChunkedSimulation(TruthSimulation):
         write_store(part.path, [events])
         return spent
 
-    def _identity(self, seed: int) -> dict[str, Any]:
-        """All that determines the events, and its fingerprint."""
+    def identity(self, seed: int) -> dict[str, Any]:
         settings = self.model_dump(mode="json", exclude=set(self.undetermining))
         determining = {"format": FORMAT, "settings": settings, "seed": seed, **self.inputs()}
         text = json.dumps({"simulator": self.simulator, **determining}, sort_keys=True)

@@ -68,6 +68,8 @@ class Trainer:
         settings: how to train.
         judge: the score for `settings.early_stopping`; only the first process needs it.
         group: the processes that train together; all have the same arguments otherwise.
+        begun: a model of that name to go on with in place of a fresh one: nothing is fitted, only gradient steps are
+            made.
 
     Raises:
         FacsimError: settings that do not fit the model, the events or the machine.
@@ -84,6 +86,7 @@ class Trainer:
         settings: TrainSettings,
         judge: Judge | None = None,
         group: Processes | None = None,
+        begun: RunModel | None = None,
     ) -> None:
         self.name, self.folder, self.settings, self.seed = name, folder, settings, seed
         self.group = group or Processes()
@@ -92,8 +95,10 @@ class Trainer:
             torch.set_num_threads(settings.threads)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(integer_seed(seed, "weights"))
-            self.model = build_model(name, train.schema, options).to(self.device)
-            self.lacking = None if settings.start is None else start_from(self.model, settings.start, len(train))
+            self.model = (begun or build_model(name, train.schema, options)).to(self.device)
+            self.lacking = None if begun is None else frozenset[str]()
+            if settings.start is not None:
+                self.lacking = start_from(self.model, settings.start, len(train))
         self.precision = choose_precision(settings.precision, self.device, self.model)
         settings.check_phases(self.model.phases)
         check_weights(self.model, name, train)

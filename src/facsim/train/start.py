@@ -7,7 +7,8 @@ from pathlib import Path
 from facsim.core.errors import FacsimError
 from facsim.models.base import RunModel
 from facsim.models.checkpoint import load_trained, read_weights
-from facsim.models.shipped import shipped_folder, shipped_names
+from facsim.models.shipped import shipped_names
+from facsim.repository.fetch import fetch
 
 ENOUGH = 500
 """Events from which closed-form fits are made anew: with 500 that is much better (benchmarks/RESULTS.md)."""
@@ -17,8 +18,8 @@ def start_folder(source: str) -> Path:
     """The folder of the trained model that `source` names; arguments and errors as of `start_from`."""
     path = Path(source)
     nested = path / "models" / "surrogate"
-    if not path.exists() and source in shipped_names():
-        return shipped_folder(source)
+    if not path.exists() and (source in shipped_names() or "@" in source):
+        return fetch(source).folder
     folder = nested if nested.is_dir() else path
     if not (folder / "model.json").is_file():
         raise FacsimError(
@@ -35,7 +36,8 @@ def start_from(model: RunModel, source: str, events: int) -> frozenset[str]:
     `ENOUGH` events those that the model says are better fitted anew (`RunModel.refitted`).
 
     Args:
-        source: a run directory, a folder with a trained model, or the name of a model that ships with facsim.
+        source: a run directory, a folder with a trained model, the name of a model that ships with facsim, or
+            `name@version` of one in FACSIM_MODELS too.
         events: number of training events.
 
     Raises:

@@ -1,59 +1,50 @@
-"""Trained models that ship with facsim: a folder each with `weights.safetensors`, `model.json` and `card.json`.
+"""Trained models by name and version: those that ship with facsim, and those of any repository (`facsim.repository`).
 
-Large arrays are kept in half precision and computed with in single; `benchmarks/ship_model.py` makes such a folder
-from a run.
+What ships lies in this folder, which is a repository: `par04/1.0.0/` and the like. Large arrays are kept in half
+precision and computed with in single; `benchmarks/ship_model.py` makes such a folder from a run.
 """
 
 from __future__ import annotations
 
-import hashlib
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, overload
 
-import numpy as np
 import torch
-from numpy.typing import ArrayLike
 
+from facsim.core import plugins
 from facsim.core.errors import FacsimError
-from facsim.core.events import Events, make_events
-from facsim.core.rng import generator
-from facsim.core.store import read_json
-from facsim.models.base import EventModel
-from facsim.models.checkpoint import load_model
-from facsim.models.sampling import TorchSampler
-from facsim.models.trained import TrainedSampler, is_run
+from facsim.metrics.domain import Action
+from facsim.models.base import EventModel, RunModel
+from facsim.models.checkpoint import load_trained
+from facsim.models.trained import CardSampler, TrainedSampler, is_run, read_card
+from facsim.repository.fetch import Fetched, fetch
+from facsim.repository.manifest import CARD, Manifest
+from facsim.repository.places import SHIPPED, open_place
 
-FOLDER = Path(str(files(__name__)))
+FOLDER = SHIPPED
 
 
 def shipped_names() -> list[str]:
-    """Names of the shipped models."""
-    return sorted(path.parent.name for path in FOLDER.glob("*/model.json"))
+    """Names of the models that ship with facsim."""
+    return open_place(FOLDER).names()
 
 
 def shipped_folder(name: str) -> Path:
-    """Where the shipped model `name` is.
+    """Where the shipped model `name`, or `name@version`, is; its files are as its manifest says.
 
     Raises:
-        FacsimError: there is no such model.
+        FacsimError: there is no such model, or its files are damaged.
     """
-    if name not in shipped_names():
-        raise FacsimError(f"no model '{name}' ships with facsim: expected one of {shipped_names()}.")
-    return FOLDER / name
+    return fetch(name, FOLDER).folder
 
 
 def load_shipped(name: str, **changes: object) -> EventModel:
     """The shipped model `name`, in evaluation mode; `changes` override options such as `candidates`.
 
     Raises:
-        FacsimError: there is no such model or no such option, or its weights are not those of its card.
+        FacsimError: there is no such model or no such option, or its files are damaged.
     """
-    folder = shipped_folder(name)
-    found = hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
-    if found != shipped_card(name)["weights"]["sha256"]:
-        raise FacsimError(f"the weights in '{folder}' are not those of its card.json: install facsim again.")
-    return load_model(folder, **changes)
+    return _generative(load_fetched(fetch(name, FOLDER), **changes), name)
 
 
 def shipped_card(name: str) -> dict[str, Any]:
@@ -62,15 +53,61 @@ def shipped_card(name: str) -> dict[str, Any]:
     Raises:
         FacsimError: there is no such model.
     """
-    return dict(read_json(shipped_folder(name) / "card.json"))
+    return read_card(shipped_folder(name) / CARD)
 
 
-class ShippedSampler(TorchSampler):
-    """A shipped model that draws events at given conditions.
+def load_fetched(found: Fetched, **changes: object) -> RunModel:
+    """The model of a repository, in evaluation mode; `changes` override options.
+
+    Raises:
+        FacsimError: its class is that of a plug-in which is not loaded or has changed, no such option, or files that do
+            not belong together.
+    """
+    check_plugin(found.manifest)
+    return load_trained(found.folder, **changes)
+
+
+def check_plugin(manifest: Manifest) -> None:
+    """Refuse a model of a class from outside, unless its user has loaded just that code: facsim does not.
+
+    Raises:
+        FacsimError: the class is not known, or its code is another.
+    """
+    wanted = manifest.plugin
+    if wanted is None:
+        return
+    here = plugins.definition("models", manifest.model)
+    key = "sha256" if "sha256" in wanted else "package"
+    if here is not None and here.get(key) == wanted.get(key):
+        return
+    kind = next((word for word in ("file", "class", "package") if word in wanted), "file")
+    what = f"{kind} '{wanted.get(kind)}'" + (f" with the SHA-256 {wanted['sha256']}" if "sha256" in wanted else "")
+    why = "which is not loaded" if here is None else f"and what is loaded has {here.get(key)}"
+    raise FacsimError(
+        f"'{manifest.reference}' is of the class '{manifest.model}' that the {what} defines, {why}: look through that "
+        "code and load it yourself (facsim.load_plugin, or --plugin of 'facsim models verify'); no code comes with a "
+        "model."
+    )
+
+
+def _generative(model: RunModel, name: str) -> EventModel:
+    if not isinstance(model, EventModel):
+        raise FacsimError(
+            f"'{name}' is a predictor, which makes no events: facsim.models.shipped.load_fetched gives its module."
+        )
+    return model
+
+
+class ShippedSampler(CardSampler):
+    """A model of a repository that draws events at given conditions.
+
+    Where its card knows the training domain, conditions outside are warned of, as `CardSampler.events` says; where not
+    (`par04` 1.0.0), what comes outside of `card["training_range"]` is extrapolated without a word.
 
     Args:
-        name: of the model, for example `par04`.
+        name: of the model, for example `par04` or `calo@1.2.0`.
         device: torch device name.
+        repository: folder or URL; None looks among the shipped ones and in FACSIM_MODELS.
         changes: options to override, such as `candidates`.
 
     Example:
@@ -78,55 +115,53 @@ class ShippedSampler(TorchSampler):
         (2, 6480)
 
     Raises:
-        FacsimError: as `load_shipped`.
+        FacsimError: as `repository.fetch.fetch` and `load_fetched`; or it is a predictor.
     """
 
-    def __init__(self, name: str, device: str = "cpu", **changes: object) -> None:
-        super().__init__(load_shipped(name, **changes), device, name)
-        self.schema, self.card = self.model.schema, shipped_card(name)
+    branch = "shipped"
+
+    def __init__(self, name: str, device: str = "cpu", repository: str | Path | None = None, **changes: object) -> None:
+        found = fetch(name, repository)
+        self.manifest = found.manifest
+        model, card = _generative(load_fetched(found, **changes), name), read_card(found.folder / CARD)
+        super().__init__(model, card, device, self.manifest.name, f"model '{self.manifest.reference}'")
 
     @property
     def threads(self) -> int:
         """Processor threads that it computes with."""
         return torch.get_num_threads()
 
-    def events(self, cond: ArrayLike, seed: int = 1) -> Events:
-        """Events at the conditions (N,) or (N, K), in the units of the schema: MeV for incident energies.
-
-        Conditions may be outside of the training range (`card["training_range"]`); what comes is then extrapolated.
-
-        Raises:
-            FacsimError: conditions of another number, not finite, or energies that are not positive.
-        """
-        values = np.asarray(cond, dtype=np.float64)
-        values = values[:, None] if values.ndim == 1 else values
-        n_cond = len(self.schema.conditions)
-        if values.ndim != 2 or values.shape[1] != n_cond:
-            shape = np.shape(cond)
-            raise FacsimError(f"'{self.name}' takes conditions of shape (N, {n_cond}) or, of one, (N,), not {shape}.")
-        if not np.isfinite(values).all() or (values[:, 0] <= 0).any():
-            raise FacsimError(f"the conditions of '{self.name}' must be finite and the energies in MeV positive.")
-        return make_events(self.schema, self.sample(values, generator(seed, "shipped", self.name)), values)
+    def _unguarded(self, outside: Action) -> bool:
+        return self.domain is None and outside == "warn"
 
 
 @overload
-def load(name: str, *, device: str = ..., candidates: int | None = ...) -> ShippedSampler: ...
+def load(
+    name: str, *, repository: str | Path | None = ..., device: str = ..., candidates: int | None = ...
+) -> ShippedSampler: ...
 @overload
-def load(name: Path, *, device: str = ..., candidates: int | None = ...) -> TrainedSampler: ...
+def load(name: Path, *, repository: None = ..., device: str = ..., candidates: int | None = ...) -> TrainedSampler: ...
 
 
-def load(name: str | Path, *, device: str = "cpu", candidates: int | None = None) -> ShippedSampler | TrainedSampler:
+def load(
+    name: str | Path, *, repository: str | Path | None = None, device: str = "cpu", candidates: int | None = None
+) -> ShippedSampler | TrainedSampler:
     """A trained model as a sampler: conditions in, events out.
 
     Args:
-        name: of a shipped model, or the directory of a run, whose sampler knows its training domain (`models.trained`).
+        name: of a model of a repository, `calo` (the newest) or `calo@1.2.0`; or the directory of a run, whose sampler
+            knows its training domain (`models.trained`).
+        repository: folder or URL of the repository; None looks among the models that ship with facsim, then in the
+            folders and URLs of FACSIM_MODELS.
         device: torch device name.
         candidates: draws of which one is kept, of models that have them: more take longer and come nearer to truth.
 
     Raises:
         FacsimError: there is no such model, or its files are damaged.
     """
-    if is_run(Path(name)):
-        return TrainedSampler(name, device, **({} if candidates is None else {"candidates": candidates}))
-    name = str(name)
-    return ShippedSampler(name, device, **({} if candidates is None else {"candidates": candidates}))
+    changes = {} if candidates is None else {"candidates": candidates}
+    if repository is None and is_run(Path(name)):
+        return TrainedSampler(name, device, **changes)
+    if repository is None and len(Path(name).parts) > 1:
+        raise FacsimError(f"'{name}' is no run directory with a trained surrogate: do its stage 'train' first.")
+    return ShippedSampler(str(name), device, repository, **changes)

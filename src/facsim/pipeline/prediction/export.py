@@ -12,7 +12,7 @@ from facsim.export.card import file_facts, make_card, sha256
 from facsim.export.check import check_predictor, graph_inputs
 from facsim.export.onnx import export_predictor
 from facsim.models.checkpoint import load_predictor
-from facsim.pipeline.export import export_settings
+from facsim.pipeline.export import export_settings, export_triton
 from facsim.pipeline.prediction.variants import export_variants
 from facsim.pipeline.truth import open_splits
 from facsim.provenance import provenance
@@ -42,6 +42,7 @@ def export(run: Run) -> None:
     train_cond = read_labels(splits["train"]).cond
     write_json(run.card, make_card(model, run.config.surrogate.name, run.onnx, train_cond, scores, origin))
     run.reporter.say(f"  {run.onnx} ({run.onnx.stat().st_size / 1e6:.2f} MB) agrees with torch")
+    export_triton(run)
     if settings.c:
         given = graph_inputs(names, splits["null"].read(0, min(CHECKED_C, len(splits["null"]))))
         checked["c"] = _export_c(run, given, settings.c_name)

@@ -1,0 +1,132 @@
+"""Shards on Dask: a cluster of this machine, of a batch system, or one that runs already. Dask is imported only here
+and in `clusters`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from typing import Any
+
+from facsim.core.errors import FacsimError, MissingExtraError
+from facsim.engines.clusters import Resources, open_cluster
+from facsim.engines.ledger import Ledger
+from facsim.engines.shards import attempt, sweep
+
+REACHED = 20.0
+"""Seconds within which a scheduler has to answer."""
+Say = Callable[[str], None]
+
+
+def run_dask(ledger: Ledger, where: str, workers: int, resources: Resources, say: Say) -> None:
+    """Make the shards of `ledger` on the Dask cluster `where`: `local`, `slurm`, `htcondor`, or a scheduler's address.
+
+    Args:
+        ledger: of the shards.
+        where: the cluster.
+        workers: processes to ask for; of a scheduler that runs already, those that it has are used.
+        resources: of the jobs of a batch system.
+        say: told the addresses of scheduler and dashboard.
+
+    Raises:
+        MissingExtraError: Dask is not installed.
+        FacsimError: the cluster cannot be started or reached, or its scheduler is lost; finished shards stay.
+    """
+    if find_spec("distributed") is None:
+        raise MissingExtraError("dask", "distributed")
+    import distributed  # noqa: PLC0415
+
+    library: Any = distributed  # which is typed in part only
+    with _client(where, workers, resources, ledger.job.retries) as client:
+        say(f"  scheduler {client.scheduler.address}; {_dashboard(client)}")
+        running = library.as_completed(with_results=False, raise_errors=False)
+        futures: dict[Any, Any] = {}
+        _submit(ledger, client, running, futures)
+        try:
+            for future in running:
+                shard = futures.pop(future.key)
+                _note(ledger, shard, future)
+                if ledger.given_up:
+                    break
+                _submit(ledger, client, running, futures)
+        finally:
+            with suppress(Exception):  # of a scheduler that is gone
+                client.cancel(list(running.futures))
+            sweep(ledger.job.folder)
+
+
+def _submit(ledger: Ledger, client: Any, running: Any, futures: dict[Any, Any]) -> None:
+    while (shard := ledger.take()) is not None:
+        future = client.submit(attempt, ledger.job, shard, pure=False)
+        futures[future.key] = shard
+        running.add(future)
+
+
+def _note(ledger: Ledger, shard: Any, future: Any) -> None:
+    """Take note of a future that is done; of one that was lost, find out whether the scheduler was too.
+
+    Raises:
+        FacsimError: the scheduler is gone.
+    """
+    if future.status == "finished":
+        ledger.finish(shard, future.result())
+    elif future.status in ("cancelled", "lost"):
+        raise FacsimError(
+            f"the Dask scheduler is gone: the shards that are made stay, at most {ledger.unfinished} are left; give "
+            "the same command again to make these."
+        )
+    else:
+        error = future.exception()
+        ledger.finish(shard, {"error": f"{type(error).__name__}: {error}"[:300], "final": _killed(error)})
+
+
+def _killed(error: Any) -> bool:
+    """Whether workers died of it as often as Dask allows."""
+    return type(error).__name__ == "KilledWorker"
+
+
+@contextmanager
+def _client(where: str, workers: int, resources: Resources, retries: int) -> Iterator[Any]:
+    import dask  # noqa: PLC0415
+    import distributed  # noqa: PLC0415
+
+    library: Any = distributed
+    settings = {
+        "distributed.scheduler.allowed-failures": retries,
+        "distributed.comm.timeouts.connect": f"{REACHED:g}s",
+        "distributed.admin.log-length": 0,
+    }
+    with _quiet(), dask.config.set(settings), open_cluster(where, workers, resources) as cluster:
+        try:
+            client = library.Client(cluster, timeout=REACHED)
+        except (OSError, ValueError) as error:
+            raise FacsimError(
+                f"no Dask scheduler answers at '{where}' ({error}): give its address as tcp://HOST:PORT, or local, "
+                "slurm or htcondor."
+            ) from None
+        try:
+            yield client
+        finally:
+            with suppress(Exception):  # of a scheduler that is gone
+                client.close(timeout=2)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Dask's own words, of workers and connections that are lost, from the terminal."""
+    names = [name for name in logging.root.manager.loggerDict if name.split(".")[0] in ("distributed", "asyncio")]
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+
+
+def _dashboard(client: Any) -> str:
+    if find_spec("bokeh") is None:
+        return "its dashboard is off: pip install bokeh to have it"
+    return f"dashboard {client.dashboard_link}"

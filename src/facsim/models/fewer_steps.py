@@ -1,0 +1,102 @@
+"""Models with fewer solver steps: another number in the options, or a student that jumps along the teacher's flow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from facsim.core.errors import FacsimError
+from facsim.models.base import EventModel
+from facsim.models.distilled import Distilled
+from facsim.models.probability_flow import ProbabilityFlow
+from facsim.models.smaller import METHOD_OPTIONS, methods_of
+
+Json = dict[str, Any]
+ENDS_ALIKE = 1e-4
+"""Largest difference of velocities, relative to their mean size, between a teacher and its copy in a student."""
+
+
+def steps_of(model: EventModel) -> dict[str, int]:
+    """Solver steps of the methods of `model` that have some, by attribute."""
+    found = {name: getattr(method.options, "steps", None) for name, method in methods_of(model).items()}
+    return {name: steps for name, steps in found.items() if isinstance(steps, int)}
+
+
+def with_fewer(model: EventModel, steps: dict[str, int]) -> Json:
+    """Options of `model` with `steps` by attribute."""
+    options: Json = {**model.options.model_dump(), "steps": None}
+    for name, number in (steps_of(model) | steps).items():
+        key = METHOD_OPTIONS[name]
+        options[key] = {**options[key], "steps": number}
+    return options
+
+
+def distilled_options(model: EventModel, kind: str, steps: int, levels: int) -> Json:
+    """Options of `model` with each method that solves an equation replaced by a student of it."""
+    options: Json = {**model.options.model_dump(), "steps": None}
+    for name, method in methods_of(model).items():
+        if isinstance(method, ProbabilityFlow):
+            key = METHOD_OPTIONS[name]
+            student = {"kind": kind, "steps": steps, "levels": levels}
+            options[key] = {"name": "distilled", "teacher": options[key], **student}
+    return options
+
+
+@torch.no_grad()
+def begin_students(new: EventModel, old: EventModel) -> tuple[str, ...]:
+    """Give `new`, of `distilled_options`, the arrays of `old`; students begin as their teachers. Return their names.
+
+    Where the student is told the length of a jump, its first layers have one more column, of zeros at the start.
+
+    Raises:
+        FacsimError: that would change what a network says, because it reads conditions in another order.
+    """
+    arrays, known = new.state_dict(), old.state_dict()
+    students = {name: m for name, m in methods_of(new).items() if isinstance(m, Distilled)}
+    for name, value in known.items():
+        place, _, rest = name.partition(".")
+        targets = [name]
+        if place in students and place in METHOD_OPTIONS:
+            targets = [f"{place}.teacher.{rest}"]
+            if rest.startswith("net."):
+                targets.append(f"{place}.student.{rest.removeprefix('net.')}")
+        for target in targets:
+            arrays[target] = _widened(value, arrays[target], students[place].n_cond if place in students else 0)
+    new.load_state_dict(arrays)
+    for name, method in students.items():
+        leader = getattr(old, name)
+        assert isinstance(leader, ProbabilityFlow)
+        _check(method, leader, name)
+    return tuple(students)
+
+
+def _widened(value: Tensor, like: Tensor, n_cond: int) -> Tensor:
+    """`value` with a column of zeros after each set of `n_cond` columns at its end, until it is as wide as `like`."""
+    more = like.shape[1] - value.shape[1] if like.dim() == value.dim() == 2 else 0
+    if value.shape == like.shape or more < 1 or more * n_cond > value.shape[1]:
+        return value
+    first = value.shape[1] - more * n_cond
+    last = value[:, first:].reshape(len(value), more, n_cond)
+    last = torch.cat([last, last.new_zeros(len(value), more, 1)], -1).flatten(1)
+    return torch.cat([value[:, :first], last], 1)
+
+
+def _check(method: Distilled, leader: ProbabilityFlow, name: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    shape = (16, *leader.space.shape)
+    x, cond = torch.randn(shape, generator=generator), torch.randn((16, leader.n_cond), generator=generator)
+    mask = None
+    if leader.space.representation == "cloud":
+        mask = torch.ones(16, leader.space.shape[0], dtype=torch.bool)
+    t = torch.rand(16, generator=generator)
+    wide = torch.cat([cond, cond.new_zeros(16, method.spare)], -1)
+    expected = leader.velocity(x, t, cond, mask)
+    for net in (None, method.student):
+        found = method.teacher.velocity(x, t, wide, mask, net)
+        if not float((found - expected).abs().max()) <= ENDS_ALIKE * float(expected.abs().mean() + 1e-6):
+            raise FacsimError(
+                f"the network of '{METHOD_OPTIONS[name]}' cannot be told the length of a jump without being trained "
+                "anew: choose --set kind=consistency."
+            )

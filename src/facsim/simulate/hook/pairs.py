@@ -1,0 +1,35 @@
+"""Photons as pairs of electrons: where in the stack they convert, and the two particles that go on from there."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from facsim.physics.conversion import conversion_depth, length_at, pair_energies
+from facsim.physics.materials import find_material
+from facsim.simulate.detector import Detector
+from facsim.simulate.hook.records import Records, make_records
+
+
+def shiftable(detector: Detector) -> bool:
+    """Whether a shower that starts deeper looks like one from the face: one repeated group and layers all alike."""
+    return detector.readout.layers is None and (detector.block is not None or len(detector.stack or ()) == 1)
+
+
+def convert(photons: Records, detector: Detector, rng: np.random.Generator) -> Records:
+    """Electron and positron of every photon at their point of conversion, shape (2 M,), the two of a pair side by side.
+
+    Their energies add up to the photon's less two electron masses, and they keep its direction. Photons that would
+    convert behind the calorimeter leave no pair.
+    """
+    slabs = [slab for _, slab in detector.slabs()]
+    thickness = [slab.thickness for slab in slabs]
+    x0 = [find_material(slab.material).x0 for slab in slabs]
+    u = rng.random((len(photons), 2))
+    along = photons["direction"][:, 2]
+    z = length_at(conversion_depth(u[:, 0]) * along, thickness, x0)
+    inside = np.isfinite(z)
+    photons, z, along = photons[inside], z[inside], along[inside]
+    place = photons["position"] + (z / along)[:, None] * photons["direction"]
+    energies = pair_energies(photons["energy"], u[inside, 1])
+    twice = [np.repeat(values, 2, axis=0) for values in (photons["event"], place, photons["direction"])]
+    return make_records(twice[0], np.tile([11, -11], len(photons)), energies.ravel(), twice[1], twice[2])

@@ -1,0 +1,188 @@
+"""The command line of `facsim compress` on a run in miniature: results, refusals, resuming, mistakes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import facsim
+from facsim.cli import app
+from facsim.core.errors import FacsimError
+from facsim.data import open_events
+from facsim.pipeline.compression import prune
+
+pytest.importorskip("onnxruntime")
+ALL = ("fp16", "bf16", "int8-dynamic", "int8-static", "sparse", "narrow", "distil", "few-steps", "distil-steps")
+
+
+def call(*arguments: str) -> tuple[int, str, str]:
+    """Exit status, standard output, standard error."""
+    done = CliRunner().invoke(app, ["compress", *arguments])
+    return done.exit_code, done.stdout, done.stderr
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A judged run of flow matching on a few RICH tracks."""
+    out = tmp_path_factory.mktemp("runs") / "rich"
+    method = {"name": "flow-matching", "steps": 4, "network": {"name": "mlp", "widths": [64, 64]}}
+    tree = {
+        "task": "rich",
+        "simulate": {"species": ["k", "pi"], "kinematics": "calibration", "events": 1500},
+        "prepare": {"validation": 100, "test": 300},
+        "model": {"name": "single-stage", "method": method},
+        "train": {"steps": 60, "batch_size": 128, "device": "cpu"},
+        "evaluate": {"energy_bins": 2, "classifier_events": 300},
+        "timing": {"seconds": 0.1},
+    }
+    for verb in (facsim.simulate, facsim.prepare, facsim.train, facsim.sample, facsim.evaluate):
+        verb(tree, out=out)
+    return out
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained, tmp_path / "rich"))
+
+
+def asked(*methods: str) -> list[str]:
+    return [part for method in methods for part in ("--method", method)]
+
+
+def test_every_method_leaves_a_judged_model_and_a_row(run: Path) -> None:
+    code, out, err = call("--out", str(run), *asked(*ALL), "--smoke", "--within", "inf", "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    rows = {row["name"]: row for row in found["rows"]}
+    assert set(rows) == {"original", *ALL}
+    assert Path(found["picture"]).stat().st_size > 10_000
+    kept = json.loads((run / "compressed" / "table.json").read_text())
+    assert kept["rows"] == found["rows"]
+    events = open_events(run / "samples" / "surrogate.h5")
+    truth = events.read(0, len(events)).x
+    for name in ALL:
+        folder, row = run / "compressed" / name, rows[name]
+        assert row["kept"]
+        card = json.loads((folder / "card.json").read_text())
+        assert card["compression"]["method"] == name
+        assert json.loads((folder / "scores" / "surrogate.json").read_text())["scores"] == card["scores"]
+        made = open_events(folder / "samples" / "surrogate.h5")
+        x = made.read(0, len(made)).x
+        assert x.shape == truth.shape
+        assert np.isfinite(x).all()
+        assert not np.array_equal(x, truth)
+        for time in row["times"].values():
+            assert time["ratio_low"] <= time["ratio"] <= time["ratio_high"]
+        if not name.startswith("int8"):  # loaded like any trained model
+            events_of = facsim.load(folder).events([[20_000.0, 3.2, 150.0, 1.0, 0.0]], outside="ignore")
+            assert np.isfinite(events_of.x).all()
+    graphs = {name: (run / "compressed" / name / "model.onnx").is_file() for name in ALL}
+    assert not graphs.pop("bf16")
+    assert all(graphs.values())
+    for name in ("fp16", "narrow", "distil"):
+        assert rows[name]["graph_MB"] < rows["original"]["graph_MB"]
+    assert 0.79 < rows["sparse"]["facts"]["zeros"] / rows["sparse"]["facts"]["weights"] < 0.81
+    assert rows["few-steps"]["facts"]["steps"] == {"method": [4, 2]}
+    page = facsim.report(out=run).report
+    assert page is not None
+    assert "Quality against time of compressed models" in page.read_text(encoding="utf-8")
+
+
+def test_a_worse_model_is_refused_unless_forced(run: Path) -> None:
+    ask = ["--out", str(run), *asked("sparse:share=0.97,tune=0", "fp16"), "--smoke"]
+    code, out, err = call(*ask)
+    folder = run / "compressed" / "sparse-tune=0.0-share=0.97"
+    assert code == 1
+    assert "sigma worse where 1 are allowed" in err
+    assert "--force" in err.splitlines()[-1]
+    assert "fp16 (" not in err.splitlines()[-1]
+    assert "refused" in out
+    assert (folder / "scores" / "surrogate.json").is_file()
+    assert not (folder / "models").exists()
+    assert not (folder / "model.onnx").exists()
+    with pytest.raises(FacsimError):
+        facsim.load(folder)
+    code, out, err = call(*ask, "--force")
+    assert code == 0
+    assert "forced" in out
+    assert "up to date" in err
+    assert facsim.load(folder).events([[20_000.0, 3.2, 150.0, 1.0, 0.0]], outside="ignore").x.shape == (1, 5)
+    code, _, err = call("--out", str(run), *asked("fp16"), "--at-least", "auc_high=0.1", "--smoke")
+    assert code == 1
+    assert "where 0.1 was asked for" in err
+
+
+def test_it_goes_on_where_it_was_interrupted(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask = ["--out", str(run), *asked("fp16", "sparse"), "--smoke", "--within", "inf"]
+    monkeypatch.setattr(prune, "left_of", _interrupted)
+    code, _, err = call(*ask)
+    assert code == 130
+    assert "run the same command again" in err
+    before = _times(run / "compressed" / "fp16")
+    assert not (run / "compressed" / "sparse" / "scores").exists()
+    assert not (run / "compressed" / "table.json").exists()
+    monkeypatch.undo()
+    code, _, err = call(*ask)
+    assert code == 0
+    assert "fp16: up to date" in err
+    assert _times(run / "compressed" / "fp16") == before
+    code, _, err = call(*ask)
+    assert "sparse: up to date" in err
+    assert "timing" not in err
+    code, _, err = call(*ask, "--seed", "7")  # of another training
+    assert "sparse: up to date" not in err
+
+
+def _interrupted(model: Any) -> int:
+    raise KeyboardInterrupt
+
+
+def _times(folder: Path) -> dict[str, int]:
+    files = ("models/surrogate/weights.safetensors", "model.onnx", "scores/surrogate.json", "samples/surrogate.h5")
+    return {name: (folder / name).stat().st_mtime_ns for name in files}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--method", "prune"], "unknown method of compression 'prune': expected one of ['bf16', 'distil'"),
+        (["--method", "narrow", "--set", "size=2"], "narrow: ['rate', 'share', 'tune']"),
+        (["--method", "fp16", "--at-least", "auc=0.6"], "no score 'auc': expected one of"),
+        ([], "say how to compress"),
+    ],
+)
+def test_mistakes_are_told_in_a_sentence(arguments: list[str], words: str, trained: Path) -> None:
+    code, _, err = call("--out", str(trained), *arguments)
+    assert code == 1
+    assert words in err
+    assert len(err.strip().splitlines()) == 1
+    assert not (trained / "compressed").exists()
+
+
+def test_a_run_without_a_trained_or_judged_model_is_refused(run: Path, tmp_path: Path) -> None:
+    assert "is not a run directory yet" in call("--out", str(tmp_path), *asked("fp16"))[2]
+    assert "say with --out" in call(*asked("fp16"))[2]
+    (run / "scores" / "surrogate.json").unlink()
+    assert "facsim evaluate" in call("--out", str(run), *asked("fp16"))[2]
+    shutil.rmtree(run / "models")
+    assert "run facsim train" in call("--out", str(run), *asked("fp16"))[2]
+
+
+def test_without_onnx_int8_says_what_is_missing(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("facsim.pipeline.compression.find_spec", lambda name: None)
+    code, _, err = call("--out", str(trained), *asked("int8-dynamic"))
+    assert code == 1
+    assert "pip install 'facsim[onnx]'" in err
+
+
+def test_the_methods_are_listed() -> None:
+    code, out, _ = call("--list")
+    assert code == 0
+    assert all(name in out for name in ALL)
+    assert set(json.loads(call("--list", "--json")[1])["methods"]) == set(ALL)

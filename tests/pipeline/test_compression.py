@@ -1,0 +1,177 @@
+"""What is asked of `facsim compress`, and which results are good enough."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from facsim.config import run_config
+from facsim.core.errors import FacsimError
+from facsim.core.schema import Feature, Schema
+from facsim.core.store import write_json
+from facsim.models.checkpoint import build_model
+from facsim.pipeline.compression import refuse
+from facsim.pipeline.compression.gate import Limits, compared, failures, limits, watched
+from facsim.pipeline.compression.methods import METHODS, asked, check_fit, fitting, listed
+from facsim.pipeline.compression.record import Record
+from facsim.run import SURROGATE, Run
+
+SCHEMA = Schema("table", tuple(Feature(name) for name in "abc"), (Feature("c"),))
+
+
+def row(name: str, value: float | None, error: float, **more: Any) -> dict[str, Any]:
+    base = {"name": name, "protocol": "strict", "region": "all", "null": 0.5, "null_error": 0.01, "better": "lower"}
+    return {**base, "value": value, "error": error, **more}
+
+
+SCORES = [
+    row("auc_high", 0.60, 0.03),
+    row("auc_high", 0.70, 0.05, region="E1"),
+    row("fpd", 9.9, 0.1, protocol="jetnet-0.2.5"),
+    row("fpd", 0.2, 0.01),
+    row("reach", 0.9, 0.01, better="higher"),
+    row("memorisation", 1.2, 0.1, null=1.0, better="null"),
+    row("kpd", None, 0.0),
+]
+
+
+def changed(**values: float) -> list[dict[str, Any]]:
+    return [{**one, "value": values.get(one["name"], one["value"])} for one in SCORES]
+
+
+def test_every_method_says_what_it_does_and_what_its_options_mean() -> None:
+    for name, told in listed().items():
+        assert told["does"].endswith("."), name
+        assert all(option["meaning"] for option in told["options"].values()), name
+
+
+def test_options_go_to_the_methods_that_have_them() -> None:
+    ones = asked(["sparse", "narrow", "narrow:share=0.75,tune=0"], ["tune=0.1", "narrow.rate=2"])
+    assert [one.label for one in ones] == [
+        "sparse-tune=0.1",
+        "narrow-tune=0.1-rate=2.0",
+        "narrow-tune=0.0-rate=2.0-share=0.75",
+    ]
+    assert asked(["narrow:share=0.5"], [])[0].label == "narrow"  # as by default
+    student = asked(["distil"], ["network={name: mlp, widths: [8, 8]}"])[0]
+    assert student.options.model_dump()["network"] == {"name": "mlp", "widths": [8, 8]}
+    assert student.label == "distil-network=name:mlp+widths:8x8"
+
+
+@pytest.mark.parametrize(
+    ("methods", "settings", "words"),
+    [
+        ([], [], "say how to compress"),
+        (["prune"], [], "unknown method of compression 'prune'"),
+        (["narow"], [], "did you mean 'narrow'"),
+        (["narrow"], ["shares=1"], "narrow: ['rate', 'share', 'tune']"),
+        (["fp16"], ["share=1"], "fp16: none"),
+        (["narrow"], ["share"], "sets no option"),
+        (["narrow"], ["sparse.share=0.2"], "sets no option"),
+        (["narrow"], ["share=1.5"], "'narrow.share'"),
+        (["narrow:width=3"], [], "unknown option 'narrow.width'"),
+        (["narrow"], ["share=[1"], "is no YAML"),
+        (["narrow", "narrow:share=0.5"], [], "once with the same options"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(methods: list[str], settings: list[str], words: str) -> None:
+    with pytest.raises(FacsimError) as caught:
+        asked(methods, settings)
+    assert words in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_methods_that_do_not_fit_are_refused_with_those_that_do() -> None:
+    gan = build_model("single-stage", SCHEMA, {"method": {"name": "gan"}})
+    assert fitting(gan) == [name for name in METHODS if "steps" not in name]
+    with pytest.raises(FacsimError, match=r"'few-steps' does not fit this model: its methods make no steps .*'narrow'"):
+        check_fit(asked(["few-steps"], []), gan)
+    flow = build_model("single-stage", SCHEMA, {"method": {"name": "flow", "kind": "autoregressive"}})
+    with pytest.raises(FacsimError, match="too long for a graph"):
+        check_fit(asked(["int8-static"], []), flow)
+
+
+def test_few_scores_are_watched_and_others_on_demand() -> None:
+    assert watched(SCORES, {}) == ["auc_high", "fpd"]
+    assert watched(SCORES, {"auc_high@E1": 0.8, "reach": 0.5}) == ["auc_high", "fpd", "auc_high@E1", "reach"]
+    for name in ("auc", "kpd", "auc_high@E9"):
+        with pytest.raises(FacsimError, match=f"no score '{name}': expected one of .*auc_high"):
+            watched(SCORES, {name: 1.0})
+
+
+def test_sigma_is_of_both_errors_and_positive_where_it_is_worse() -> None:
+    found = compared(changed(auc_high=0.66, reach=0.8, memorisation=0.7), SCORES, ["auc_high", "fpd", "reach"])
+    assert found["auc_high"]["sigma"] == pytest.approx(0.06 / (0.03 * math.sqrt(2)))
+    assert found["fpd"]["original"] == 0.2  # facsim's own protocol
+    assert found["fpd"]["sigma"] == 0
+    assert found["reach"]["sigma"] > 5
+    # 0.7 is farther from 1 than 1.2 is
+    both = compared(changed(memorisation=0.7), SCORES, ["memorisation"])["memorisation"]
+    assert both["sigma"] == pytest.approx(0.1 / (0.1 * math.sqrt(2)))
+
+
+@pytest.mark.parametrize(
+    ("values", "allowed", "fails"),
+    [
+        ({}, Limits(0.0), 0),
+        ({"auc_high": 0.64}, Limits(1.0), 0),
+        ({"auc_high": 0.65}, Limits(1.0), 1),
+        ({"auc_high": 0.65, "fpd": 0.3}, Limits(1.0), 2),
+        ({"auc_high": 0.99, "fpd": 9.0}, Limits(None), 0),
+        ({"auc_high": 0.5}, Limits(0.0), 0),  # better
+        ({"auc_high": 0.65}, Limits(None, {"auc_high": 0.64}), 1),
+        ({"reach": 0.95}, Limits(None, {"reach": 0.94}), 0),
+        ({"reach": 0.93}, Limits(None, {"reach": 0.94}), 1),
+        ({"memorisation": 0.85}, Limits(None, {"memorisation": 1.1}), 1),
+        ({"reach": 0.1}, Limits(1.0), 0),  # not watched
+    ],
+)
+def test_what_is_allowed(values: dict[str, float], allowed: Limits, fails: int) -> None:
+    names = watched(SCORES, allowed.at_least)
+    assert len(failures(compared(changed(**values), SCORES, names), allowed)) == fails
+
+
+def test_limits_are_read() -> None:
+    assert limits(2.0, ["auc_high=0.6"]) == Limits(2.0, {"auc_high": 0.6})
+    assert limits(math.inf, []).within is None
+    for within, texts in ((-1.0, []), (math.nan, []), (1.0, ["auc_high"]), (1.0, ["auc_high=good"])):
+        with pytest.raises(FacsimError):
+            limits(within, texts)
+    with pytest.raises(FacsimError, match=r"narrow \(auc_high 0.7\).*--force"):
+        refuse({"refused": {"narrow": ["auc_high 0.7"]}})
+    refuse({"refused": {}})
+
+
+def test_a_refused_model_is_found_nowhere_and_comes_back(tmp_path: Path) -> None:
+    run = Run(tmp_path, run_config({"task": "rich", "data": {"files": ["x"]}}))
+    record = Record(run, "narrow-share=0.75")
+    record.open("a", {"label": "narrow-share=0.75"})
+    assert not record.made()
+    weights = record.place.model()
+    weights.mkdir(parents=True)
+    for path in (weights / "weights.safetensors", weights / "model.json", record.place.onnx, record.place.card):
+        path.write_text("x", encoding="utf-8")
+    record.note("made")
+    write_json(record.place.scores(SURROGATE), {"scores": []})
+    write_json(record.place.hists(SURROGATE), {})
+    record.note("judged", judge="j")
+    record.keep(False)
+    again = Record(run, "narrow-share=0.75")
+    assert again.made()
+    assert again.judged("j")
+    assert not again.judged("k")
+    assert not weights.exists()
+    assert not again.place.onnx.exists()
+    assert not again.place.card.exists()
+    assert again.place.scores(SURROGATE).is_file()
+    assert again.graph is not None
+    again.keep(True)
+    assert (weights / "model.json").is_file()
+    assert not again.refused.exists()
+    again.place.onnx.write_text("y", encoding="utf-8")
+    assert not again.made()  # it was changed
+    again.open("b", {})
+    assert not again.place.onnx.exists()
