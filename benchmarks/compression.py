@@ -49,6 +49,7 @@ METHODS = (
     "sparse",
     "narrow",
     "narrow:share=0.75",
+    "narrow:share=0.9",
     "distil",
     "few-steps",
     "few-steps:steps=1",

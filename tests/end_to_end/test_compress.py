@@ -106,7 +106,7 @@ def test_a_worse_model_is_refused_unless_forced(run: Path) -> None:
     assert (folder / "scores" / "surrogate.json").is_file()
     assert not (folder / "models").exists()
     assert not (folder / "model.onnx").exists()
-    with pytest.raises(FacsimError, match="no model"):
+    with pytest.raises(FacsimError):
         facsim.load(folder)
     code, out, err = call(*ask, "--force")
     assert code == 0

@@ -13,7 +13,7 @@ from facsim.pipeline.compression.job import Job, Options
 
 
 class HalfOptions(Options):
-    """No options."""
+    """Options of half precision: none."""
 
 
 def fp16(job: Job, options: HalfOptions) -> None:

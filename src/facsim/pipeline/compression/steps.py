@@ -15,7 +15,9 @@ from facsim.models.smaller import METHOD_OPTIONS, methods_of
 from facsim.pipeline.compression.job import Job, Options, TunedOptions
 
 DISTILLATION = "distillation"
-"""The phase of a student, behind its stage where there are two."""
+"""The phase of a student."""
+STAGES = {"method": "", "layer_method": "layer-", "pattern_method": "pattern-"}
+"""What names of phases of a model begin with, by the attribute that is their method."""
 
 
 class FewStepsOptions(Options):
@@ -58,20 +60,14 @@ def distil_steps(job: Job, options: DistilStepsOptions) -> None:
     long = job.steps_of(teacher, options.tune)
     # a student is trained as long as its teacher was, times the share
     each = {
-        phase: sum(n for known, n in long.items() if known in teachers_of(phase, student))
-        for phase in student.phases
-        if phase.endswith(DISTILLATION)
+        f"{STAGES[place]}{DISTILLATION}": sum(long[f"{STAGES[place]}{phase}"] for phase in method.phases)
+        for place, method in methods_of(teacher).items()
+        if isinstance(method, ProbabilityFlow)
     }
     job.facts["steps of the solver"] = {
         METHOD_OPTIONS[place]: [n, options.steps] for place, n in steps_of(teacher).items()
     }
     job.keep(job.trained(student, each, options.rate))
-
-
-def teachers_of(phase: str, student: EventModel) -> list[str]:
-    """The phases in which the teacher was trained whose student `phase` trains."""
-    stage = phase.removesuffix(DISTILLATION)
-    return [name for name in student.phases if name.startswith(stage) and name != phase and "marginals" not in name]
 
 
 def without_steps(model: EventModel) -> str | None:
