@@ -25,6 +25,9 @@ def test_resources_come_from_a_file_and_options(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(FacsimError, match=words):
             read_resources(path, {})
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(FacsimError, match="no YAML"):
+        read_resources(path, {})
     with pytest.raises(FacsimError, match="No such file"):
         read_resources(tmp_path / "none.yaml", {})
 
@@ -37,6 +40,9 @@ def test_slurm_array(tmp_path: Path) -> None:
         assert f"#SBATCH {line}" in lines
     assert lines[-1].endswith("--out '/data/my showers' --only-shard \"$SLURM_ARRAY_TASK_ID\"")
     assert lines[0] == "#!/bin/bash"
+    assert f'#SBATCH --output="{tmp_path}/logs/%A_%a.log"' in lines
+    other = array_script("slurm", COMMAND, [0], tmp_path, Resources(python="/shared/bin/python"))
+    assert "exec /shared/bin/python -m facsim" in other
     bash = shutil.which("bash")
     assert bash is not None
     script = tmp_path / "job"

@@ -175,3 +175,17 @@ def test_a_refused_model_is_found_nowhere_and_comes_back(tmp_path: Path) -> None
     assert not again.made()  # it was changed
     again.open("b", {})
     assert not again.place.onnx.exists()
+
+
+def test_a_score_that_cannot_be_had_is_refused() -> None:
+    lost = compared(changed(auc_high=None), SCORES, ["auc_high", "fpd"])
+    assert lost["auc_high"]["value"] is None
+    assert failures(lost, Limits()) == ["auc_high has no value"]
+    assert failures(lost, Limits(None)) == []
+    assert failures(lost, Limits(None, {"auc_high": 0.6})) == ["auc_high has no value"]
+
+
+@pytest.mark.parametrize("text", ["auc_high=nan", "auc_high=inf", "auc_high"])
+def test_values_that_no_score_could_miss_are_refused(text: str) -> None:
+    with pytest.raises(FacsimError, match="should look like"):
+        limits(1.0, [text])

@@ -129,6 +129,13 @@ def test_a_job_array_makes_the_same(showers: Path, tmp_path: Path) -> None:
     assert "nothing to submit" in told
 
 
+def test_a_folder_named_as_the_model_does_not_hide_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["sample", "par04", "--events", 9, "--no-histograms", "--out", "par04", "--script", "slurm"]
+    _call(*words)
+    assert "facsim farm sample par04 " in _call(*words)[1]
+
+
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     words = ["sample", "par04", "--events", 12_001, "--out", tmp_path / "dry", "--workers", 3, "--dry-run"]
     code, text, _ = _call(*words)

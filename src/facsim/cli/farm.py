@@ -236,6 +236,8 @@ def _how(context: typer.Context) -> How:
 
 def _again(context: typer.Context) -> list[str]:
     """The command itself, without what says how shards are made, with absolute paths."""
+    from facsim.models.trained import is_run  # noqa: PLC0415
+
     words = [sys.executable, "-m", "facsim", "farm", str(context.info_name)]
     for parameter in context.command.params:
         name, value = str(parameter.name), context.params.get(str(parameter.name))
@@ -247,6 +249,6 @@ def _again(context: typer.Context) -> list[str]:
         option = parameter.param_type_name == "option"
         for one in value if isinstance(value, list | tuple) else [value]:
             # an argument may be a name, of a shipped model or of a recipe
-            path = isinstance(one, Path) if option else Path(str(one)).exists()
+            path = isinstance(one, Path) if option else Path(str(one)).is_file() or is_run(Path(str(one)))
             words += [parameter.opts[0]] * option + [str(Path(one).absolute() if path else one)]
     return words

@@ -64,7 +64,7 @@ def read_resources(path: Path | None, given: dict[str, Any]) -> Resources:
         return Resources.model_validate({**found, **{key: value for key, value in given.items() if value}})
     except OSError as error:
         raise FacsimError(f"cannot read '{path}': {error.strerror}.") from None
-    except (yaml.YAMLError, TypeError) as error:
+    except (yaml.YAMLError, TypeError, UnicodeDecodeError) as error:
         raise FacsimError(f"'{path}' is no YAML mapping of resources: {str(error).splitlines()[0]}.") from None
     except ValidationError as error:
         first = error.errors()[0]

@@ -25,6 +25,7 @@ def array_script(where: str, command: Sequence[str], shards: Sequence[int], out:
     Raises:
         FacsimError: another batch system.
     """
+    command = [resources.python or command[0], *command[1:]]
     if where == SLURM:
         return _slurm(command, shards, out, resources)
     if where == HTCONDOR:
@@ -44,7 +45,7 @@ def _slurm(command: Sequence[str], shards: Sequence[int], out: Path, resources: 
         f"#SBATCH --cpus-per-task={resources.cores}",
         f"#SBATCH --mem={megabytes}M",
         f"#SBATCH --time={resources.walltime}",
-        f"#SBATCH --output={logs}/%A_%a.log",
+        f'#SBATCH --output="{logs}/%A_%a.log"',
         *([f"#SBATCH --partition={resources.queue}"] if resources.queue else []),
         *([f"#SBATCH --account={resources.account}"] if resources.account else []),
         *(f"#SBATCH {line}" for line in resources.directives),

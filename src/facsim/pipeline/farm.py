@@ -207,11 +207,16 @@ def _check(ledger: Ledger, wanted: Sequence[Shard], made: Stamps) -> None:
     Raises:
         FacsimError: some did.
     """
+    left = len(wanted) - len(made) - len(ledger.failures)
+    if not ledger.failures and left:
+        raise FacsimError(
+            f"{left} of {len(wanted)} shards are missing, and the results are of the others: give the same command "
+            "without --merge to make them."
+        )
     if not ledger.failures:
         return
     index, why = min(ledger.failures.items())
-    others = len(wanted) - len(made) - len(ledger.failures)
-    rest = f", {others} were not begun after so many failures" if others else ""
+    rest = f", {left} were not begun after so many failures" if left else ""
     raise FacsimError(
         f"{len(ledger.failures)} of {len(wanted)} shards failed{rest}; shard {index}: {why.rstrip('.')}; the "
         f"{len(made)} that are made stay: mend the cause and give the same command again to make the rest."

@@ -69,7 +69,7 @@ def _panel(axes: Axes, rows: list[Json], score: str, batch: str) -> None:
     size = _size(rows[0])
     for row in rows:
         known, time = row["scores"].get(score), row["times"][batch]
-        if known is None:
+        if known is None or known["value"] is None:
             continue
         colour = INK if row["method"] is None else COLOURS.get(row["method"], MUTED)
         error = known["error"] or 0.0

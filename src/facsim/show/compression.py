@@ -23,8 +23,11 @@ def show_compression(found: Mapping[str, Any]) -> None:
         scores = [row["scores"].get(name) for name in names]
         sigma = [score["sigma"] for score in scores if score is not None]
         table.add_row(
-            row["name"] + _fate(row),
-            *("" if score is None else with_error(score["value"], score["error"]) for score in scores),
+            row["name"] + _origin(row, found["seed"]) + _fate(row),
+            *(
+                "" if score is None or score["value"] is None else with_error(score["value"], score["error"])
+                for score in scores
+            ),
             "" if row["method"] is None or not sigma else f"{max(sigma):+.1f}",
             *(_time(row, batch) for batch in batches),
             f"{row['graph_MB'] or row['weights_MB'] or 0:.3g}",
@@ -56,6 +59,11 @@ def _time(row: Mapping[str, Any], batch: str) -> str:
     if row["method"] is None:
         return f"{time['ms']:.3g} ms"
     return f"{time['ms']:.3g} ms\n{time['ratio']:.2f} x\n{time['ratio_low']:.2f}-{time['ratio_high']:.2f}"
+
+
+def _origin(row: Mapping[str, Any], seed: int) -> str:
+    other = row["method"] is not None and row.get("seed") not in (None, seed)
+    return (f"\nseed {row['seed']}" if other else "") + ("\nin miniature" if row.get("smoke") else "")
 
 
 def _fate(row: Mapping[str, Any]) -> str:

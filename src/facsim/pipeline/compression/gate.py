@@ -12,6 +12,9 @@ from facsim.core.errors import FacsimError
 Json = dict[str, Any]
 WATCHED = ("auc_high", "auc_cells", "fpd")
 """Scores that are compared with the original's, as far as they are there: few, since each may fail by chance."""
+NO_SCORE = 1e9
+"""Sigma of what is worse beyond any error, or cannot be scored."""
+MISSING = dict.fromkeys(("value", "error", "null", "null_error"))
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,9 @@ def limits(within: float | None, at_least: Sequence[str]) -> Limits:
         try:
             values[name.strip()] = float(value)
         except ValueError:
-            raise FacsimError(f"'--at-least {text}' should look like '--at-least auc_high=0.6'.") from None
+            values[name.strip()] = math.nan
+        if not math.isfinite(values[name.strip()]):
+            raise FacsimError(f"'--at-least {text}' should look like '--at-least auc_high=0.6'.")
     return Limits(None if within is None or math.isinf(within) else within, values)
 
 
@@ -55,7 +60,11 @@ def compared(scores: Sequence[Json], original: Sequence[Json], names: Sequence[s
     found = {}
     for name in names:
         own, known = find_score(scores, name), find_score(original, name)
-        if known is None or own is None:
+        if known is None:
+            continue
+        if own is None:
+            found[name] = {**MISSING, "better": known["better"], "original": known["value"]}
+            found[name] |= {"original_error": known["error"], "sigma": NO_SCORE}
             continue
         row = {key: own[key] for key in ("value", "error", "null", "null_error", "better")}
         found[name] = {**row, "original": known["value"], "original_error": known["error"], "sigma": _sigma(own, known)}
@@ -89,6 +98,10 @@ def failures(rows: Json, allowed: Limits) -> list[str]:
     """What of `rows`, as of `compared`, is not allowed, in words."""
     found = []
     for name, row in rows.items():
+        if row["value"] is None:
+            if name in allowed.at_least or allowed.within is not None:
+                found.append(f"{name} has no value")
+            continue
         told, sigma = f"{name} {_told(row['value'], row['error'])}", row["sigma"]
         if name in WATCHED and allowed.within is not None and sigma > allowed.within:
             of = _told(row["original"], row["original_error"])
@@ -110,7 +123,7 @@ def _sigma(own: Json, known: Json) -> float:
     worse, error = _worse(own, own["value"], known["value"]), math.hypot(own["error"] or 0, known["error"] or 0)
     if error > 0:
         return worse / error
-    return 0.0 if worse <= 0 else 1e9  # without errors any loss is one
+    return 0.0 if worse <= 0 else NO_SCORE  # without errors any loss is one
 
 
 def _told(value: float, error: float | None) -> str:

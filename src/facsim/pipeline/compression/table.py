@@ -127,6 +127,8 @@ def _row(record: Record, original: list[Json], names: list[str]) -> Json:
         "method": content["method"],
         "options": content["options"],
         "kept": record.kept,
+        "seed": content.get("seed"),
+        "smoke": content.get("smoke", False),
         "forced": content.get("forced", False),
         "worse": content.get("worse", []),
         "weights_MB": _megabytes(weights),
