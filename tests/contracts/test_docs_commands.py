@@ -34,9 +34,12 @@ def test_commands_exist(page: Path) -> None:
         verb = words[1]
         told = f"{page.name}: {' '.join(words)}"
         assert verb in COMMANDS or verb.startswith("--"), told
-        known = (
-            {option for parameter in COMMANDS[verb].params for option in parameter.opts} if verb in COMMANDS else set()
-        )
+        command = COMMANDS.get(verb)
+        if command is not None and hasattr(command, "commands"):
+            assert words[2] in command.commands, told
+            command = command.commands[words[2]]
+        parameters = [] if command is None else command.params
+        known = {option for parameter in parameters for option in (*parameter.opts, *parameter.secondary_opts)}
         assert {word.partition("=")[0] for word in words[2:] if word.startswith("--")} <= known | {"--help"}, told
         if verb == "init" and not words[2].startswith("--"):
             assert words[2] in RECIPES, told
