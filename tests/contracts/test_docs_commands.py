@@ -36,7 +36,7 @@ def test_commands_exist(page: Path) -> None:
         while hasattr(command, "commands") and not words[place].startswith("--"):
             assert words[place] in command.commands, told
             command, place = command.commands[words[place]], place + 1
-        known = {option for parameter in command.params for option in parameter.opts}
+        known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
         assert {word.partition("=")[0] for word in words[place:] if word.startswith("--")} <= known | {"--help"}, told
         if words[1] == "init" and not words[2].startswith("--"):
             assert words[2] in RECIPES, told
