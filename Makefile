@@ -49,7 +49,7 @@ lint: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python -m pip install --quiet -e ".[docs]"
-	$(BIN)/sphinx-build -W -b html docs docs/_build
+	$(BIN)/sphinx-build -E -W --keep-going -q -b html docs docs/_build
 
 release-check: $(STAMP)
 	.ci/release $(abspath $(BIN))/python

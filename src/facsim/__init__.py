@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from facsim.info import describe as info
     from facsim.models.shipped import load
     from facsim.pipeline.compression import compress
+    from facsim.pipeline.farm_sample import farm_sample
+    from facsim.pipeline.farm_score import farm_score
+    from facsim.pipeline.farm_simulate import farm_simulate
     from facsim.pipeline.geant4_demo import geant4_demo
     from facsim.pipeline.models import fetch_model, save_model, show_model
     from facsim.pipeline.verify_model import verify_model
@@ -53,6 +56,9 @@ __all__ = [
     "demo",
     "evaluate",
     "export",
+    "farm_sample",
+    "farm_score",
+    "farm_simulate",
     "fetch_model",
     "geant4_demo",
     "import_weights",
@@ -84,6 +90,9 @@ _ELSEWHERE = {
     "list_models": "facsim.repository.listing",
     "cpp": "facsim.export.cpp_project",
     "geant4_demo": "facsim.pipeline.geant4_demo",
+    "farm_sample": "facsim.pipeline.farm_sample",
+    "farm_score": "facsim.pipeline.farm_score",
+    "farm_simulate": "facsim.pipeline.farm_simulate",
     "load": "facsim.models.shipped",
     "load_plugin": "facsim.core.plugins",
     "open_events": "facsim.data",

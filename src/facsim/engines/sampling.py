@@ -33,7 +33,7 @@ from facsim.models.trained import FOLDER, is_run
 
 TASK = f"{__name__}:make_shard"
 BINS = "bins.json"
-PILOT = 1000
+PILOT = 500
 """Events that are drawn to choose the bins of histograms."""
 
 

@@ -167,7 +167,7 @@ class Method(GenerativeModel):
 
     @abstractmethod
     def sample(self, cond: Tensor, noise: Mapping[str, Tensor], mask: Tensor | None = None) -> Tensor:
-        """Events (N, *space.shape) at the conditions (N, K), real where `mask` (N, P) is, as functions of `noise`."""
+        """Events `(N, *space.shape)` at the conditions (N, K), real where `mask` (N, P) is, as functions of `noise`."""
 
     def watch(self, hint: Hint, n: int) -> bool:
         """Show `hint`, `n` further numbers of an event, to what judges events in training; False where nothing does.

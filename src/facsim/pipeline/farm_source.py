@@ -16,6 +16,7 @@ from facsim.core.schema import Schema
 from facsim.core.sources import batch_rows, read_labels
 from facsim.core.store import read_json
 from facsim.data import open_events
+from facsim.data.text_columns import SUFFIXES, TextColumns
 from facsim.engines.conditions import FloatArray, Given
 from facsim.engines.sampling import model_folder, weights_digest
 from facsim.metrics.domain import ConditionDomain
@@ -94,7 +95,9 @@ def given_of(
     if conditions is None and shipped:
         return None
     if conditions is not None:
-        given = _columns(open_events(conditions, mapping=mapping, whole_table=True), source.schema, str(conditions))
+        text = mapping is None and Path(conditions).suffix.lower() in SUFFIXES
+        opened = None if text else open_events(conditions, mapping=mapping)
+        given = _text(Path(conditions), source.schema) if opened is None else _columns(opened, source.schema)
     else:
         run = Run(source.place, load_config(saved_config(source.place)))
         labels = read_labels(open_splits(run)["null"])
@@ -105,9 +108,9 @@ def given_of(
     if source.trained is not None:
         _check_energies(given.cond, source, force)
     elif source.domain is not None:
-        _, text = source.domain.guard(source.schema.scalars(given.cond), "warn", f"run '{source.place.name}'")
-        if text:
-            reporter.say(f"  warning: {text}", "yellow")
+        _, warning = source.domain.guard(source.schema.scalars(given.cond), "warn", f"run '{source.place.name}'")
+        if warning:
+            reporter.say(f"  warning: {warning}", "yellow")
     return given
 
 
@@ -123,17 +126,25 @@ def _check_energies(cond: FloatArray, source: Source, force: bool) -> None:
     energy_range(bounds, source.trained, source.name, force)
 
 
-def _columns(source: EventSource, schema: Schema, name: str) -> Given:
+def _text(path: Path, schema: Schema) -> Given:
+    """The columns of a text file that are conditions of `schema`, in its units."""
+    names = [feature.name for feature in schema.conditions]
+    table = TextColumns(path, names)
+    columns = table.read(0, len(table))
+    return Given(np.column_stack([np.asarray(columns[name], dtype=np.float64) for name in names]), None)
+
+
+def _columns(source: EventSource, schema: Schema) -> Given:
     """The columns of `source` that are conditions of `schema`: among its conditions, or its features."""
     wanted = schema.conditions
     there = {f.name: f.unit for f in (*source.schema.features, *source.schema.conditions)}
     lacking = [f.name for f in wanted if f.name not in there]
     if lacking:
-        raise FacsimError(f"'{name}' has no columns {lacking} for the model's conditions; it has {list(there)}.")
+        raise FacsimError(f"the file has no {lacking} for the model's conditions; it has {list(there)}.")
     other = [f for f in wanted if f.unit and there[f.name] and there[f.name] != f.unit]
     if other:
         found = there[other[0].name]
-        raise FacsimError(f"'{name}' gives {other[0].name} in {found}, and the model takes {other[0].unit}.")
+        raise FacsimError(f"the file gives {other[0].name} in {found}, and the model takes {other[0].unit}.")
     names = [f.name for f in source.schema.conditions]
     if all(f.name in names for f in wanted):
         labels = read_labels(source)

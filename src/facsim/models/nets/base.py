@@ -12,7 +12,7 @@ from facsim.models.space import Space
 
 
 class Network(nn.Module):
-    """Base class: (x (N, *elements, n_in), t, cond, mask) -> (N, *elements, n_out).
+    """Base class: `(x (N, *elements, n_in), t, cond, mask) -> (N, *elements, n_out)`.
 
     `t` is a time in [0, 1], (N,) or (1,), or None where a method has none, which is read as 0. `cond` is (N, K); on
     grids with layers also (N, L, K), a condition of each layer. `mask` (N, P) says which points of a cloud are real:
