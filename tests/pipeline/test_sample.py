@@ -7,7 +7,7 @@ import numpy as np
 from facsim.core.events import concatenate, make_events
 from facsim.core.schema import Feature, Schema
 from facsim.core.sources import MemorySource
-from facsim.pipeline.sample import Target, _batches
+from facsim.pipeline.sample import Target, batches
 from facsim.simulate.neighbours import Nearest
 
 
@@ -21,7 +21,7 @@ def test_clouds_of_a_baseline_keep_their_points_and_truth_its_weights() -> None:
     weight = rng.normal(size=25)
     told: list[float] = []
     target = Target(cond, schema, batch_size=10, seed=1, weight=weight)
-    made = concatenate(list(_batches("nearest", baseline, target, lambda done, _note: told.append(done))))
+    made = concatenate(list(batches("nearest", baseline, target, lambda done, _note: told.append(done))))
     assert made.mask is not None
     assert made.weight is not None
     assert np.array_equal(made.x, x)

@@ -91,9 +91,10 @@ def load_trained(folder: Path, **changes: object) -> RunModel:
     """
     if not (folder / "model.json").is_file():
         raise FacsimError(f"'{folder}' holds no trained model: run the train stage first.")
-    where, header = folder / "model.json", safetensors_header(folder / "weights.safetensors")
+    where = folder / "model.json"
     description = read_json_guarded(where)
     name, schema, options = check_description(description, str(where))
+    header = safetensors_header(folder / "weights.safetensors")
     with BuildLimit(str(folder), sum(math.prod(array.shape) for array in header.values())):
         model = build_model(name, schema, {**options, **changes})
         restore(model, description.get("compressed", {}))
