@@ -38,7 +38,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "diffusion": {"steps": 2},
     "flow": {"layers": 2},
     "flow-matching": {"steps": 2},
-    "vq": {"codes": 1, "size": 8, "dim": 4, "width": 16, "depth": 1, "heads": 2},
+    "vq": {"codes": 2, "size": 8, "dim": 4, "width": 16, "depth": 1, "heads": 2},
 }
 VARIANTS: dict[str, dict[str, Any]] = {
     "autoregressive:own": {"network": None, "width": 16, "depth": 1, "bins": 5, "activation": "silu"},
