@@ -50,6 +50,7 @@ METHODS = (
     "narrow",
     "narrow:share=0.75",
     "narrow:share=0.9",
+    "int8-dynamic:after=narrow-share=0.75",
     "distil",
     "few-steps",
     "few-steps:steps=1",

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 import facsim
 import facsim.metrics
 import facsim.models
 from facsim.cli import app
 from facsim.config import RunConfig
+from facsim.repository import manifest
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "api-stability.md").read_text(encoding="utf-8")
@@ -24,7 +28,7 @@ def listed(topic: str, upto: str = ".") -> set[str]:
     text = re.search(rf"\*\*{re.escape(topic)}\*\*(.*?)\n\n", PAGE, re.DOTALL)
     assert text is not None, topic
     first = re.split(rf"`{re.escape(upto)}(?:\s|$)", text[1])[0] + "`"
-    return set(re.findall(r"`([\w-]+)`", first))
+    return set(re.findall(r"`([\w -]+)`", first))
 
 
 def test_names_of_the_package() -> None:
@@ -34,8 +38,13 @@ def test_names_of_the_package() -> None:
 
 
 def test_verbs_of_the_command_line() -> None:
-    commands = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
-    assert listed("Verbs of the command line") == commands
+    assert listed("Verbs of the command line") == set(verbs(typer.main.get_command(app)))
+
+
+def verbs(group: Any, *before: str) -> Iterator[str]:
+    """Verbs of the command line, with the group that they belong to."""
+    for name, command in group.commands.items():
+        yield from verbs(command, *before, name) if hasattr(command, "commands") else [" ".join((*before, name))]
 
 
 def test_names_of_metrics_and_models() -> None:
@@ -49,7 +58,7 @@ def test_sections_of_a_configuration() -> None:
 
 def test_formats_and_protocols() -> None:
     sources = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
-    written = set(re.findall(r'"(facsim-[a-z0-9-]+-\d+)"', sources))
+    written = {f"{manifest.FORMAT}-{manifest.NEWEST}", *re.findall(r'"(facsim-[a-z0-9-]+-\d+)"', sources)}
     assert set(re.findall(r"`(facsim-[a-z0-9-]+-\d+)`", PAGE)) == written
 
 

@@ -17,7 +17,7 @@ from facsim.config.recipes import RECIPES
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-COMMANDS = typer.main.get_command(app).commands
+APP = typer.main.get_command(app)
 SECTIONS = {*RunConfig.model_fields, "sweep"}
 
 
@@ -31,14 +31,14 @@ def commands(page: Path) -> list[list[str]]:
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.stem)
 def test_commands_exist(page: Path) -> None:
     for words in commands(page):
-        verb = words[1]
         told = f"{page.name}: {' '.join(words)}"
-        assert verb in COMMANDS or verb.startswith("--"), told
-        known = (
-            {option for parameter in COMMANDS[verb].params for option in parameter.opts} if verb in COMMANDS else set()
-        )
-        assert {word.partition("=")[0] for word in words[2:] if word.startswith("--")} <= known | {"--help"}, told
-        if verb == "init" and not words[2].startswith("--"):
+        command, place = APP, 1
+        while hasattr(command, "commands") and not words[place].startswith("--"):
+            assert words[place] in command.commands, told
+            command, place = command.commands[words[place]], place + 1
+        known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+        assert {word.partition("=")[0] for word in words[place:] if word.startswith("--")} <= known | {"--help"}, told
+        if words[1] == "init" and not words[2].startswith("--"):
             assert words[2] in RECIPES, told
         keys = [value for option, value in pairwise(words) if option == "--set"]
         assert {re.split(r"[.=]", key)[0] for key in keys} <= SECTIONS, told

@@ -37,7 +37,7 @@ def test_a_shipped_model_says_where_it_comes_from(name: str) -> None:
     assert {"geant4", "files", "settings"} <= set(card["provenance"]["truth"])
     assert all({"events", "seed", "fingerprint"} <= set(made) for made in card["provenance"]["truth"]["files"])
     assert {"seed", "train"} <= set(card["provenance"]["training"])
-    assert re.search(rf"^\| `models/shipped/{name}/\*` \|.*ship_model\.py RUN {name}`", DATA, re.MULTILINE)
+    assert re.search(rf"^\| `models/shipped/{name}/\*` \|.*ship_model\.py RUN {name} VERSION`", DATA, re.MULTILINE)
 
 
 def packages() -> list[str]:

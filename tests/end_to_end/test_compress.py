@@ -55,6 +55,7 @@ def asked(*methods: str) -> list[str]:
     return [part for method in methods for part in ("--method", method)]
 
 
+@pytest.mark.slow
 def test_every_method_leaves_a_judged_model_and_a_row(run: Path) -> None:
     code, out, err = call("--out", str(run), *asked(*ALL), "--smoke", "--within", "inf", "--json")
     assert code == 0, err
@@ -118,6 +119,23 @@ def test_a_worse_model_is_refused_unless_forced(run: Path) -> None:
     assert "where 0.1 was asked for" in err
 
 
+def test_one_compression_follows_another(run: Path) -> None:
+    ask = ["--out", str(run), "--smoke", "--within", "inf"]
+    code, _, err = call(*ask, *asked("narrow:share=0.75", "int8-dynamic:after=narrow-share=0.75", "fp16"), "--json")
+    assert code == 0, err
+    code, out, err = call(*ask, *asked("narrow:share=0.5,after=narrow-share=0.75"), "--json")
+    assert code == 0, err
+    rows = {row["name"]: row for row in json.loads(out)["rows"]}
+    narrow, twice = rows["narrow-share=0.75"], rows["narrow-after=narrow-share=0.75"]
+    assert twice["numbers"] < narrow["numbers"] < rows["original"]["numbers"]
+    assert rows["int8-dynamic-after=narrow-share=0.75"]["facts"]["products"] == 12
+    code, _, err = call(*ask, *asked("fp16:after=sparse"))
+    assert code == 1
+    assert "cannot start from 'sparse'" in err
+    assert "'narrow-share=0.75'" in err
+
+
+@pytest.mark.slow
 def test_it_goes_on_where_it_was_interrupted(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ask = ["--out", str(run), *asked("fp16", "sparse"), "--smoke", "--within", "inf"]
     monkeypatch.setattr(prune, "left_of", _interrupted)
@@ -152,7 +170,7 @@ def _times(folder: Path) -> dict[str, int]:
     ("arguments", "words"),
     [
         (["--method", "prune"], "unknown method of compression 'prune': expected one of ['bf16', 'distil'"),
-        (["--method", "narrow", "--set", "size=2"], "narrow: ['rate', 'share', 'tune']"),
+        (["--method", "narrow", "--set", "size=2"], "narrow: ['after', 'rate', 'share', 'tune']"),
         (["--method", "fp16", "--at-least", "auc=0.6"], "no score 'auc': expected one of"),
         ([], "say how to compress"),
     ],

@@ -246,6 +246,7 @@ def test_what_the_example_is_told_wrongly_is_told(built: Built, tmp_path: Path) 
     wrong = {
         ("--energy", "5000"): "outside of the training range 100 to 1000 MeV",
         ("--set", "phi=1"): "no condition 'phi'",
+        ("--events", "9" * 18): "are too many to keep: run several jobs",
         ("--events", "-1"): "--events needs a whole number from 1",
         ("--energy", "fast"): "--energy needs a number, not 'fast'",
         ("--threads",): "--threads needs a value",
@@ -256,6 +257,14 @@ def test_what_the_example_is_told_wrongly_is_told(built: Built, tmp_path: Path) 
         done = built.call(graph, card, *words, program=built.example)
         assert done.returncode == 1
         assert why in done.stderr
+
+
+def test_more_threads_than_the_system_starts_are_told(built: Built, tmp_path: Path) -> None:
+    graph, card = write_toy(tmp_path)
+    limited = ["-c", 'ulimit -v 4000000 && exec "$@"', "sh", built.example, graph, card]  # 8 MB of stack each
+    done = built.call(*limited, "--energy", 500, "--threads", 5000, program=Path("/bin/sh"))
+    assert done.returncode == 1
+    assert re.search(r"starts no more than \d+ threads: ask for fewer --threads", done.stderr)
 
 
 def test_the_program_of_the_page_runs(built: Built, tmp_path: Path) -> None:

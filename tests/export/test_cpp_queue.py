@@ -38,6 +38,18 @@ def test_the_fall_back_makes_what_lies_outside_and_nothing_else(built: Built, ba
     np.testing.assert_allclose(found[rest], expected, atol=5e-4)
 
 
+@pytest.mark.parametrize("batch", [1, 4, 64])
+def test_a_fall_back_may_add_up_its_event_and_call_the_sampler(built: Built, batch: int, tmp_path: Path) -> None:
+    graph, card = write_toy(tmp_path)
+    (cond,) = save(tmp_path, {"cond": CONDITIONS})
+    told = built.text("nested", graph, card, batch, cond, tmp_path / "out").splitlines()
+    assert told == [line.split(" ", 3)[3] for line in SENTENCES]
+    found = np.fromfile(tmp_path / "out", np.float32).reshape(-1, 3)
+    assert (found[OUTSIDE] == 1).all()
+    expected = np.delete(CONDITIONS, OUTSIDE, 0) @ np.array([[1, 2, 3], [0, 1, -1]])
+    assert np.abs(np.delete(found, OUTSIDE, 0) - expected).max() < 6
+
+
 def test_without_a_fall_back_nothing_is_made(built: Built, tmp_path: Path) -> None:
     graph, card = write_toy(tmp_path)
     (cond,) = save(tmp_path, {"cond": CONDITIONS})
@@ -138,6 +150,15 @@ def test_a_fall_back_that_fails_loses_no_other_request(built: Built, tmp_path: P
     assert "first that with id 3 (no full simulation for energy)" in lines[5]
     assert lines[6:] == ["failed 3", "failed 5", "failed 6", "failed 7", "pending 0"]
     assert len(events) == 5
+
+
+def test_failures_are_those_of_the_last_call_that_threw(built: Built, tmp_path: Path) -> None:
+    lines, _ = queued(built, tmp_path, 1, "throws-refuse", CONDITIONS[[0, 3]])
+    assert lines[:2] == ["0", lines[1]]
+    assert "first that with id 0 (host is full)" in lines[1]
+    assert lines[2] == "failed 0"
+    assert lines[3].startswith("error: request 1: condition 'energy' is 99.9")
+    assert lines[4:] == ["pending 0"]
 
 
 def test_without_a_fall_back_a_request_outside_is_refused_and_others_stay(built: Built, tmp_path: Path) -> None:

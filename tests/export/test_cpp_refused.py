@@ -57,6 +57,11 @@ CARDS: dict[str, tuple[dict[str, Any], str]] = {
     "another output": ({"output.name": "showers"}, "'showers'"),
     "shape of output": ({"output.shape": ["batch", 4, 3]}, r"\(any, 3\), but the card says \(any, 4, 3\)"),
     "columns of output": ({"output.columns": []}, "'columns' and the last size of 'shape' disagree"),
+    "input twice": ({"inputs.noise.1": {**toy_card()["inputs"]["noise"][0]}}, "names the input 'noise' twice"),
+    "layer of a huge number": (
+        {"schema.geometry": {"layers": [{"id": 1e300, "x_mm": [1]}]}},
+        r"layers\[0\].id': expected a whole number",
+    ),
     "layers without cells": ({"schema.geometry": {"layers": [{"id": 1}]}}, "lacks 'r_edges_mm'"),
     "no schema": ({"schema": None}, "lacks 'schema'"),
     "schema of text": ({"schema": "table"}, "lacks 'representation'"),

@@ -55,6 +55,7 @@ def test_options_go_to_the_methods_that_have_them() -> None:
         "narrow-tune=0.1-rate=2.0",
         "narrow-tune=0.0-rate=2.0-share=0.75",
     ]
+    assert asked(["int8-dynamic:after=narrow-share=0.75"], [])[0].options.after == "narrow-share=0.75"
     assert asked(["narrow:share=0.5"], [])[0].label == "narrow"  # as by default
     student = asked(["distil"], ["network={name: mlp, widths: [8, 8]}"])[0]
     assert student.options.model_dump()["network"] == {"name": "mlp", "widths": [8, 8]}
@@ -67,8 +68,8 @@ def test_options_go_to_the_methods_that_have_them() -> None:
         ([], [], "say how to compress"),
         (["prune"], [], "unknown method of compression 'prune'"),
         (["narow"], [], "did you mean 'narrow'"),
-        (["narrow"], ["shares=1"], "narrow: ['rate', 'share', 'tune']"),
-        (["fp16"], ["share=1"], "fp16: none"),
+        (["narrow"], ["shares=1"], "narrow: ['after', 'rate', 'share', 'tune']"),
+        (["fp16"], ["share=1"], "fp16: ['after']"),
         (["narrow"], ["share"], "sets no option"),
         (["narrow"], ["sparse.share=0.2"], "sets no option"),
         (["narrow"], ["share=1.5"], "'narrow.share'"),

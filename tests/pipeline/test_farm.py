@@ -180,7 +180,10 @@ def test_a_full_disk_hits_only_the_shards_that_do_not_fit(showers: Path, tmp_pat
         ({"seed": 2}, r"holds shards of other settings \(seed: 1 there, 2 here\)"),
         ({"batch": 10}, r"\(batch: 20 there, 10 here\)"),
         ({"energy": 5}, r"\(energy_MeV: "),
-        ({"model": "none"}, "'none' is neither a run directory with a trained surrogate nor a model that ships"),
+        (
+            {"model": "none"},
+            "'none' is neither a run with a trained surrogate nor a known model: there is no model 'none'",
+        ),
         ({"events": 0}, "must be at least 1, not 0, 30 and 20"),
         ({"energy": 1e6}, "outside: choose energies within, or add --force"),
         ({"how": How(only_shard=3)}, "there are the shards 0 to 2, and no shard 3"),

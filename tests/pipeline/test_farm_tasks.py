@@ -57,7 +57,7 @@ def test_the_surrogate_of_a_run_at_the_conditions_of_its_truth(run: Path, tmp_pa
     histogram = read_uhi(items[0]["uhi"])
     assert histogram.total == pytest.approx(items[0]["moments"]["w"])
     assert items[0]["moments"]["w"] == pytest.approx(arrays["weight"].sum())
-    with pytest.raises(FacsimError, match="--energy is for shipped models"):
+    with pytest.raises(FacsimError, match="--energy is for models by name"):
         facsim.farm_sample(run, events=10, out=tmp_path / "x", energy=5)
 
 

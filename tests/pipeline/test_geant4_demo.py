@@ -60,6 +60,8 @@ class TestReal:
         assert times["ratio"] > 5
         assert sum(times["fast_parts"].values()) == pytest.approx(times["fast_ms"])
         assert times["fast_parts"]["surrogate"] > 0
+        assert times["fast_error"] is None
+        assert found["goals"][0]["verdict"] == "open"
         response = next(row for row in found["comparison"] if row["name"] == "response")
         assert response["full"] == pytest.approx(0.955, abs=0.06)
         assert response["ratio"] == pytest.approx(1.0, abs=0.06)
@@ -79,9 +81,13 @@ class TestReal:
 
     def test_at_the_edge_without_material_photons_and_seeds(self, tmp_path: Path) -> None:
         options: dict[str, Any] = {"events": 2, "material": 0.0, "seed": 3}
+        (tmp_path / "elsewhere").mkdir()
+        (tmp_path / "edge").symlink_to("elsewhere")
         edge = facsim.geant4_demo(tmp_path / "edge", energy=50.0, **options)
         fates = {row["fate"]: row["per_event"] for row in edge["particles"]}
         assert fates["electrons"] == 1.0
+        assert (tmp_path / "elsewhere" / "index.html").is_file()
+        assert edge["folder"] == str(tmp_path / "edge")
         assert sum(fates.values()) == 1.0
         again = [facsim.geant4_demo(tmp_path / name, energy=4.0, particle="gamma", **options) for name in ("a", "b")]
         assert again[0]["comparison"] == again[1]["comparison"]
@@ -90,7 +96,7 @@ class TestReal:
         assert fates["pair"] + fates["pair_out"] == pytest.approx(2.0)
 
     def test_a_beam_that_the_surrogate_takes_nothing_of_is_refused_before_time_is_spent(self, tmp_path: Path) -> None:
-        for beam in ({"energy": 0.5}, {"energy": 90.0, "material": 0.0}):
+        for beam in ({"energy": 0.5}, {"energy": 1e-9}, {"energy": 90.0, "material": 0.0}):
             with pytest.raises(
                 FacsimError, match=r"reaches the calorimeter where 'par04' was trained, from 1 to 50 GeV"
             ):
@@ -109,7 +115,8 @@ class TestReal:
         (["--particle", "pi-"], "a beam of 'pi-' would all go back to full simulation: expected one of ['e-',"),
         (["--detector", "pb-lar"], "the read-out of 'par04' is not that of the calorimeter 'pb-lar'"),
         (["--detector", "par05"], "unknown detector 'par05'"),
-        (["--out", "file"], "'file' is there already and no earlier demonstration: choose another --out"),
+        (["--out", "file/new"], "file' is no folder to write to: choose another --out"),
+        (["--out", "file"], "file' is there already and no earlier demonstration: choose another --out"),
     ],
 )
 def test_mistakes_give_one_sentence(in_tmp: Path, arguments: list[str], sentence: str) -> None:

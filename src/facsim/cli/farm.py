@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facsim.cli.app import Geometry, Json, Seed, Set, Smoke, app
+from facsim.cli.app import Geometry, Json, Repository, Seed, Set, Smoke, app
 from facsim.outcome import giving, told_plainly
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ NOT_REPEATED = {*HOW, "as_json", "clean", "resources", "memory", "walltime", "qu
 @farm.command(epilog="Example: facsim farm sample par04 --events 100000 --out showers --workers 8")
 def sample(
     context: typer.Context,
-    model: Annotated[str, typer.Argument(help="A model that ships with facsim, par04, or a run directory.")],
+    model: Annotated[str, typer.Argument(help="A model by name, par04 or calo@1.2.0, or a run directory.")],
     events: Annotated[int, typer.Option("--events", min=1, help="How many.")],
     out: Out,
     workers: Workers = None,
@@ -71,12 +71,13 @@ def sample(
     batch: Annotated[int, typer.Option("--batch", min=1, help="Events sampled at once.")] = 500,
     seed: Seed = None,
     energy: Annotated[
-        str | None, typer.Option("--energy", help="Of a shipped model, GeV: 10, or 1:50 log-uniform.")
+        str | None, typer.Option("--energy", help="Of a model by name, GeV: 10, or 1:50 log-uniform.")
     ] = None,
     conditions: Annotated[
         Path | None, typer.Option("--conditions", metavar="FILE", help="Events or table to take conditions from.")
     ] = None,
     mapping: Mapping = None,
+    repository: Repository = None,
     candidates: Annotated[int | None, typer.Option(min=1, help="Draws per event, of which one is kept.")] = None,
     histograms: Annotated[bool, typer.Option(help="Fill those of the physics quantities.")] = True,
     force: Annotated[bool, typer.Option("--force", help="Sample outside of the training range too.")] = False,
@@ -111,6 +112,7 @@ def sample(
             energy=energy,
             conditions=conditions,
             mapping=mapping,
+            repository=repository,
             candidates=candidates,
             force=force,
             histograms=histograms,

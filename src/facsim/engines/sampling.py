@@ -5,6 +5,7 @@ So a shard's events depend on the job's settings and the shard's number alone.
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import time
 from collections.abc import Iterator, Mapping
@@ -27,9 +28,8 @@ from facsim.engines.conditions import NAME, read_given
 from facsim.engines.histograms import Binning, Filled, bin_quantities
 from facsim.engines.merge import writer_of
 from facsim.engines.shards import Job, Shard
+from facsim.models.checkpoint import load_model
 from facsim.models.sampling import TorchSampler, generated_events
-from facsim.models.shipped import load
-from facsim.models.trained import FOLDER, is_run
 
 TASK = f"{__name__}:make_shard"
 BINS = "bins.json"
@@ -51,11 +51,11 @@ def make_shard(job: Job, shard: Shard, path: Path) -> dict[str, Any]:
         FacsimError: the model was trained again since the job began, or its options are none.
     """
     torch.set_num_threads(1)
-    place = job.places["model"]
-    if weights_digest(Path(place)) != job.settings["weights"]:
-        raise FacsimError(f"the weights in '{place}' have changed since this job began: choose another --out.")
+    folder = job.places["model"]
+    if weights_digest(Path(folder)) != job.settings["weights"]:
+        raise FacsimError(f"the weights in '{folder}' have changed since this job began: choose another --out.")
     plugins.use(job.places.get("plugins", []))
-    sampler, watch = _load(place, job.settings["candidates"]), _Watch()
+    sampler, watch = _load(folder, job.settings["candidates"]), _Watch()
     binning = _binning(job, sampler) if job.settings["histograms"] else None
     filled = None if binning is None else Filled(binning)
     batches = _batches(job, sampler, shard, filled, watch)
@@ -69,23 +69,28 @@ def provenance_of(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {key: settings[key] for key in ("generator", "seed", "weights", "shard", "batch")}
 
 
-def model_folder(place: Path) -> Path:
-    """Where weights and description of a run's surrogate or of a shipped model lie."""
-    return place / FOLDER if is_run(place) else place
+def weights_digest(folder: Path) -> str:
+    """Checksum of weights and description of the model in `folder`.
 
-
-def weights_digest(place: Path) -> str:
-    """Checksum of weights and description of a model."""
+    Raises:
+        FacsimError: there is none.
+    """
     total = hashlib.sha256()
     for name in ("weights.safetensors", "model.json"):
-        total.update((model_folder(place) / name).read_bytes())
+        try:
+            total.update((folder / name).read_bytes())
+        except OSError as error:
+            raise FacsimError(f"cannot read '{folder / name}': {error.strerror}.") from None
     return total.hexdigest()
 
 
 @lru_cache(maxsize=1)
-def _load(place: str, candidates: int | None) -> TorchSampler:
-    folder = Path(place)
-    return load(folder if is_run(folder) else folder.name, candidates=candidates)
+def _load(folder: str, candidates: int | None) -> TorchSampler:
+    sampler = TorchSampler(load_model(Path(folder), **({} if candidates is None else {"candidates": candidates})))
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)  # what loading took and left: workers are many
+    return sampler
 
 
 def _batches(job: Job, sampler: TorchSampler, shard: Shard, filled: Filled | None, watch: _Watch) -> Iterator[Events]:
@@ -102,7 +107,9 @@ def _batches(job: Job, sampler: TorchSampler, shard: Shard, filled: Filled | Non
             events = replace(events, weight=weight[rows])
         if filled is not None:
             filled.fill(events)
+        del x  # else it would live while the next batch is sampled
         yield events
+        del events
 
 
 def _conditions(job: Job, shard: Shard) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:

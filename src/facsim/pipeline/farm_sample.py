@@ -35,6 +35,7 @@ def farm_sample(
     energy: Energy = None,
     conditions: str | Path | None = None,
     mapping: str | Path | None = None,
+    repository: str | Path | None = None,
     candidates: int | None = None,
     force: bool = False,
     histograms: bool = True,
@@ -47,16 +48,17 @@ def farm_sample(
     The events depend on the model, the seed, `shard`, `batch` and the conditions, not on how many workers make them.
 
     Args:
-        model: name of a shipped model, such as `par04`, or a run directory.
+        model: name of a model that ships or is in a repository, such as `par04`, or a run directory.
         events: how many. shard: in a file of its own, at most. batch: sampled at once.
         out: folder of shards and results.
         seed: of conditions and noise.
-        energy: of a shipped model, GeV: a number or a range, as of `facsim.sample`.
+        energy: of a model by name, GeV: a number or a range, as of `facsim.sample`.
         conditions: file of events or table whose conditions are taken in turn, from the first again after the last; for
             a run without it, those of its truth sample B.
         mapping: YAML file that says what that file holds where.
+        repository: folder or URL of the model, as of `facsim.load`.
         candidates: draws of which one is kept, of models that have them.
-        force: sample a shipped model outside of its training range.
+        force: sample a model by name outside of its training range.
         histograms: fill those of the physics quantities.
         retries: of a shard after an unexpected error or the death of its worker.
         how: workers, engine and the rest; by default one process per processor here.
@@ -68,7 +70,7 @@ def farm_sample(
     if min(events, shard, batch) < 1:
         raise FacsimError(f"events, shard and batch must be at least 1, not {events}, {shard} and {batch}.")
     reporter = reporter or Terminal()
-    source = find_source(model)
+    source = find_source(model, repository)
     given = given_of(source, conditions, mapping, energy, force, reporter)
     bounds = None
     if given is None:
@@ -89,7 +91,7 @@ def farm_sample(
         "conditions": None if given is None else given.digest,
         "histograms": histograms,
     }
-    places = {"model": str(source.place), "plugins": list(source.plugins)}
+    places = {"model": str(source.folder), "plugins": list(source.plugins)}
     job = Job(TASK, settings, Path(out), here("torch"), places, retries=retries)
     shards = cut(events, shard)
     noun = "showers" if source.schema.representation == "grid" else "events"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +13,17 @@ from facsim.core import plugins
 from facsim.core.errors import FacsimError
 from facsim.core.events import EventSource, chunks
 from facsim.core.schema import Schema
+from facsim.core.showerfile import INCIDENT
 from facsim.core.sources import batch_rows, read_labels
 from facsim.core.store import read_json
 from facsim.data import open_events
 from facsim.data.text_columns import SUFFIXES, TextColumns
 from facsim.engines.conditions import FloatArray, Given
-from facsim.engines.sampling import model_folder, weights_digest
+from facsim.engines.sampling import weights_digest
 from facsim.metrics.domain import ConditionDomain
-from facsim.models.shipped import shipped_card, shipped_folder, shipped_names
-from facsim.models.trained import CARD, is_run
+from facsim.models.trained import CARD, FOLDER, is_run, read_card
 from facsim.pipeline.truth import open_splits
+from facsim.repository.fetch import fetch
 from facsim.run import Reporter, Run, saved_config
 
 if TYPE_CHECKING:
@@ -31,20 +32,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Source:
-    """A trained model, of a run or shipped.
+    """A trained model, of a run or of a repository.
 
     Attributes:
-        place: folder of the run or of the shipped model. name: of the generator.
+        folder: of weights and description. name: of the generator, with its version if it has one.
         schema: of its events. digest: of its weights.
-        task: of the run. plugins: files that its class may be in. code: what changes when that does.
-        trained: training range of a shipped model's energies.
-        domain: training domain of a run's conditions, if it is known.
+        run: the directory, of a run's surrogate. task: of the run.
+        plugins: files that its class may be in. code: what changes when that does.
+        trained: training range of the incident energy, of a model by name that depends on it alone.
+        domain: training domain of the conditions, if it is known.
     """
 
-    place: Path
+    folder: Path
     name: str
     schema: Schema
     digest: str
+    run: Run | None = None
     task: str | None = None
     plugins: tuple[str, ...] = ()
     code: str | None = None
@@ -52,27 +55,32 @@ class Source:
     domain: ConditionDomain | None = None
 
 
-def find_source(model: str | Path) -> Source:
-    """The model of that name, or of the run in that directory.
+def find_source(model: str | Path, repository: str | Path | None = None) -> Source:
+    """The model of that name in a repository, as of `facsim.load`, or of the run in that directory.
 
     Raises:
         FacsimError: it is neither.
     """
     place = Path(model).absolute()
-    if is_run(place):
-        card = read_json(place / CARD) if (place / CARD).is_file() else {}
-        domain = ConditionDomain.from_dict(card["domain"]) if card.get("domain") else None
+    if repository is None and is_run(place):
         config = load_config(saved_config(place))
         code = None if config.model is None else plugins.identity("models", config.model.name)
-        own = (config.task, tuple(config.plugins), code)
-        return Source(place, "surrogate", _schema(place), weights_digest(place), *own, domain=domain)
-    if str(model) in shipped_names():
-        place, trained = shipped_folder(str(model)), shipped_card(str(model))["training_range"][0]
-        return Source(place, str(model), _schema(place), weights_digest(place), trained=trained)
-    raise FacsimError(
-        f"'{model}' is neither a run directory with a trained surrogate nor a model that ships with facsim: "
-        f"{shipped_names()}."
-    )
+        card = read_card(place / CARD) if (place / CARD).is_file() else {}
+        own = {"run": Run(place, config), "task": config.task, "plugins": tuple(config.plugins), "code": code}
+        return _described(place / FOLDER, "surrogate", card, **own)
+    try:
+        found = fetch(str(model), repository)
+    except FacsimError as error:
+        raise FacsimError(f"'{model}' is neither a run with a trained surrogate nor a known model: {error}") from None
+    source = _described(found.folder, found.manifest.reference, card := read_card(found.folder / CARD))
+    alone = [feature.name for feature in source.schema.conditions] == [INCIDENT]
+    return replace(source, trained=card["training_range"][0]) if alone and card.get("training_range") else source
+
+
+def _described(folder: Path, name: str, card: dict[str, Any], **own: Any) -> Source:
+    schema = Schema.from_dict(read_json(folder / "model.json")["schema"])
+    domain = ConditionDomain.from_dict(card["domain"]) if card.get("domain") else None
+    return Source(folder, name, schema, weights_digest(folder), domain=domain, **own)
 
 
 def given_of(
@@ -83,39 +91,39 @@ def given_of(
     force: bool,
     reporter: Reporter,
 ) -> Given | None:
-    """Conditions of a file, or of the truth sample B of a run; None where those of a shipped model are drawn.
+    """Conditions of a file, or of the truth sample B of a run; None where energies of a model by name are drawn.
 
     Raises:
-        FacsimError: energies for a run or beside a file, a run without truth, conditions that do not fit the model, or
-            energies outside of a shipped model's training range.
+        FacsimError: energies for other models or beside a file, a run without truth, no conditions where they are
+            needed or such as do not fit the model, or energies outside of its training range.
     """
-    shipped = source.trained is not None
-    if energy is not None and (conditions is not None or not shipped):
-        raise FacsimError("--energy is for shipped models, without --conditions: a run takes conditions from a file.")
-    if conditions is None and shipped:
-        return None
+    if energy is not None and (conditions is not None or source.trained is None):
+        raise FacsimError(
+            "--energy is for models by name that depend on the energy alone, and without --conditions: others take "
+            "conditions from a file."
+        )
     if conditions is not None:
         text = mapping is None and Path(conditions).suffix.lower() in SUFFIXES
         opened = None if text else open_events(conditions, mapping=mapping)
         given = _text(Path(conditions), source.schema) if opened is None else _columns(opened, source.schema)
+    elif source.trained is not None:
+        return None
+    elif source.run is None:
+        names = [feature.name for feature in source.schema.conditions]
+        raise FacsimError(f"'{source.name}' depends on {names[:6]}: give --conditions, a file that has them.")
     else:
-        run = Run(source.place, load_config(saved_config(source.place)))
-        labels = read_labels(open_splits(run)["null"])
+        labels = read_labels(open_splits(source.run)["null"])
         given = Given(labels.cond.astype(np.float64), labels.weight)
     width = len(source.schema.conditions)
     if not len(given.cond) or given.cond.shape[1] != width or not np.isfinite(given.cond).all():
-        raise FacsimError(f"'{conditions or source.place}' has no finite conditions (N, {width}) for the model.")
-    if source.trained is not None:
+        raise FacsimError(f"'{conditions or source.name}' has no finite conditions (N, {width}) for the model.")
+    if source.domain is not None:
+        _, found = source.domain.guard(source.schema.scalars(given.cond), "warn", f"model '{source.name}'")
+        if found:
+            reporter.say(f"  warning: {found}", "yellow")
+    elif source.trained is not None:
         _check_energies(given.cond, source, force)
-    elif source.domain is not None:
-        _, warning = source.domain.guard(source.schema.scalars(given.cond), "warn", f"run '{source.place.name}'")
-        if warning:
-            reporter.say(f"  warning: {warning}", "yellow")
     return given
-
-
-def _schema(place: Path) -> Schema:
-    return Schema.from_dict(read_json(model_folder(place) / "model.json")["schema"])
 
 
 def _check_energies(cond: FloatArray, source: Source, force: bool) -> None:

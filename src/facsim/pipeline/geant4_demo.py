@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass
@@ -100,7 +101,7 @@ def geant4_demo(
         MissingExtraError: Geant4 is not installed.
         FacsimError: settings that cannot be, a model that does not fit, or a folder that is there already.
     """
-    settings, folder, teller = Beam(**beam), Path(out), reporter or Silent()
+    settings, folder, teller = Beam(**beam), Path(out).resolve(), reporter or Silent()
     settings.check()
     _check_free(folder, force)
     if smoke:
@@ -119,15 +120,18 @@ def geant4_demo(
         write_pictures(results, model.geometry, drawn, temporary)
         if force and folder.is_dir():
             shutil.rmtree(folder)
-    return {**results, "folder": str(folder)}
+    return {**results, "folder": str(out)}
 
 
 def _check_free(folder: Path, force: bool) -> None:
     """Refuse a folder that holds anything but, with `force`, an earlier demonstration.
 
     Raises:
-        FacsimError: it does, or it is a file.
+        FacsimError: it does, it is a file, or it cannot be written.
     """
+    above = next(place for place in folder.parents if place.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise FacsimError(f"'{folder}' cannot be made, as '{above}' is no folder to write to: choose another --out.")
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     known = folder / RESULTS

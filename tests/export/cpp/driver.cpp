@@ -107,14 +107,35 @@ void guard(const facsim::Model& model, const Words& words) {
     write(words[2], events);
 }
 
+// batch conditions out: the fall-back calls the same sampler at the edge of the range, and adds 1 to what it is given
+void nested(const facsim::Model& model, const Words& words) {
+    facsim::Sampler* self = nullptr;
+    std::mt19937 edges(2), generator(1);
+    const std::size_t size = model.card().output.size();
+    const auto hook = [&](const facsim::Outside& why, const float*, float* event) {
+        const Floats edge = {1000, 5, 1000, 5};
+        Floats other(2 * size);
+        self->sample(edge.data(), 2, edges, other.data());
+        for (std::size_t i = 0; i < size; ++i) event[i] += 1;
+        std::printf("%s\n", why.sentence().c_str());
+    };
+    facsim::Sampler sampler(model, options(whole(words[0]), hook));
+    self = &sampler;
+    const Floats conditions = read(words[1]);
+    const std::size_t n = conditions.size() / model.card().conditions.size();
+    Floats events(n * size, -99.0f);
+    sampler.sample(conditions.data(), n, generator, events.data());
+    write(words[2], events);
+}
+
 // batch conditions out mode: what is delivered in its order, noise of request i from Philox(3, i)
 void queue(const facsim::Model& model, const Words& words) {
     const std::string mode = words[3];
     facsim::Fallback hook;
-    if (mode != "refuse")
+    if (mode != "refuse" && mode != "throws-refuse")
         hook = [&](const facsim::Outside& why, const float*, float* event) {
             if (mode == "fallback-throws") throw std::runtime_error("no full simulation for " + why.condition.name);
-            std::fill_n(event, model.card().output.size(), -1.0f);
+            for (std::size_t i = 0; i < model.card().output.size(); ++i) event[i] -= 1;
         };
     facsim::Queue queue(model, options(whole(words[0]), hook));
     const Floats conditions = read(words[1]);
@@ -124,7 +145,7 @@ void queue(const facsim::Model& model, const Words& words) {
     for (std::size_t i = 0; i < 2 * n; ++i) generators.emplace_back(3, i);
     facsim::Deliver deliver = [&](const facsim::Result& result) {
         std::printf("%zu%s\n", std::size_t(result.id), result.outside != nullptr ? " outside" : "");
-        if (mode == "throws" && result.id % 3 == 0) throw std::runtime_error("host is full");
+        if (mode.rfind("throws", 0) == 0 && mode != "throws-int" && result.id % 3 == 0) throw std::runtime_error("host is full");
         if (mode == "throws-int" && result.id == 1) throw 7;
         events.insert(events.end(), result.event, result.event + result.size);
         const auto id = std::size_t(result.id);
@@ -216,6 +237,7 @@ void done(const std::string& command, const Words& words) {
     if (command == "generate") generate(model, rest);
     if (command == "sample") sample(model, rest);
     if (command == "guard") guard(model, rest);
+    if (command == "nested") nested(model, rest);
     if (command == "queue") queue(model, rest);
     if (command == "score") score(model, rest);
 }

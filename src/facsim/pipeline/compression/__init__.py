@@ -23,7 +23,7 @@ from facsim.pipeline.compression.gate import Limits, compared, failures, limits,
 from facsim.pipeline.compression.job import Job
 from facsim.pipeline.compression.judging import judge_result, write_card
 from facsim.pipeline.compression.methods import Asked, asked, check_fit, listed
-from facsim.pipeline.compression.record import Record
+from facsim.pipeline.compression.record import Record, records
 from facsim.pipeline.compression.table import write_table
 from facsim.pipeline.judging import JudgeOf, one_judge
 from facsim.pipeline.lifecycle import stages_of
@@ -91,7 +91,8 @@ def compress(
         told = []
         for one in ones:
             record = Record(run, one.label)
-            job = Job(run, record.place, splits, run.config.seed if seed is None else seed, smoke)
+            number = run.config.seed if seed is None else seed
+            job = Job(run, record.place, base_of(run, one), splits, number, smoke)
             work(one, record, job, judge)
             told.append((record, judged_row(record, scores, names, allowed, force)))
         found = write_table(run, scores, names, allowed, splits, smoke)
@@ -145,6 +146,24 @@ def original_scores(run: Run) -> list[Json]:
     return found
 
 
+def base_of(run: Run, one: Asked) -> Path:
+    """The folder of the weights that `one` starts from.
+
+    Raises:
+        FacsimError: it names no compressed model, or one without weights.
+    """
+    if one.options.after is None:
+        return run.model()
+    found = Record(run, one.options.after).weights
+    if found is None or one.options.after == one.label:
+        names = [record.label for record in records(run) if record.weights is not None]
+        raise FacsimError(
+            f"'{one.name}' cannot start from '{one.options.after}': expected a compressed model of this run with "
+            f"weights, one of {names}."
+        )
+    return found
+
+
 def check_onnx() -> None:
     """Refuse what needs ONNX where it is missing.
 
@@ -162,6 +181,7 @@ def work(one: Asked, record: Record, job: Job, judge: JudgeOf) -> None:
     stamp = read_stamp(run.stamp("prepare"))
     source = {
         "weights": sha256(run.model() / "weights.safetensors"),
+        "start": sha256(job.base / "weights.safetensors"),
         "truth": None if stamp is None else stamp.identity,
     }
     training = run.config.train.model_dump(mode="json", exclude={"sinks", "checkpoint_seconds", "threads"})

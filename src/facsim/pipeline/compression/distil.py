@@ -39,7 +39,7 @@ class DistilOptions(TunedOptions):
 
 def distil(job: Job, options: DistilOptions) -> None:
     """A smaller network learns the trained one's velocities at true events, or from its samples; all else is copied."""
-    teacher, name = job.original(), job.run.config.surrogate.name
+    teacher, name = job.start(), job.run.config.surrogate.name
     student = build_model(name, teacher.schema, smaller_options(teacher, options.width, options.network))
     assert isinstance(student, EventModel)
     new = begin_as(student, teacher)

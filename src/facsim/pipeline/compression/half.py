@@ -18,7 +18,7 @@ class HalfOptions(Options):
 
 def fp16(job: Job, options: HalfOptions) -> None:
     """Layers and other large arrays are kept as float16, in model and graph, and all computes in single precision."""
-    model = job.original()
+    model = job.start()
     layers = tuple(f"{name}." for name in job.layers(model))
     names = [
         name
@@ -35,7 +35,7 @@ def fp16(job: Job, options: HalfOptions) -> None:
 
 def bf16(job: Job, options: HalfOptions) -> None:
     """Dense layers hold weights in bfloat16 and multiply in it; what lies between them is in single precision."""
-    model = job.original()
+    model = job.start()
     names = [name for name, layer in job.layers(model).items() if isinstance(layer, nn.Linear)]
     in_bfloat16(model, names)
     save_model(model, job.run.config.surrogate.name, job.place.model(), lean=True)

@@ -38,12 +38,12 @@ def int8_dynamic(job: Job, options: Int8Options) -> None:
 
 def int8_static(job: Job, options: StaticOptions) -> None:
     """Weights of layers have 8 bits; what a layer reads gets 8 bits with a range fixed on samples."""
-    model = job.original()
+    model = job.start()
     _quantised(job, options, _examples(job, model, options.events))
 
 
 def _quantised(job: Job, options: Int8Options, examples: Iterator[Mapping[str, NDArray[Any]]] | None) -> None:
-    model = job.original()
+    model = job.start()
     weights = [layer.weight.detach().numpy() for layer in job.layers(model).values()]  # type: ignore[operator]
     plain = job.plain_graph(model)
     how = options.model_dump(include={"per_channel", "reduce_range"})

@@ -39,6 +39,8 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    after: str | None = Field(None, description="a compressed model to start from, by name, in place of the original")
+
 
 class TunedOptions(Options):
     """Options of a method that trains on afterwards."""
@@ -53,20 +55,22 @@ class Job:
 
     Attributes:
         run: the run whose model is compressed. place: its folder `compressed/<name>`, laid out like a run directory.
+        base: folder of the weights to start from: the run's, or those of another compressed model.
         splits: of the truth. seed: of calibration and training. smoke: whether training is in miniature.
         facts: what the method tells of what it did, for the table.
     """
 
     run: Run
     place: Run
+    base: Path
     splits: Mapping[str, EventSource]
     seed: int
     smoke: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
 
-    def original(self, **changes: object) -> EventModel:
-        """The trained model; `changes` override options."""
-        return load_model(self.run.model(), **changes)
+    def start(self, **changes: object) -> EventModel:
+        """The model to start from; `changes` override options."""
+        return load_model(self.base, **changes)
 
     @property
     def opset(self) -> int:

@@ -55,7 +55,7 @@ def sampler_of(job: Job) -> Samples:
     """The compressed model: by torch where it has weights, else its graph by ONNX Runtime."""
     if has_weights(job.place):
         return TorchSampler(load_model(job.place.model()))
-    return GraphSampler(job.original(), job.place.onnx)
+    return GraphSampler(job.start(), job.place.onnx)
 
 
 def judge_result(job: Job, judge: AnyJudge) -> list[dict[str, Any]]:
@@ -79,7 +79,7 @@ def judge_result(job: Job, judge: AnyJudge) -> list[dict[str, Any]]:
 def write_card(job: Job, told: dict[str, Any], scores: list[dict[str, Any]]) -> None:
     """Write the card of the result, with what was `told` of the compression."""
     place, name = job.place, job.run.config.surrogate.name
-    model = load_model(place.model()) if has_weights(place) else job.original()
+    model = load_model(place.model()) if has_weights(place) else job.start()
     cond = read_labels(job.splits["train"]).cond
     origin = {**provenance(job.seed), "truth": dict(job.splits["train"].schema.provenance)}
     if place.onnx.is_file():

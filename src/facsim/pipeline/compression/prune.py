@@ -31,7 +31,7 @@ class NarrowOptions(TunedOptions):
 
 def sparse(job: Job, options: SparseOptions) -> None:
     """The smallest weights of the layers become zero and stay so while the others are tuned."""
-    model = job.original()
+    model = job.start()
     kept = kept_weights(job.layers(model), options.share, together=options.together)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -45,7 +45,7 @@ def sparse(job: Job, options: SparseOptions) -> None:
 
 def narrow(job: Job, options: NarrowOptions) -> None:
     """Hidden units that matter least are taken out of their layers, which become smaller, and the rest is tuned."""
-    model = job.original()
+    model = job.start()
     before = count_parameters(model)
     changed = take_out_units(model, options.share, torch.from_numpy(job.conditions(SEEN, "units")))
     model = job.trained(model, job.steps_of(model, options.tune), options.rate)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from facsim.core.errors import FacsimError
 from facsim.models.base import EventModel
-from facsim.models.checkpoint import build_model, load_model
+from facsim.models.checkpoint import build_model
 from facsim.models.fewer_steps import begin_students, distilled_options, steps_of, with_fewer
 from facsim.models.probability_flow import ProbabilityFlow
 from facsim.models.smaller import METHOD_OPTIONS, methods_of
@@ -40,19 +40,21 @@ class DistilStepsOptions(TunedOptions):
 
 def few_steps(job: Job, options: FewStepsOptions) -> None:
     """The solver makes fewer steps; nothing is trained."""
-    model = job.original()
+    model = job.start()
     before = steps_of(model)
     given = {name: options.layer_steps if name == "layer_method" else None for name in before}
     wanted = {name: given[name] or options.steps or max(1, steps // 2) for name, steps in before.items()}
     if options.layer_steps is not None and "layer_method" not in before:
         raise FacsimError("'layer_steps' is of models of two stages whose first one has steps: leave it out.")
     job.facts["steps"] = {METHOD_OPTIONS[name]: [steps, wanted[name]] for name, steps in before.items()}
-    job.keep(load_model(job.run.model(), **with_fewer(model, wanted)))
+    job.keep(job.start(**with_fewer(model, wanted)))
 
 
 def distil_steps(job: Job, options: DistilStepsOptions) -> None:
     """A student of the same network learns to jump along the trained one's flow, in one step or a few."""
-    teacher, name = job.original(), job.run.config.surrogate.name
+    teacher, name = job.start(), job.run.config.surrogate.name
+    if teacher.compressed:
+        raise FacsimError("'distil-steps' begins with the network that the options build: leave out 'after'.")
     kind = distilled_options(teacher, options.kind, options.steps, options.levels)
     student = build_model(name, teacher.schema, kind)
     assert isinstance(student, EventModel)

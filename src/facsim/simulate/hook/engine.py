@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from facsim.core.errors import MissingExtraError
 from facsim.simulate.detector import Detector
 from facsim.simulate.geant4 import CM, bin_shower, collect_deposits
-from facsim.simulate.hook.records import Records, make_records
+from facsim.simulate.hook.records import RECORD, Records, make_records
 from facsim.simulate.hook.world import front_world, full_world, start
 
 WARM_UP_MEV = 1000.0
@@ -71,7 +71,9 @@ class HookGeant4:
 
     def front(self, energy: float, pid: int, seed: int) -> Records:
         """One event up to the calorimeter: what enters it, with event number 0."""
-        caught = self._run(self._front, self._gun(energy, pid), seed).particles["World.Calorimeter"]
+        caught = self._run(self._front, self._gun(energy, pid), seed).particles.get("World.Calorimeter")
+        if caught is None:  # nothing came as far
+            return np.zeros(0, dtype=RECORD)
         zero = np.zeros(len(caught), dtype=np.int64)
         return make_records(zero, caught["pid"], caught["energy"], CM * caught["position"], caught["direction"])
 

@@ -117,7 +117,10 @@ void run(const Job& job) {
     const facsim::Card& card = model.card();
     const std::vector<float> one = conditions_of(card, job.values);
     const std::size_t size = card.output.size();
-    Sums sums{card.output.columns.size(), std::vector<double>(job.events * card.output.columns.size())};
+    const std::size_t columns = card.output.columns.size();
+    if (job.events > (std::size_t{1} << 40) / (size + columns))
+        throw facsim::Error("--events " + std::to_string(job.events) + " are too many to keep: run several jobs.");
+    Sums sums{columns, std::vector<double>(job.events * columns)};
     std::vector<float> kept(job.out.empty() ? 0 : job.events * size);
     std::atomic<std::size_t> next{0};
     std::exception_ptr failed;
@@ -144,7 +147,14 @@ void run(const Job& job) {
     };
     const auto start = std::chrono::steady_clock::now();
     std::vector<std::thread> threads;
-    for (std::size_t i = 1; i < job.threads; ++i) threads.emplace_back(work);
+    try {
+        for (std::size_t i = 1; i < job.threads; ++i) threads.emplace_back(work);
+    } catch (const std::exception&) {
+        next = job.events;
+        const std::string most = std::to_string(threads.size() + 1);
+        for (std::thread& thread : threads) thread.join();
+        throw facsim::Error("the system starts no more than " + most + " threads: ask for fewer --threads.");
+    }
     work();
     for (std::thread& thread : threads) thread.join();
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -165,7 +165,7 @@ inline std::vector<Layer> read_layers(const Node& schema) {
         const std::size_t cells =
             places ? places.size() : (rings > 0 ? rings - 1 : 0) * layer.at("n_alpha").whole(largest_event);
         if (cells > largest_event) layer.fail("too many cells");
-        found.push_back({static_cast<std::int64_t>(layer.at("id").number()), first, cells});
+        found.push_back({layer.at("id").integer(), first, cells});
         first += cells;
     }
     return found;

@@ -48,6 +48,13 @@ public:
         return static_cast<std::uint64_t>(value);
     }
 
+    /// Any whole number that a double holds exactly.
+    std::int64_t integer() const {
+        const double value = number(), most = 9007199254740992.0;
+        if (!(std::abs(value) <= most && value == std::floor(value))) fail("expected a whole number");
+        return static_cast<std::int64_t>(value);
+    }
+
 private:
     template <class Kind>
     const Kind& get(const char* what) const {

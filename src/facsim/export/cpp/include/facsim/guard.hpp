@@ -32,7 +32,8 @@ struct Outside {
     }
 };
 
-/// What takes over outside of the training range: it writes the event, in the shape and units of the card.
+/// What takes over outside of the training range: it writes or adds up the event, in the shape and units of
+/// the card. All numbers of the event are zero before.
 using Fallback = std::function<void(const Outside& why, const float* condition, float* event)>;
 
 /// Checks conditions against the range of the training; NaN and infinity are outside.

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <memory>
 #include <new>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -143,10 +144,11 @@ private:
 
     static void match(Card& card, const detail::Session& session) {
         constexpr auto number = ort::ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
-        std::size_t used = 0;
+        std::set<std::string> used;
         const auto input = [&](const std::string& name, std::vector<std::int64_t>& shape, auto type) {
+            if (!used.insert(name).second) throw Error("the card names the input '" + name + "' twice.");
             for (const detail::Port& port : session.inputs)
-                if (port.name == name) return ++used, detail::match_port(port, shape, type, true);
+                if (port.name == name) return detail::match_port(port, shape, type, true);
             throw Error("the graph has no input '" + name + "', which the card names.");
         };
         if (card.is_predictor) input(card.events.name, card.events.shape, number);
@@ -159,9 +161,9 @@ private:
             input("condition", columns, number);
         }
         for (Noise& noise : card.noise) input(noise.name, noise.shape, number);
-        if (used != session.inputs.size())
+        if (used.size() != session.inputs.size())
             throw Error("the graph has " + std::to_string(session.inputs.size()) + " inputs, but the card names " +
-                        std::to_string(used) + ".");
+                        std::to_string(used.size()) + ".");
         if (session.outputs.size() != 1 || session.outputs[0].name != card.output.name)
             throw Error("the graph's output is not the one that the card names, '" + card.output.name + "'.");
         detail::match_port(session.outputs[0], card.output.shape, number, false);

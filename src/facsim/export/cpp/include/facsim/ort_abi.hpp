@@ -2,7 +2,7 @@
 //
 // OrtApi is a table of functions to which each version of ONNX Runtime appends and from which none removes, so that a
 // function stays at its place. Those places are written down here and checked against the official header by
-// tests/export/test_cpp_abi.py. All files of a program should be compiled with the same choice.
+// tests/export/test_cpp_runtime.py. All files of a program should be compiled with the same choice.
 #pragma once
 
 #include <cstddef>

@@ -58,7 +58,10 @@ public:
     template <class Generator>
     void submit(std::uint64_t id, const float* condition, Generator& generator, Deliver deliver) {
         auto outside = guard_.check(condition, 0);
-        if (outside && !fallback_) throw Error("request " + std::to_string(id) + ": " + outside->sentence());
+        if (outside && !fallback_) {
+            if (!busy_) failures_.clear();
+            throw Error("request " + std::to_string(id) + ": " + outside->sentence());
+        }
         const std::vector<Noise>& arrays = engine_.card().noise;
         for (std::size_t k = 0; k < arrays.size(); ++k) {
             std::vector<float>& noise = waiting_.noise[k];
@@ -135,7 +138,10 @@ private:
     void deliver(const Request& request, const float* condition, float* event) {
         const Outside* outside = request.outside ? &*request.outside : nullptr;
         try {
-            if (outside != nullptr) fallback_(*outside, condition, event);
+            if (outside != nullptr) {
+                std::fill_n(event, engine_.card().output.size(), 0.0f);
+                fallback_(*outside, condition, event);
+            }
             if (request.deliver) request.deliver({request.id, event, engine_.card().output.size(), outside});
         } catch (...) {
             failures_.push_back({request.id, std::current_exception()});

@@ -95,20 +95,23 @@ private:
         for (std::size_t first = 0; first < n; first += engine_.batch) {
             const std::size_t m = std::min(engine_.batch, n - first);
             const float* rows = conditions + first * k;
-            reasons_.clear();
-            outside_.clear();
+            std::vector<Outside> reasons;  // not members: a fall-back may call this sampler
+            std::vector<std::size_t> outside;
             for (std::size_t event = 0; fallback_ && event < m; ++event) {
                 auto why = guard_.check(rows + event * k, first + event);
                 if (!why) continue;
-                reasons_.push_back(std::move(*why));
-                outside_.push_back(event);
+                reasons.push_back(std::move(*why));
+                outside.push_back(event);
             }
             pointers_.clear();
             for (std::size_t array = 0; array < engine_.card().noise.size(); ++array)
                 pointers_.push_back(place(first, m, array));
-            engine_.compute(rows, m, outside_, pointers_, events + first * size);
-            for (std::size_t i = 0; i < reasons_.size(); ++i)
-                fallback_(reasons_[i], rows + outside_[i] * k, events + (first + outside_[i]) * size);
+            engine_.compute(rows, m, outside, pointers_, events + first * size);
+            for (std::size_t i = 0; i < reasons.size(); ++i) {
+                float* event = events + (first + outside[i]) * size;
+                std::fill_n(event, size, 0.0f);
+                fallback_(reasons[i], rows + outside[i] * k, event);
+            }
         }
     }
 
@@ -117,8 +120,6 @@ private:
     Fallback fallback_;
     std::vector<std::vector<float>> noise_;
     std::vector<const float*> pointers_;
-    std::vector<Outside> reasons_;
-    std::vector<std::size_t> outside_;
 };
 
 }  // namespace facsim
