@@ -87,6 +87,7 @@ def test_resumed_repaired_and_extended(showers: Path, tmp_path: Path) -> None:
     assert (more.made, more.reused) == (2, 2)  # the third shard is full now
     assert np.array_equal(_arrays(out / "events.h5")["showers"][:60], _arrays(showers / "events.h5")["showers"][:60])
     assert not (out / FOLDER).exists()
+    (out / FOLDER).mkdir()  # as a job elsewhere or more events would have left it
     cleaned = facsim.farm_sample("par04", out=out, how=How(workers=1), **{**SMALL, "events": 95})
     assert (cleaned.made, cleaned.files["events"]) == (0, out / "events.h5")
 

@@ -151,7 +151,7 @@ def farm(work: Work, how: How, reporter: Reporter) -> Farmed:
     with locked(job.folder) if how.only_shard is None else nullcontext():
         claim(job)
         finished = _finished(work)
-        if finished is not None and not (job.folder / FOLDER).is_dir():
+        if finished is not None and not any(job.file(shard).is_file() for shard in work.shards):
             return _farmed(work, {}, 0, files=finished)
         work.prepare()
         wanted = work.shards if how.only_shard is None else [work.shards[how.only_shard]]
