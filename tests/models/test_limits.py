@@ -55,6 +55,8 @@ def test_views_do_not_hide_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
         torch.eye(1 << 20)
     with BuildLimit("x", 10):
         assert len(torch.arange(100_000)) == 100_000
+    with BuildLimit("x", 10):  # what is only given another shape, as masks of patches of images are
+        assert torch.zeros(128, 128).view(8, 16, 8, 16).reshape(128, 128).shape == (128, 128)
     monkeypatch.setattr("facsim.models.limits.MOST_ARRAYS", 10)
     with pytest.raises(FacsimError, match="far larger"), BuildLimit("x", 10):
         torch.nn.Sequential(*(torch.nn.Linear(1, 1) for _ in range(10)))

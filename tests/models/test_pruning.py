@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -209,7 +210,16 @@ def test_half_precision_is_saved_and_loaded(tmp_path: Path) -> None:
 def test_a_description_of_another_model_is_refused(tmp_path: Path) -> None:
     save_model(made(), "single-stage", tmp_path)
     described = read_json(tmp_path / "model.json")
-    for changes in ({"narrowed": {"nothing": [1, 2]}}, {"bf16": ["method"]}, {"fp16": ["nothing"]}, [1]):
+    wrong: list[Any] = [
+        {"narrowed": {"nothing": [1, 2]}},
+        {"bf16": ["method"]},
+        {"fp16": ["nothing"]},
+        [1],
+        {"more": 1},
+    ]
+    layer = "method.layers.0.net.layers.0"
+    wrong += [{"narrowed": {layer: size}} for size in (3, [1], [-1, 2], ["a", "b"], [1 << 40, 1 << 40])]
+    for changes in [*wrong, {"narrowed": [layer]}, {"bf16": 1}, {"fp16": [1]}]:
         write_json(tmp_path / "model.json", {**described, "compressed": changes})
-        with pytest.raises(FacsimError, match="compress"):
+        with pytest.raises(FacsimError, match=r"compress|far larger"):
             load_model(tmp_path)

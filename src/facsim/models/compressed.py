@@ -90,14 +90,30 @@ def restore(model: RunModel, changes: Mapping[str, Any]) -> None:
     Raises:
         FacsimError: they are not of such a model.
     """
-    if not isinstance(changes, Mapping):
-        raise FacsimError(f"'compressed' in model.json should say what was changed, not {changes!r}.")
+    if not _described(changes):
+        raise FacsimError(
+            f"'compressed' in model.json should say what was changed, not {str(changes)[:100]}: compress it again."
+        )
     if changes.get(NARROWED):
         narrow_layers(model, {name: (size[0], size[1]) for name, size in changes[NARROWED].items()})
     if changes.get(BF16):
         in_bfloat16(model, changes[BF16])
     if changes.get(FP16):
         stored_in_half(model, changes[FP16])
+
+
+def _described(changes: Any) -> bool:
+    """Whether `changes` has the form of what `_note` leaves; it may come from anyone."""
+    if not isinstance(changes, Mapping) or not {NARROWED, BF16, FP16}.issuperset(changes):
+        return False
+    sizes, lists = changes.get(NARROWED, {}), (changes.get(BF16, []), changes.get(FP16, []))
+    if not isinstance(sizes, Mapping) or not all(isinstance(one, list | tuple) for one in lists):
+        return False
+    pairs = all(
+        isinstance(size, list | tuple) and len(size) == 2 and all(type(n) is int and n > 0 for n in size)
+        for size in sizes.values()
+    )
+    return pairs and all(isinstance(name, str) for one in (sizes, *lists) for name in one)
 
 
 def _linear(model: RunModel, name: str) -> nn.Linear:

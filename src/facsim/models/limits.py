@@ -19,6 +19,8 @@ PER_WEIGHT = 8
 MOST_ARRAYS = 30_000
 MOST_CELLS = 20_000_000
 MOST_POINTS = 1_000_000
+RESHAPES = ("aten.view.", "aten._unsafe_view.", "aten.reshape.")
+"""Operations that are given a shape and make no number."""
 
 
 def check_description(found: Mapping[str, Any], where: str) -> tuple[str, Schema, dict[str, Any]]:
@@ -85,6 +87,8 @@ class BuildLimit(TorchDispatchMode):  # type: ignore[no-untyped-call]
 def _asked(name: str, args: tuple[Any, ...]) -> int:
     """Numbers of the array that the operation `name` is asked for; of those on arrays the ones of a large array."""
     first = args[0] if args else 0
+    if name.startswith(RESHAPES):
+        return 0
     if isinstance(first, Tensor):  # a view may be of any size, and the next operation makes it real
         numbers = first.numel() * _asked(name, args[1:2])  # what repeats or fills a size has it second
         return numbers if numbers > SPARE else first.numel() if first.numel() > SPARE else 0
