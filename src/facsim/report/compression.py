@@ -46,9 +46,12 @@ def compression_figure(found: Json) -> Figure:
     """
     rows, score = found["rows"], next(iter(found["watched"]), None)
     batches = list(rows[0]["times"])
-    figure = new_figure(4.3 * len(batches) + 1.9, 3.6)
+    beside = 0.6 + 0.06 * max(len(_name(row)) for row in rows)  # inches, for the legend
+    figure = new_figure(4.3 * len(batches) + beside, 3.6)
     panels = figure.subplots(1, len(batches), sharey=True, squeeze=False)[0]
-    figure.subplots_adjust(0.6 / figure.get_figwidth(), 0.16, 1 - 2.0 / figure.get_figwidth(), 0.94, wspace=0.08)
+    figure.subplots_adjust(
+        0.6 / figure.get_figwidth(), 0.16, 1 - (beside + 0.1) / figure.get_figwidth(), 0.94, wspace=0.08
+    )
     for axes, batch in zip(panels, batches, strict=True):
         if score is not None:
             _panel(axes, rows, score, batch)
@@ -61,7 +64,9 @@ def compression_figure(found: Json) -> Figure:
     if score is not None:
         panels[0].set_ylabel(LABELS.get(score, score))
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="center left", bbox_to_anchor=(1 - 1.95 / figure.get_figwidth(), 0.55))
+        figure.legend(
+            handles, labels, loc="center left", bbox_to_anchor=(1 - (beside + 0.05) / figure.get_figwidth(), 0.55)
+        )
     return figure
 
 
