@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from facsim.engines.shards import Job
+from facsim.core.store import StoreReader
+from facsim.engines.shards import Job, Shard
 
 TOY = """
 import os, signal, time
@@ -42,6 +43,12 @@ def make(job, shard, path):
     return {"rows": write_store(path, [make_events(schema, x, rng.random((shard.events, 1)), shard.first)]), "toy": 1}
 """
 MakeJob = Callable[..., Job]
+
+
+def numbers(job: Job, shard: Shard) -> bytes:
+    """All numbers of a shard's file; of the file itself, HDF5 may leave some bytes between them as they were."""
+    events = StoreReader(job.file(shard)).read(0, shard.events)
+    return b"".join(array.tobytes() for array in (events.x, events.cond, events.event_id, events.group_id))
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from facsim.engines.ledger import Ledger
 from facsim.engines.local import run_local
 from facsim.engines.shards import FOLDER, Job, cut, divide, sweep
 
-from .conftest import MakeJob
+from .conftest import MakeJob, numbers
 
 pytest.importorskip("distributed")
 RUN = """
@@ -59,7 +59,8 @@ def test_shards_of_dask_are_those_of_local_processes(toy: MakeJob) -> None:
     run_local(here, 1)
     run_dask(there, "local", 2, Resources(), told.append)
     assert there.failures == here.failures == {1: "the toy refuses."}
-    assert {i: s.sha256 for i, s in there.stamps.items()} == {i: s.sha256 for i, s in here.stamps.items()}
+    assert sorted(there.stamps) == sorted(here.stamps) == [0, 2, 3, 4, 5]
+    assert all(numbers(here.job, shards[i]) == numbers(there.job, shards[i]) for i in here.stamps)
     assert "scheduler tcp://127.0.0.1:" in told[0]
     assert "dashboard" in told[0]
 
@@ -92,7 +93,8 @@ def test_killing_a_worker_and_then_the_scheduler_loses_nothing(toy: MakeJob, tmp
         scheduler.kill()
         _, told = command.communicate(timeout=120)
         assert command.returncode == 1
-        assert told.strip().splitlines()[-1].startswith("the Dask scheduler is gone: the shards that are made stay")
+        assert "the Dask scheduler is gone: the shards that are made stay" in told
+        assert "Traceback" not in told
     finally:
         for process in (scheduler, *workers):
             process.kill()

@@ -17,7 +17,7 @@ from facsim.core.store import StoreReader, read_json, write_json
 from facsim.engines.manifest import claim, locked
 from facsim.engines.shards import FOLDER, Job, Shard, attempt, cut, divide, make, stamp_of, sweep
 
-from .conftest import MakeJob
+from .conftest import MakeJob, numbers
 
 
 @given(st.integers(1, 500), st.integers(1, 60))
@@ -49,9 +49,9 @@ def test_a_shard_is_made_once(toy: MakeJob) -> None:
 @pytest.mark.parametrize("damage", ["cut", "flipped", "gone", "no stamp", "half a stamp", "stamp of others"])
 def test_what_is_not_whole_is_made_again(toy: MakeJob, damage: str) -> None:
     job, shard = toy(), Shard(0, 0, 20)
-    good = make(job, shard)
+    make(job, shard)
     path, stamp = job.file(shard), job.stamp(shard)
-    content = path.read_bytes()
+    good, content = numbers(job, shard), path.read_bytes()
     if damage == "cut":
         path.write_bytes(content[: len(content) // 2])
     elif damage == "flipped":
@@ -65,8 +65,8 @@ def test_what_is_not_whole_is_made_again(toy: MakeJob, damage: str) -> None:
     else:
         write_json(stamp, {**read_json(stamp), "settings": "others"})
     assert divide(job, [shard]) == ({}, [shard])
-    assert make(job, shard).sha256 == good.sha256
-    assert path.read_bytes() == content
+    make(job, shard)
+    assert numbers(job, shard) == good
 
 
 def test_another_place_or_item_or_setting_is_another_shard(toy: MakeJob) -> None:

@@ -114,16 +114,17 @@ def _client(where: str, workers: int, resources: Resources, retries: int) -> Ite
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Dask's own words, of workers and connections that are lost, from the terminal."""
+    """Keep Dask's own words, of workers and connections that are lost, from the terminal.
+
+    After an error they stay away: of a scheduler that is gone Dask speaks until the interpreter ends.
+    """
     names = [name for name in logging.root.manager.loggerDict if name.split(".")[0] in ("distributed", "asyncio")]
     levels = {name: logging.getLogger(name).level for name in names}
     for name in names:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)
+    yield
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
 
 
 def _dashboard(client: Any) -> str:
