@@ -49,7 +49,9 @@ struct OrtApi {
     Status (*Run)(OrtSession*, const OrtRunOptions*, const char* const*, const OrtValue* const*, std::size_t,
                   const char* const*, std::size_t, OrtValue**);
     Status (*CreateSessionOptions)(OrtSessionOptions**);
-    Unused from_11[11];
+    Unused from_11[8];
+    Status (*DisableCpuMemArena)(OrtSessionOptions*);
+    Unused from_20[2];
     Status (*SetSessionLogSeverityLevel)(OrtSessionOptions*, int);
     Unused from_23[1];
     Status (*SetIntraOpNumThreads)(OrtSessionOptions*, int);

@@ -30,6 +30,7 @@ public:
             raw, api.ReleaseSessionOptions);
         check(api.SetIntraOpNumThreads(raw, threads));
         check(api.SetInterOpNumThreads(raw, 1));
+        check(api.DisableCpuMemArena(raw));  // whose lock threads would wait for, and whose memory grows
         check(api.SetSessionLogSeverityLevel(raw, ort::ORT_LOGGING_LEVEL_FATAL));  // errors are exceptions
         ort::OrtSession* session = nullptr;
         check(api.CreateSessionFromArray(runtime_.env(), data, size, raw, &session));
