@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 from facsim.config import run_config
 from facsim.core.errors import FacsimError
+from facsim.core.events import make_events
 from facsim.core.schema import Feature, Schema
+from facsim.core.sources import MemorySource
 from facsim.core.store import write_json
 from facsim.models.checkpoint import build_model
 from facsim.pipeline.compression import refuse
 from facsim.pipeline.compression.gate import Limits, compared, failures, limits, watched
+from facsim.pipeline.compression.job import Job
 from facsim.pipeline.compression.methods import METHODS, asked, check_fit, fitting, listed
 from facsim.pipeline.compression.record import Record
 from facsim.run import SURROGATE, Run
@@ -190,3 +196,25 @@ def test_a_score_that_cannot_be_had_is_refused() -> None:
 def test_values_that_no_score_could_miss_are_refused(text: str) -> None:
     with pytest.raises(FacsimError, match="should look like"):
         limits(1.0, [text])
+
+
+def test_a_graph_that_disagrees_is_left_out_and_told(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    model = build_model("single-stage", SCHEMA, {"method": {"name": "flow", "network": {"name": "mlp", "widths": [8]}}})
+
+    class Crooked(type(model)):  # type: ignore[misc]
+        def sample(self, cond: torch.Tensor, noise: Mapping[str, torch.Tensor]) -> torch.Tensor:
+            x: torch.Tensor = super().sample(cond, noise)
+            return x + 1 if torch.onnx.is_in_onnx_export() else x
+
+    rng = np.random.default_rng(1)
+    truth = MemorySource(make_events(SCHEMA, rng.normal(size=(90, 3)), rng.normal(size=(90, 1))))
+    run = Run(tmp_path, run_config({"task": "rich", "data": {"files": ["x"]}, "model": {"name": "single-stage"}}))
+    place = Run(tmp_path / "compressed" / "fp16", run.config)
+    for kind, there in ((type(model), True), (Crooked, False)):
+        model.__class__ = kind
+        job = Job(run, place, tmp_path, {"train": truth}, seed=1)
+        job.keep(model)
+        assert place.onnx.is_file() == there
+        assert (place.model() / "weights.safetensors").is_file()
+        assert ("disagrees with the model" in job.facts.get("graph", "")) != there
