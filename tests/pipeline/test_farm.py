@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -23,6 +22,8 @@ from facsim.pipeline.farm import How
 from facsim.report.histograms import read_uhi
 from facsim.run import Silent
 
+from .hdf5 import arrays_of
+
 SMALL = {"events": 70, "shard": 30, "batch": 20, "energy": "2:20", "reporter": Silent()}
 QUIET: dict[str, Any] = {"histograms": False, "reporter": Silent()}
 PLAIN = {**SMALL, "histograms": False}
@@ -31,13 +32,6 @@ PLAIN = {**SMALL, "histograms": False}
 def _call(*arguments: object) -> tuple[int, str, str]:
     done = CliRunner().invoke(app, ["farm", *map(str, arguments)])
     return done.exit_code, done.stdout, done.stderr
-
-
-def _arrays(path: Path) -> dict[str, Any]:
-    with h5py.File(path) as handle:
-        found: dict[str, Any] = {}
-        handle.visititems(lambda name, item: found.update({name: item[:]}) if hasattr(item, "shape") else None)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +43,9 @@ def showers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_two_workers_give_the_same_arrays(showers: Path, tmp_path: Path) -> None:
+def test_two_workers_give_the_samearrays_of(showers: Path, tmp_path: Path) -> None:
     facsim.farm_sample("par04", out=tmp_path / "b", how=How(workers=2), **SMALL)
-    a, b = _arrays(showers / "events.h5"), _arrays(tmp_path / "b" / "events.h5")
+    a, b = arrays_of(showers / "events.h5"), arrays_of(tmp_path / "b" / "events.h5")
     assert set(a) == set(b)
     assert all(np.array_equal(a[name], b[name]) for name in a)
     assert a["showers"].shape == (70, 6480)
@@ -65,7 +59,7 @@ def test_two_workers_give_the_same_arrays(showers: Path, tmp_path: Path) -> None
 def test_histograms_are_those_of_the_merged_file(showers: Path) -> None:
     items = json.loads((showers / "hists.json").read_text())["items"]
     assert [item["name"] for item in items] == ["e_ratio", "hits", "depth", "depth_width"]
-    arrays = _arrays(showers / "events.h5")
+    arrays = arrays_of(showers / "events.h5")
     ratio = arrays["showers"].sum(axis=1, dtype=np.float64) / arrays["incident_energies"][:, 0]
     histogram = read_uhi(items[0]["uhi"])
     assert histogram.total == items[0]["moments"]["n"] == 70
@@ -85,7 +79,9 @@ def test_resumed_repaired_and_extended(showers: Path, tmp_path: Path) -> None:
     assert (out / "events.h5").read_bytes() == (showers / "events.h5").read_bytes()
     more = facsim.farm_sample("par04", out=out, how=How(workers=1, clean=True), **{**SMALL, "events": 95})
     assert (more.made, more.reused) == (2, 2)  # the third shard is full now
-    assert np.array_equal(_arrays(out / "events.h5")["showers"][:60], _arrays(showers / "events.h5")["showers"][:60])
+    assert np.array_equal(
+        arrays_of(out / "events.h5")["showers"][:60], arrays_of(showers / "events.h5")["showers"][:60]
+    )
     assert not (out / FOLDER).exists()
     (out / FOLDER).mkdir()  # as a job elsewhere or more events would have left it
     cleaned = facsim.farm_sample("par04", out=out, how=How(workers=1), **{**SMALL, "events": 95})
@@ -217,7 +213,7 @@ def test_conditions_of_a_table(tmp_path: Path) -> None:
     table.write_text("incident_energy\n5000\n10000\n15000\n")
     options: dict[str, Any] = {"events": 7, "shard": 4, "batch": 4, "conditions": table, **QUIET}
     facsim.farm_sample("par04", out=out, how=How(workers=1), **options)
-    found = _arrays(out / "events.h5")["incident_energies"][:, 0]
+    found = arrays_of(out / "events.h5")["incident_energies"][:, 0]
     assert found.tolist() == [5e3, 1e4, 1.5e4, 5e3, 1e4, 1.5e4, 5e3]
     for content, words in (
         ("energy\n5\n", r"has no column 'incident_energy'"),

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -21,12 +20,7 @@ from facsim.pipeline.farm import How
 from facsim.report.histograms import read_uhi
 from facsim.run import Silent
 
-
-def _arrays(path: Path) -> dict[str, Any]:
-    with h5py.File(path) as handle:
-        found: dict[str, Any] = {}
-        handle.visititems(lambda name, item: found.update({name: item[:]}) if hasattr(item, "shape") else None)
-    return found
+from .hdf5 import arrays_of
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +38,7 @@ def test_the_surrogate_of_a_run_at_the_conditions_of_its_truth(run: Path, tmp_pa
     out = tmp_path / "tracks"
     found = facsim.farm_sample(run, events=2500, shard=700, batch=300, out=out, how=How(workers=2), reporter=Silent())
     assert (found.made, found.noun) == (4, "events")
-    arrays, truth = _arrays(out / "events.h5"), _arrays(run / "truth.h5")
+    arrays, truth = arrays_of(out / "events.h5"), arrays_of(run / "truth.h5")
     assert arrays["x"].shape == (2500, 5)
     data = json.loads((run / "data.json").read_text())["splits"]["null"]
     rows = np.concatenate([np.arange(*span) for span in data])
@@ -104,7 +98,7 @@ def test_truth_is_that_of_simulate(tmp_path: Path, settings: list[str]) -> None:
     found = facsim.farm_simulate("rich", out=out, overrides=settings, smoke=True, how=How(workers=2), reporter=Silent())
     assert (found.made, found.noun, found.events) == (3, "tracks", 2500)
     facsim.simulate("rich", out=alone, overrides=settings, smoke=True, reporter=Silent())
-    a, b = _arrays(out / "truth.h5"), _arrays(alone / "truth.h5")
+    a, b = arrays_of(out / "truth.h5"), arrays_of(alone / "truth.h5")
     assert set(a) == set(b)
     assert all(np.array_equal(a[name], b[name]) for name in a)
     told: list[str] = []
@@ -125,6 +119,6 @@ def test_geant4_showers_are_those_of_simulate(tmp_path: Path) -> None:
     options: dict[str, Any] = {"overrides": settings, "reporter": Silent()}
     facsim.farm_simulate("calorimeter", out=tmp_path / "farm", shard=5, how=How(workers=2), **options)
     facsim.simulate("calorimeter", out=tmp_path / "alone", **options)
-    a, b = (_arrays(tmp_path / name / "truth.h5") for name in ("farm", "alone"))
+    a, b = (arrays_of(tmp_path / name / "truth.h5") for name in ("farm", "alone"))
     assert set(a) == set(b)
     assert all(np.array_equal(a[name], b[name]) for name in a if name != "facsim/cpu_ms")

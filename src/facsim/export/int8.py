@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,9 +10,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from facsim.core.store import atomic_path
-from facsim.export.layers import layer_nodes, quantization, read_graph, same_arrays
+from facsim.export.layers import layer_nodes, read_graph, same_arrays
+from facsim.export.quantiser import Given, calibration, quantization, quietly
 
-Given = Mapping[str, NDArray[Any]]
 PLAIN_GEMM = {"alpha": 1.0, "beta": 1.0, "transB": 1}
 """Attributes of the linear layers that torch writes."""
 
@@ -53,12 +51,12 @@ def quantise_sampler(
     with atomic_path(plain) as temporary:
         import_module("onnx").save(model, str(temporary))
     try:
-        with atomic_path(path) as temporary, _quiet():
+        with atomic_path(path) as temporary, quietly():
             if examples is None:
                 tools.quantize_dynamic(plain, temporary, ["MatMul", "Conv"], **given)
             else:
                 given |= {"activation_type": tools.QuantType.QUInt8, "quant_format": tools.QuantFormat.QOperator}
-                tools.quantize_static(plain, temporary, _reader(tools, examples), **given)
+                tools.quantize_static(plain, temporary, calibration(tools, examples), **given)
     finally:
         plain.unlink(missing_ok=True)
     return len(names)
@@ -98,25 +96,3 @@ def plain_products(graph: Path, weights: Iterable[NDArray[Any]]) -> tuple[Any, l
     model.graph.ClearField("initializer")
     model.graph.initializer.extend([*kept, *turned.values()])
     return model, products
-
-
-def _reader(tools: Any, examples: Iterable[Given]) -> Any:
-    class Reader(tools.CalibrationDataReader):  # type: ignore[misc]
-        def __init__(self) -> None:
-            self.left = iter(examples)
-
-        def get_next(self) -> Any:
-            return next(self.left, None)
-
-    return Reader()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """The quantiser tells of every array that is not of floats."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)

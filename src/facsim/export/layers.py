@@ -27,18 +27,6 @@ def read_graph(path: Path) -> Any:
         raise MissingExtraError("onnx", "onnx") from None
 
 
-def quantization() -> Any:
-    """ONNX Runtime's module of that name.
-
-    Raises:
-        MissingExtraError: onnxruntime is not installed.
-    """
-    try:
-        return import_module("onnxruntime.quantization")
-    except ImportError:
-        raise MissingExtraError("onnx", "onnxruntime") from None
-
-
 def layer_nodes(model: Any, weights: Iterable[NDArray[Any]], path: Path) -> list[Any]:
     """Nodes of the graph `model` that multiply by one of the `weights`, turned or not; `path` is for messages.
 

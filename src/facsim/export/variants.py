@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from facsim.core.errors import FacsimError, MissingExtraError
+from facsim.core.errors import FacsimError
 from facsim.core.store import atomic_path
+from facsim.export.layers import read_graph, same_arrays
+from facsim.export.quantiser import Given, calibration, quantization, quietly
 
 LAYERS = ("Conv", "ConvTranspose", "Gemm")
 """Operations with weights that were learnt; products that sum cells into regions are others (MatMul)."""
 STATIC = "Conv"
-Given = Mapping[str, NDArray[Any]]
 
 
 def quantised(graph: Path, path: Path, examples: Iterable[Given]) -> dict[str, Any]:
@@ -34,26 +32,22 @@ def quantised(graph: Path, path: Path, examples: Iterable[Given]) -> dict[str, A
         MissingExtraError: onnx or onnxruntime is not installed.
         FacsimError: the graph has no layers.
     """
-    model = _load(graph)
-    layers = _layers(model, graph)
-    try:
-        quantization = import_module("onnxruntime.quantization")
-    except ImportError:
-        raise MissingExtraError("onnx", "onnxruntime") from None
+    model = read_graph(graph)
+    layers, tools = _layers(model, graph), quantization()
     static = any(node.op_type == STATIC for node in layers)
-    with atomic_path(path) as temporary, _quiet():
+    with atomic_path(path) as temporary, quietly():
         if static:
             nodes = [node.name for node in layers if node.op_type in (STATIC, "Gemm")]
-            reader = _reader(quantization, examples)
+            reader = calibration(tools, examples)
             # scores of 256 values would have ties where a trigger cuts
             kept = {"OpTypesToExcludeOutputQuantization": ["Gemm"]}
-            quantization.quantize_static(
+            tools.quantize_static(
                 graph, temporary, reader, nodes_to_quantize=nodes, per_channel=True, extra_options=kept
             )
         else:  # which makes products and sums of linear layers first, under names of its own
             sums = [node.name for node in model.graph.node if node.op_type == "MatMul"]
-            quantization.quantize_dynamic(graph, temporary, ["MatMul"], nodes_to_exclude=sums)
-    return {"method": "static" if static else "dynamic", "layers": _whole(_load(path))}
+            tools.quantize_dynamic(graph, temporary, ["MatMul"], nodes_to_exclude=sums)
+    return {"method": "static" if static else "dynamic", "layers": _whole(read_graph(path))}
 
 
 def pruned(graph: Path, path: Path, share: float) -> dict[str, Any]:
@@ -65,10 +59,11 @@ def pruned(graph: Path, path: Path, share: float) -> dict[str, Any]:
         MissingExtraError: onnx is not installed.
         FacsimError: the graph has no layers.
     """
-    model = _load(graph)
+    model = read_graph(graph)
     helper = import_module("onnx.numpy_helper")
     arrays = {tensor.name: tensor for tensor in model.graph.initializer}
-    names = {_source(model, node.input[1]) for node in _layers(model, graph)}
+    same = same_arrays(model)
+    names = {same.get(node.input[1], node.input[1]) for node in _layers(model, graph)}
     weights = zeros = 0
     for name in sorted(names & set(arrays)):
         array = np.array(helper.to_array(arrays[name]))
@@ -81,13 +76,6 @@ def pruned(graph: Path, path: Path, share: float) -> dict[str, Any]:
     return {"share": share, "weights": weights, "zeros": zeros}
 
 
-def _load(graph: Path) -> Any:
-    try:
-        return import_module("onnx").load(str(graph))
-    except ImportError:
-        raise MissingExtraError("onnx", "onnx") from None
-
-
 def _whole(model: Any) -> int:
     """Arrays of weights that are 8-bit whole numbers."""
     kinds = import_module("onnx").TensorProto
@@ -96,40 +84,11 @@ def _whole(model: Any) -> int:
 
 def _layers(model: Any, graph: Path) -> list[Any]:
     known = {tensor.name for tensor in model.graph.initializer}
-    found = [n for n in model.graph.node if n.op_type in LAYERS and _source(model, n.input[1]) in known]
+    same = same_arrays(model)
+    found = [n for n in model.graph.node if n.op_type in LAYERS and same.get(n.input[1], n.input[1]) in known]
     if not found:
         raise FacsimError(
             f"'{graph}' has no layers ({', '.join(LAYERS)}) whose weights could be smaller: leave variants out with "
             "--set export.variants=[]."
         )
     return found
-
-
-def _source(model: Any, name: str) -> str:
-    """The array behind a name that an Identity gave."""
-    same = {node.output[0]: node.input[0] for node in model.graph.node if node.op_type == "Identity"}
-    while name in same:
-        name = same[name]
-    return name
-
-
-def _reader(quantization: Any, examples: Iterable[Given]) -> Any:
-    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
-        def __init__(self) -> None:
-            self.left = iter(examples)
-
-        def get_next(self) -> Any:
-            return next(self.left, None)
-
-    return Reader()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """The quantiser tells of every array that is not of floats."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)
