@@ -56,6 +56,8 @@ class _Crew:
         if message is None:
             self._bury(worker)
             return
+        if message["kind"] == "error":
+            return  # it ends, which is heard next
         shard = self._busy[worker]
         if message["kind"] == "ready":
             worker.ready = True

@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
-from typing import Any, TextIO
+from typing import TextIO
 
+from facsim.core.worker import Replies, answer_tasks
 from facsim.engines.shards import Job, Shard, attempt
 
 
-def serve(tasks: TextIO, answers: TextIO) -> None:
+def serve(tasks: TextIO, replies: Replies) -> None:
     """Make shards until the input ends; the first line is the job."""
     job = Job.from_dict(json.loads(tasks.readline()))
-    _send(answers, {"kind": "ready"})
+    replies.send("ready")
     for line in tasks:
         shard = Shard(**json.loads(line))
-        _send(answers, {"kind": "done", "index": shard.index, "outcome": attempt(job, shard)})
+        replies.send("done", index=shard.index, outcome=attempt(job, shard))
 
 
 def main() -> None:
-    """Entry point: standard output is kept for the answers, all else goes to standard error."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    try:
-        serve(sys.stdin, answers)
-    except BrokenPipeError:
-        os._exit(1)  # whoever asked is gone
-
-
-def _send(answers: TextIO, content: dict[str, Any]) -> None:
-    answers.write(json.dumps(content) + "\n")
-    answers.flush()
+    """Entry point of the process."""
+    answer_tasks(serve, "a worker")

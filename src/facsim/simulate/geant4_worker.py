@@ -7,36 +7,22 @@ events, and the file to write. Answers: `ready`, `progress`, `done` or `error`. 
 from __future__ import annotations
 
 import json
-import os
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 
-from facsim.core.errors import FacsimError
 from facsim.core.events import Events
 from facsim.core.schema import Schema
 from facsim.core.showerfile import append_showers, open_showers
 from facsim.core.store import atomic_path
+from facsim.core.worker import Replies, answer_tasks
 from facsim.simulate.detector import Detector
 from facsim.simulate.geant4 import Geant4, event_seed
 from facsim.simulate.readout_plane import PlaneDetector
 
 REPORT_SECONDS = 0.25
-
-
-class Replies:
-    """Where a worker's answers go."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def send(self, kind: str, **content: Any) -> None:
-        self._stream.write(json.dumps({"kind": kind, **content}) + "\n")
-        self._stream.flush()
 
 
 def simulate_chunk(geant4: Geant4, schema: Schema, task: dict[str, Any], replies: Replies) -> None:
@@ -70,24 +56,9 @@ def serve(tasks: TextIO, replies: Replies) -> None:
         simulate_chunk(geant4, schema, json.loads(line), replies)
 
 
-def main(serve: Callable[[TextIO, Replies], None] = serve) -> None:
-    """Entry point of the process: keep standard output for the answers, send all other output to standard error.
-
-    `serve` does the work, from the first line of the input on.
-    """
-    stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    replies = Replies(stream)
-    try:
-        serve(sys.stdin, replies)
-    except BrokenPipeError:
-        os._exit(1)  # whoever asked is gone
-    except FacsimError as error:
-        replies.send("error", message=str(error))
-        sys.exit(1)
-    except Exception as error:
-        replies.send("error", message=f"a Geant4 worker failed: {type(error).__name__}: {error}")
-        raise
+def main() -> None:
+    """Entry point of the process."""
+    answer_tasks(serve, "a Geant4 worker")
 
 
 if __name__ == "__main__":

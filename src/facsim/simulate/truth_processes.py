@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO
 
-from facsim.core.errors import FacsimError
+from facsim.core.worker import Replies, answer_tasks
 from facsim.simulate.geant4_pool import Pool
 from facsim.simulate.showers_chunks import Chunk
 from facsim.simulate.truth import ChunkedSimulation, Count
@@ -37,7 +35,7 @@ class ProcessSimulation(ChunkedSimulation):
         Pool(setup, {}, count.workers, __name__, self.simulator).run(tasks, hear)
 
 
-def serve(tasks: TextIO, answers: TextIO) -> None:
+def serve(tasks: TextIO, replies: Replies) -> None:
     """Answer tasks, JSON lines after a first one that sets the simulation up, until the input ends.
 
     Raises:
@@ -46,30 +44,14 @@ def serve(tasks: TextIO, answers: TextIO) -> None:
     setup = json.loads(tasks.readline())
     module, name = setup["simulation"]
     simulation = getattr(import_module(module), name).model_validate(setup["settings"])
-    _send(answers, kind="ready")
+    replies.send("ready")
     for line in tasks:
         task = json.loads(line)
         part = Chunk(task["first"], task["first"] + task["events"], Path(task["path"]))
         cpu = simulation.write_chunk(part, setup["seed"])
-        _send(answers, kind="done", first=part.first, events=task["events"], cpu=cpu)
+        replies.send("done", first=part.first, events=task["events"], cpu=cpu)
 
 
 def main() -> None:
-    """Entry point of a worker: standard output is kept for the answers, all else goes to standard error."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    try:
-        serve(sys.stdin, answers)
-    except BrokenPipeError:
-        os._exit(1)  # whoever asked is gone
-    except FacsimError as error:
-        _send(answers, kind="error", message=str(error))
-        sys.exit(1)
-    except Exception as error:
-        _send(answers, kind="error", message=f"a worker failed: {type(error).__name__}: {error}")
-        raise
-
-
-def _send(answers: TextIO, **content: Any) -> None:
-    answers.write(json.dumps(content) + "\n")
-    answers.flush()
+    """Entry point of a worker."""
+    answer_tasks(serve, "a worker")

@@ -15,10 +15,10 @@ from typing import Any, TextIO
 import numpy as np
 
 from facsim.core.store import atomic_path
+from facsim.core.worker import Replies, answer_tasks
 from facsim.simulate.detector import Detector
 from facsim.simulate.geant4 import event_seed
-from facsim.simulate.geant4_worker import REPORT_SECONDS, Replies
-from facsim.simulate.geant4_worker import main as run
+from facsim.simulate.geant4_worker import REPORT_SECONDS
 from facsim.simulate.hook.engine import HookGeant4
 from facsim.simulate.hook.records import RECORD
 
@@ -87,4 +87,4 @@ def _rest(geant4: HookGeant4, task: dict[str, Any], heart: Heartbeat) -> Arrays:
 
 def main() -> None:
     """Entry point of the process."""
-    run(serve)
+    answer_tasks(serve, "a Geant4 worker")
