@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -135,3 +137,10 @@ def test_a_card_of_a_newer_facsim_is_told(tmp_path: Path) -> None:
     (run / "card.json").write_text('{"format": "facsim-card-1", "domain": {"format": "facsim-domain-1"}}')
     with pytest.raises(FacsimError, match="the training domain in the card of the run 'run' is none"):
         facsim.load(run)
+
+
+def test_loading_a_model_does_not_import_the_compiler(folder: Path) -> None:
+    load = "from facsim.models.checkpoint import load_model; load_model(Path(sys.argv[1]))"
+    code = f"import sys; from pathlib import Path; {load}; print('torch._dynamo' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -11,7 +11,7 @@ import numpy as np
 
 from facsim.core.events import Array
 
-CACHE_BYTES = 64 * 2**20
+CACHE_BYTES = 32 * 2**20
 CHUNK_BYTES, MOST_BYTES = 4e6, 16e6
 
 
