@@ -52,6 +52,19 @@ def _remove(path: Path) -> None:
             path.unlink()
 
 
+@contextmanager
+def told_of(path: Path) -> Iterator[None]:
+    """Say plainly that `path` could not be written or removed.
+
+    Raises:
+        FacsimError: an `OSError` was met within.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise write_error(path, error) from error
+
+
 def write_error(path: Path, error: OSError) -> FacsimError:
     """The sentence for an `OSError` met while writing `path`."""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error)

@@ -12,7 +12,7 @@ from typing import Any
 
 from facsim.core.errors import FacsimError
 from facsim.core.lock import locked
-from facsim.core.store import atomic_path, read_json, write_json
+from facsim.core.store import atomic_path, read_json, told_of, write_json
 from facsim.engines.clusters import BATCH, Resources, job_script
 from facsim.engines.dask import run_dask
 from facsim.engines.ledger import Ledger
@@ -264,12 +264,13 @@ def _places(work: Work) -> list[Any]:
 
 
 def _clean(work: Work) -> None:
-    for shard in work.shards:
-        work.job.stamp(shard).unlink(missing_ok=True)
-        work.job.file(shard).unlink(missing_ok=True)
     folder = work.job.folder / FOLDER
-    if not any(folder.iterdir()):
-        folder.rmdir()
+    with told_of(folder):
+        for shard in work.shards:
+            work.job.stamp(shard).unlink(missing_ok=True)
+            work.job.file(shard).unlink(missing_ok=True)
+        if not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _planned(work: Work, how: How) -> Farmed:
@@ -296,9 +297,10 @@ def _scripted(work: Work, how: How, missing: list[Shard], stamps: Stamps) -> Far
     folder = work.job.folder.absolute()
     text = array_script(how.script, how.command, [shard.index for shard in missing], folder, how.resources)
     path = folder / f"job.{how.script}"
+    with told_of(folder / "logs"):
+        (folder / "logs").mkdir(exist_ok=True)
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    (folder / "logs").mkdir(exist_ok=True)
     return _farmed(work, stamps, len(stamps), files={"job": path}, script=text)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from facsim.core.errors import FacsimError
-from facsim.core.store import read_json, write_json
+from facsim.core.store import read_json, told_of, write_json
 from facsim.data import open_events
 from facsim.data.geometry import load_geometry
 from facsim.data.mapping import find_mapping, read_mapping
@@ -124,7 +124,8 @@ def _collect(job: Job, shards: list[Shard], truth: str, stamps: Stamps, advance:
     made = [shard for shard in shards if shard.index in stamps]
     names = [f"{shard.item['name']}.json" for shard in made]
     for path in [path for kind in CARDS for path in (job.folder / kind).glob("*.json") if path.name not in names]:
-        path.unlink()  # of files that are not asked for any more
+        with told_of(path):
+            path.unlink()  # of files that are not asked for any more
     if not made:
         return {}
     files, rows = {}, []
