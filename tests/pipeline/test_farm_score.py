@@ -129,6 +129,20 @@ def test_a_readout_counts_by_what_it_says(tmp_path: Path) -> None:
         settings("a", mapping=mapping)
 
 
+@pytest.mark.parametrize(("geometry", "absolute"), [("cells.json", True), ("ds2-electrons", False)])
+def test_jobs_find_readouts_by_path_or_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, geometry: str, absolute: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_geometry(Path("cells.json"), regular_cylinder("small", "photon", 6, 4, 3, 20.0, 0.1))
+    with h5py.File("showers.h5", "w") as handle:
+        handle["incident_energies"], handle["showers"] = np.ones((4, 1)), np.ones((4, 72 if absolute else 6480))
+    code, text, told = _words("showers.h5", "showers.h5", "--geometry", geometry, "--out", "g", "--script", "slurm")
+    assert code == 0, told
+    words = shlex.split(text.splitlines()[-1])
+    assert words[words.index("--geometry") + 1] == (str(tmp_path / geometry) if absolute else geometry)
+
+
 def test_files_that_are_not_asked_for_leave_the_page(tmp_path: Path) -> None:
     truth, out = _table(tmp_path / "truth.h5", 1, 260), tmp_path / "scores"
     files = [_table(tmp_path / f"{name}.h5", seed) for seed, name in enumerate(("left", "stays"), 2)]
