@@ -11,6 +11,7 @@ from typing import Protocol
 
 from facsim.config import RunConfig, save_config
 from facsim.core.errors import FacsimError
+from facsim.core.lock import locked
 from facsim.core.store import read_json, write_json
 from facsim.provenance import provenance
 
@@ -145,21 +146,12 @@ class Run:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep a second facsim process out of this directory.
-
-        The lock belongs to the process: it is gone when the process is, however it ended.
+        """Keep a second facsim process out of this directory, as `core.lock.locked` does.
 
         Raises:
             FacsimError: another process holds it, or the directory cannot be written.
         """
-        path = self.dir / ".lock"
-        try:
-            self.dir.mkdir(parents=True, exist_ok=True)
-            handle = path.open("a+", encoding="utf-8")
-        except OSError as error:
-            raise FacsimError(f"cannot write to the run directory '{self.dir}': {error.strerror}.") from None
-        with handle:
-            _lock(handle.fileno(), self.dir)
+        with locked(self.dir, lambda text: self.reporter.say(text, "yellow")):
             yield
 
     def save(self, command: list[str]) -> None:
@@ -194,16 +186,3 @@ def saved_config(out: Path) -> Path:
     if not path.is_file():
         raise FacsimError(f"'{out}' is not a run directory yet: give a configuration file (facsim init writes one).")
     return path
-
-
-def _lock(descriptor: int, directory: Path) -> None:
-    try:
-        import fcntl  # noqa: PLC0415  absent on Windows
-    except ImportError:
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise FacsimError(
-            f"another facsim process is working in '{directory}': wait for it to end, or choose another --out."
-        ) from None

@@ -108,6 +108,12 @@ def test_broken_json(tmp_path: Path) -> None:
     path.write_text('{"x":\n 1,}')
     with pytest.raises(FacsimError, match=r"not valid JSON \(line 2\)"):
         read_json(path)
+    for content in (b"\xff\xfe\x00\x01", b"9" * 5000, b"[" * 100_000):
+        path.write_bytes(content)
+        with pytest.raises(FacsimError, match=r"b\.json' is not valid JSON: "):
+            read_json(path)
+    with pytest.raises(FacsimError, match=f"cannot read '{tmp_path}': Is a directory"):
+        read_json(tmp_path)
 
 
 def write(path: Path) -> Path:

@@ -16,6 +16,8 @@ from facsim.cli import app
 from facsim.core.errors import FacsimError
 from facsim.data import open_events
 from facsim.pipeline.compression import prune
+from facsim.pipeline.farm import How
+from facsim.run import Silent
 
 pytest.importorskip("onnxruntime")
 ALL = ("fp16", "bf16", "int8-dynamic", "int8-static", "sparse", "narrow", "distil", "few-steps", "distil-steps")
@@ -93,6 +95,30 @@ def test_every_method_leaves_a_judged_model_and_a_row(run: Path) -> None:
     page = facsim.report(out=run).report
     assert page is not None
     assert "Quality against time of compressed models" in page.read_text(encoding="utf-8")
+
+
+def test_compressed_models_are_farmed_as_far_as_they_have_weights(run: Path, tmp_path: Path) -> None:
+    assert call("--out", str(run), *asked("narrow:tune=0", "int8-dynamic"), "--smoke", "--within", "inf")[0] == 0
+    assert call("--out", str(run), *asked("sparse:share=0.97,tune=0"), "--smoke")[0] == 1
+    options: dict[str, Any] = {"events": 50, "shard": 25, "how": How(workers=1), "reporter": Silent()}
+    folder = run / "compressed" / "narrow-tune=0.0"
+    facsim.farm_sample(folder, out=tmp_path / "narrow", **options)
+    made, truth = open_events(tmp_path / "narrow" / "events.h5").read(0, 50), open_events(run / "samples/surrogate.h5")
+    assert made.schema.provenance["generator"] == "narrow-tune=0.0"
+    np.testing.assert_allclose(made.cond, truth.read(0, 50).cond, rtol=1e-6)  # those of truth sample B
+    facsim.farm_sample(run, out=tmp_path / "original", **options)
+    assert not np.array_equal(made.x, open_events(tmp_path / "original" / "events.h5").read(0, 50).x)
+    for name, words in (
+        ("int8-dynamic", "a graph alone"),
+        ("sparse-tune=0.0-share=0.97", "no model, since it was worse"),
+    ):
+        with pytest.raises(FacsimError, match=f"{name}' holds {words}.* a farm samples models with weights"):
+            facsim.farm_sample(run / "compressed" / name, out=tmp_path / "none", **options)
+    alone = Path(shutil.copytree(folder, tmp_path / "alone"))
+    with pytest.raises(FacsimError, match="give --conditions, a file that has them"):
+        facsim.farm_sample(alone, out=tmp_path / "c", **options)
+    facsim.farm_sample(alone, out=tmp_path / "c", conditions=run / "samples" / "surrogate.h5", **options)
+    assert np.array_equal(open_events(tmp_path / "c" / "events.h5").read(0, 50).x, made.x)
 
 
 def test_a_worse_model_is_refused_unless_forced(run: Path) -> None:

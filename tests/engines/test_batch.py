@@ -43,6 +43,7 @@ def test_slurm_array(tmp_path: Path) -> None:
     assert f'#SBATCH --output="{tmp_path}/logs/%A_%a.log"' in lines
     other = array_script("slurm", COMMAND, [0], tmp_path, Resources(python="/shared/bin/python"))
     assert "exec /shared/bin/python -m facsim" in other
+    assert f'#SBATCH --chdir="{Path.cwd()}"' in lines
     bash = shutil.which("bash")
     assert bash is not None
     script = tmp_path / "job"
@@ -55,6 +56,22 @@ def test_slurm_array(tmp_path: Path) -> None:
         check=True,
     )
     assert done.stdout.split()[-2:] == ["--only-shard", "7"]
+
+
+def test_a_prologue_may_use_what_is_not_set_and_fail_within(tmp_path: Path) -> None:
+    setup = tmp_path / "activate"  # as those of conda and of environment modules do
+    setup.write_text('[ -n "$NEVER_SET" ]\nexport PLACE=found\n')
+    resources = Resources(prologue=[f"source {setup}"])
+    text = array_script("slurm", ["printenv", "PLACE"], [0], tmp_path, resources)
+    script = tmp_path / "job"
+    script.write_text(text.replace('--only-shard "$SLURM_ARRAY_TASK_ID"', ""))
+    env = {"PATH": "/bin:/usr/bin"}
+    done = subprocess.run(["/bin/bash", str(script)], env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "found\n")
+    script.write_text(text)
+    alone = subprocess.run(["/bin/bash", str(script)], env=env, capture_output=True, text=True, check=False)
+    assert alone.returncode != 0
+    assert "SLURM_ARRAY_TASK_ID: unbound variable" in alone.stderr
 
 
 def test_htcondor_queue(tmp_path: Path) -> None:

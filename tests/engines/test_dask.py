@@ -15,7 +15,7 @@ import pytest
 from facsim.core.errors import FacsimError
 from facsim.core.store import read_json
 from facsim.engines.clusters import Resources
-from facsim.engines.dask import run_dask
+from facsim.engines.dask import _note, run_dask
 from facsim.engines.ledger import Ledger
 from facsim.engines.local import run_local
 from facsim.engines.shards import FOLDER, Job, cut, divide, sweep
@@ -23,6 +23,9 @@ from facsim.engines.shards import FOLDER, Job, cut, divide, sweep
 from .conftest import MakeJob, numbers
 
 pytest.importorskip("distributed")
+from distributed.client import FutureCancelledError
+from distributed.comm import CommClosedError
+
 RUN = """
 import sys
 from pathlib import Path
@@ -69,6 +72,24 @@ def test_a_scheduler_that_is_not_there_is_told(toy: MakeJob, monkeypatch: pytest
     monkeypatch.setattr("facsim.engines.dask.REACHED", 0.5)
     with pytest.raises(FacsimError, match=r"no Dask scheduler answers at 'tcp://127\.0\.0\.1:9'"):
         run_dask(Ledger(toy(), cut(10, 5)), "tcp://127.0.0.1:9", 1, Resources(), print)
+
+
+@pytest.mark.parametrize(
+    "error", [CommClosedError("Stream is closed"), FutureCancelledError("attempt-1", "scheduler-connection-lost")]
+)
+def test_a_connection_lost_while_an_outcome_is_fetched_is_a_scheduler_that_is_gone(
+    toy: MakeJob, error: BaseException
+) -> None:
+    class Lost:
+        status = "finished"
+
+        def result(self) -> None:
+            raise error
+
+    shards = cut(30, 10)
+    ledger = Ledger(toy(), shards)
+    with pytest.raises(FacsimError, match=r"the Dask scheduler is gone: .* at most 3 are left"):
+        _note(ledger, shards[0], Lost())
 
 
 @pytest.mark.slow

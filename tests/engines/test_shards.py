@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from facsim.core.errors import FacsimError
 from facsim.core.store import StoreReader, read_json, write_json
-from facsim.engines.manifest import claim, locked
+from facsim.engines.manifest import claim
 from facsim.engines.shards import FOLDER, Job, Shard, attempt, cut, divide, make, stamp_of, sweep
 
 from .conftest import MakeJob, numbers
@@ -123,6 +123,28 @@ def test_settings_are_not_mixed_in_a_folder(toy: MakeJob) -> None:
         claim(replace(toy(sleep=0), versions={"torch": "2"}))
 
 
-def test_two_commands_do_not_share_a_folder(tmp_path: Path) -> None:
-    with locked(tmp_path / "a"), pytest.raises(FacsimError, match="another facsim process"), locked(tmp_path / "a"):
-        pass
+@pytest.mark.parametrize("name", ["config.yaml", "truth.h5", "scores/gflash.json"])
+def test_a_folder_of_something_else_is_refused(toy: MakeJob, name: str) -> None:
+    job = toy()
+    path = job.folder / name
+    path.parent.mkdir(parents=True)
+    path.write_text("of a run")
+    with pytest.raises(FacsimError, match=f"'{Path(name).parts[0]}', which no farm made and this one could replace"):
+        claim(job)
+    assert not (job.folder / "farm.json").exists()
+    assert path.read_text() == "of a run"
+
+
+def test_a_damaged_manifest_is_told_and_may_be_deleted(toy: MakeJob) -> None:
+    job, shard = toy(), Shard(0, 0, 5)
+    claim(job)
+    make(job, shard)
+    (job.folder / "events.h5").touch()
+    (job.folder / "farm.json").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(
+        FacsimError, match=r"farm\.json' is not valid JSON: .*: delete it and give the same command again"
+    ):
+        claim(job)
+    (job.folder / "farm.json").unlink()
+    claim(job)
+    assert stamp_of(job, shard) is not None

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from facsim.core.errors import FacsimError
 from facsim.engines.shards import FOLDER
 from facsim.pipeline.farm import How
 from facsim.report.histograms import read_uhi
-from facsim.run import Silent
+from facsim.run import Advance, Silent
 
 from .hdf5 import arrays_of
 
@@ -189,6 +190,34 @@ def test_what_cannot_be_is_told(showers: Path, change: dict[str, Any], words: st
     options = {"model": "par04", "out": showers, **SMALL, **change}
     with pytest.raises(FacsimError, match=words):
         facsim.farm_sample(options.pop("model"), **options)
+
+
+def test_what_is_in_the_way_is_told(showers: Path, tmp_path: Path) -> None:
+    out = tmp_path / "d"
+    shutil.copytree(showers, out)
+    (out / "logs").touch()
+    (out / FOLDER / "shard-000001.h5").unlink()
+    with pytest.raises(FacsimError, match=r"cannot write '.*/d/logs': File exists"):
+        facsim.farm_sample("par04", out=out, how=How(script="slurm", command=["facsim"]), **SMALL)
+    assert not (out / "job.slurm").exists()
+    shutil.copy(showers / FOLDER / "shard-000001.h5", out / FOLDER)
+    stamp = out / FOLDER / "shard-000002.stamp.json"
+    content = stamp.read_bytes()
+
+    class Meddling(Silent):
+        def progress(self, label: str) -> AbstractContextManager[Advance]:
+            if label == "merging":  # after the stamps were read
+                stamp.unlink()
+                stamp.mkdir()
+            return super().progress(label)
+
+    (out / "done.json").unlink()
+    options = {**SMALL, "reporter": Meddling()}
+    with pytest.raises(FacsimError, match=r"cannot write '.*/d/shards': Is a directory"):
+        facsim.farm_sample("par04", out=out, how=How(workers=1, clean=True), **options)
+    stamp.rmdir()
+    stamp.write_bytes(content)
+    assert (out / "events.h5").read_bytes() == (showers / "events.h5").read_bytes()
 
 
 def test_ways_that_exclude_one_another() -> None:

@@ -1,4 +1,4 @@
-"""Farms of other things than showers: surrogates of runs, truth, scores of many files."""
+"""Farms of other things than showers: surrogates of runs, and truth."""
 
 from __future__ import annotations
 
@@ -8,14 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 import facsim
-from facsim.cli import app
 from facsim.core.errors import FacsimError
-from facsim.core.events import make_events
-from facsim.core.schema import Feature, Schema
-from facsim.core.store import write_store
 from facsim.pipeline.farm import How
 from facsim.report.histograms import read_uhi
 from facsim.run import Silent
@@ -55,37 +50,6 @@ def test_the_surrogate_of_a_run_at_the_conditions_of_its_truth(run: Path, tmp_pa
         facsim.farm_sample(run, events=10, out=tmp_path / "x", energy=5)
 
 
-def _table(path: Path, seed: int, n: int = 130, shift: float = 0.0, broken: bool = False) -> Path:
-    rng = np.random.default_rng(seed)
-    x = rng.normal((shift, 0.0), 1.0, (n, 2))
-    x[5, 0] = np.nan if broken else x[5, 0]
-    schema = Schema("table", (Feature("x"), Feature("y")), (Feature("c"),))
-    write_store(path, [make_events(schema, x, rng.random((n, 1)))])
-    return path
-
-
-def test_scores_of_many_files_are_those_of_each(tmp_path: Path) -> None:
-    truth = _table(tmp_path / "truth.h5", 1, 260)
-    good, bad = _table(tmp_path / "good.h5", 2), _table(tmp_path / "bad.h5", 3, shift=2.0)
-    out = tmp_path / "scores"
-    words = ["farm", "score", *map(str, (truth, good, bad)), "--out", str(out), "--workers", "2"]
-    done = CliRunner().invoke(app, words)
-    assert done.exit_code == 0
-    assert {"good", "bad"} <= {line.split()[0] for line in done.stdout.splitlines()}
-    mine = {score["name"]: score for score in json.loads((out / "scores" / "bad.json").read_text())["scores"]}
-    for score in facsim.score(truth, bad).to_dict()["scores"]:
-        assert mine[score["name"]]["value"] == pytest.approx(score["value"], rel=1e-6, abs=1e-9, nan_ok=True)
-    rows = {row["name"]: row for row in json.loads((out / "summary.json").read_text())}
-    assert rows["bad"]["auc_high"]["value"] > 0.8 > rows["good"]["auc_high"]["value"]
-    assert (out / "report" / "index.html").stat().st_size > 10_000
-    files = [good, bad, _table(tmp_path / "broken.h5", 4, broken=True)]
-    with pytest.raises(FacsimError, match=r"1 of 3 shards failed; shard 2: .*broken"):
-        facsim.farm_score(truth, files, out=out, how=How(workers=1), reporter=Silent())
-    assert len(json.loads((out / "summary.json").read_text())) == 2
-    with pytest.raises(FacsimError, match="several generated files are called 'bad'"):
-        facsim.farm_score(truth, [bad, out / "bad.h5"], out=out)
-
-
 @pytest.mark.parametrize(
     "settings",
     [
@@ -111,6 +75,26 @@ def test_truth_is_that_of_simulate(tmp_path: Path, settings: list[str]) -> None:
     assert any("2500 tracks were there already" in text for text in told)
     with pytest.raises(FacsimError, match=r"set simulate\.chunk"):
         facsim.farm_simulate("rich", out=out, overrides=settings, smoke=True, shard=10)
+
+
+def test_a_run_is_not_overwritten_by_a_farm(run: Path) -> None:
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    for how in (How(workers=1), How(only_shard=0), How(script="slurm")):
+        with pytest.raises(FacsimError, match=r"rich' holds 'config\.yaml', which no farm made and this one could"):
+            facsim.farm_simulate("rich", out=run, smoke=True, how=how, reporter=Silent())
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+def test_changed_conditions_in_the_folder_are_written_anew(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "tracks"
+    options: dict[str, Any] = {"shard": 60, "out": out, "how": How(workers=1), "reporter": Silent()}
+    facsim.farm_sample(run, events=60, **options)
+    path = out / "conditions.npy"
+    good, table = path.read_bytes(), np.load(path)
+    np.save(path, 1.1 * table)
+    facsim.farm_sample(run, events=120, **options)
+    assert path.read_bytes() == good
+    np.testing.assert_allclose(arrays_of(out / "events.h5")["cond"], table[1:121, :-1], rtol=1e-6)
 
 
 @pytest.mark.geant4

@@ -16,6 +16,8 @@ from facsim.report.sections_run import _flat
 from facsim.report.sections_scores import _resampling_note
 from facsim.report.text import duration, plus_minus
 
+from .test_figures_weights import diagnosed
+
 SECTIONS = ["showers", "observables", "profiles", "scores", "speed", "training", "provenance"]
 
 
@@ -116,6 +118,31 @@ def test_broken_files_are_told_and_the_rest_is_shown(
     for told in ("library.json", "steps.json", "config.yaml", "metrics.jsonl"):
         assert told in page
     assert plus_minus(0.7132, 0.0087) in page
+
+
+def test_several_scored_files_each_have_a_number_and_no_run_is_missed(
+    full_run: Path, tmp_path: Path, checked: Callable[[str], Any]
+) -> None:
+    for kept, name, status in (("surrogate", "near", "ok"), ("gflash", "far", "underpowered")):
+        card = json.loads((full_run / "scores" / f"{kept}.json").read_text())
+        rows = [{**row, "status": status} if row["name"] == "auc_high" else row for row in card["scores"]]
+        content = {"scores": {**card, "kind": "file", "name": name, "scores": rows, "weights": diagnosed(1.0, False)}}
+        content["hists"] = json.loads((full_run / "hists" / f"{kept}.json").read_text())
+        for folder, data in content.items():
+            (tmp_path / folder).mkdir(exist_ok=True)
+            (tmp_path / folder / f"{name}.json").write_text(json.dumps(data))
+    page = write_report(tmp_path, title="2 samples").read_text(encoding="utf-8")
+    ids = set(checked(page).ids)
+    assert {"observables", "scores"} <= ids
+    assert not {"showers", "speed"} & ids
+    top = page[page.index("<header") : page.index("</header>")]
+    assert top.index("AUC against truth, near") < top.index("AUC against truth, far")
+    assert f"near {plus_minus(0.7132, 0.0087)} and far {plus_minus(0.9391, 0.0087)}" in top
+    assert "the surrogate" not in top
+    assert [mark for mark in ("good", "fair", "poor") if f'class="tile {mark}"' in top] == ["fair"]
+    assert "Each file is compared with sample A" in page
+    assert all(f"Classifier weights of {name}." in page for name in ("near", "far"))
+    assert "from the files of a folder of scores" in page
 
 
 def test_no_directory_is_one_sentence(tmp_path: Path) -> None:

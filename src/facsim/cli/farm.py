@@ -238,8 +238,6 @@ def _how(context: typer.Context) -> How:
 
 def _again(context: typer.Context) -> list[str]:
     """The command itself, without what says how shards are made, with absolute paths."""
-    from facsim.models.trained import is_run  # noqa: PLC0415
-
     words = [sys.executable, "-m", "facsim", "farm", str(context.info_name)]
     for parameter in context.command.params:
         name, value = str(parameter.name), context.params.get(str(parameter.name))
@@ -250,7 +248,18 @@ def _again(context: typer.Context) -> list[str]:
             continue
         option = parameter.param_type_name == "option"
         for one in value if isinstance(value, list | tuple) else [value]:
-            # an argument may be a name, of a shipped model or of a recipe
-            path = isinstance(one, Path) if option else Path(str(one)).is_file() or is_run(Path(str(one)))
-            words += [parameter.opts[0]] * option + [str(Path(one).absolute() if path else one)]
+            words += [parameter.opts[0]] * option
+            words.append(str(Path(one).absolute() if _is_place(context, name, one) else one))
     return words
+
+
+def _is_place(context: typer.Context, name: str, value: object) -> bool:
+    """Whether an argument or option is the path of something; some may be names of what ships as well."""
+    from facsim.models.trained import is_run  # noqa: PLC0415
+
+    path = Path(str(value))
+    if name == "model":
+        return context.params["repository"] is None and is_run(path)
+    if name == "repository":
+        return path.is_dir()
+    return path.is_file() if name in ("config", "geometry", "mapping") else isinstance(value, Path)

@@ -52,6 +52,19 @@ def _remove(path: Path) -> None:
             path.unlink()
 
 
+@contextmanager
+def told_of(path: Path) -> Iterator[None]:
+    """Say plainly that `path` could not be written or removed.
+
+    Raises:
+        FacsimError: an `OSError` was met within.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise write_error(path, error) from error
+
+
 def write_error(path: Path, error: OSError) -> FacsimError:
     """The sentence for an `OSError` met while writing `path`."""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error)
@@ -71,14 +84,18 @@ def read_json(path: Path) -> Any:
     """Parse a JSON file.
 
     Raises:
-        FacsimError: the file is missing or not JSON.
+        FacsimError: the file is missing, cannot be read, or is not JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise FacsimError(f"'{path}' does not exist.") from None
+    except OSError as error:
+        raise FacsimError(f"cannot read '{path}': {error.strerror}.") from None
     except json.JSONDecodeError as error:
         raise FacsimError(f"'{path}' is not valid JSON (line {error.lineno}): {error.msg}.") from None
+    except (ValueError, RecursionError) as error:  # no UTF-8, thousands of digits, nested without end
+        raise FacsimError(f"'{path}' is not valid JSON: {error}.") from None
 
 
 @contextmanager

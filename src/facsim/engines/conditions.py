@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,8 +36,16 @@ def write_given(path: Path, given: Given) -> None:
     Raises:
         FacsimError: the disk is full.
     """
-    with atomic_path(path) as temporary, temporary.open("wb") as handle:
-        np.save(handle, _array(given))
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(_content(given))
+
+
+def holds(path: Path, given: Given) -> bool:
+    """Whether the file `path` is what `write_given` writes of `given`."""
+    try:
+        return path.read_bytes() == _content(given)
+    except OSError:
+        return False
 
 
 def read_given(path: Path, first: int, stop: int) -> tuple[FloatArray, FloatArray | None]:
@@ -52,6 +61,12 @@ def read_given(path: Path, first: int, stop: int) -> tuple[FloatArray, FloatArra
     except (OSError, ValueError, IndexError, ZeroDivisionError) as error:
         raise FacsimError(f"'{path}' cannot be read ({error}): delete it and give the same command again.") from None
     return rows[:, :-1], rows[:, -1] if weighted else None
+
+
+def _content(given: Given) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, _array(given))
+    return buffer.getvalue()
 
 
 def _array(given: Given) -> FloatArray:

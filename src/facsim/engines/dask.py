@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from typing import Any
@@ -69,16 +70,24 @@ def _note(ledger: Ledger, shard: Any, future: Any) -> None:
     Raises:
         FacsimError: the scheduler is gone.
     """
-    if future.status == "finished":
-        ledger.finish(shard, future.result())
-    elif future.status in ("cancelled", "lost"):
+    outcome = None
+    if future.status not in ("cancelled", "lost"):
+        with suppress(OSError, CancelledError):  # the connection may be lost while the outcome is fetched
+            outcome = _outcome(future)
+    if outcome is None:
         raise FacsimError(
             f"the Dask scheduler is gone: the shards that are made stay, at most {ledger.unfinished} are left; give "
             "the same command again to make these."
         )
-    else:
-        error = future.exception()
-        ledger.finish(shard, {"error": f"{type(error).__name__}: {error}"[:300], "final": _killed(error)})
+    ledger.finish(shard, outcome)
+
+
+def _outcome(future: Any) -> Any:
+    """What `attempt` gave, or why it gave nothing."""
+    if future.status == "finished":
+        return future.result()
+    error = future.exception()
+    return {"error": f"{type(error).__name__}: {error}"[:300], "final": _killed(error)}
 
 
 def _killed(error: Any) -> bool:

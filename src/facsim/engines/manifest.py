@@ -1,61 +1,46 @@
-"""The manifest of a farm's folder: what is made in it, so that no two things are mixed, and who works in it."""
+"""The manifest of a farm's folder: what is made in it, so that no two things are mixed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from facsim.core.errors import FacsimError
 from facsim.core.store import read_json, write_json
-from facsim.engines.shards import FORMAT, Job
+from facsim.engines.shards import FOLDER, FORMAT, Job
 
-NAME = "farm.json"
+NAME, DONE = "farm.json", "done.json"
+REPLACED = ("config.yaml", "truth.h5", "events.h5", "hists.json", "scores", "hists", "report")
+"""What farms write, and runs and other commands too."""
 
 
 def claim(job: Job) -> None:
     """Write the manifest of `job` in its folder, or check that the one there is of the same settings and versions.
 
     Raises:
-        FacsimError: it is of others, or the folder cannot be written.
+        FacsimError: it is of others, the folder holds files of something else, or it cannot be written.
     """
     path = job.folder / NAME
     mine = {"format": FORMAT, "task": job.task, "settings": job.settings, "versions": job.versions}
     if not path.is_file():
+        taken = [name for name in REPLACED if (job.folder / name).exists()]
+        if taken and not any((job.folder / name).exists() for name in (FOLDER, DONE)):
+            raise FacsimError(
+                f"'{job.folder}' holds '{taken[0]}', which no farm made and this one could replace: choose another "
+                "--out, a folder of its own."
+            )
         write_json(path, {**mine, "fingerprint": job.fingerprint})
         return
-    there = read_json(path)
+    try:
+        there = read_json(path)
+    except FacsimError as error:
+        raise FacsimError(f"{str(error)[:-1]}: delete it and give the same command again.") from None
     if not isinstance(there, dict) or there.get("fingerprint") != job.fingerprint:
         what = _difference(there if isinstance(there, dict) else {}, mine)
         raise FacsimError(
             f"'{job.folder}' holds shards of other settings ({what}): choose another --out, delete it, or give the "
             "settings they were made with."
         )
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep a second command that gives out shards out of `folder`.
-
-    Raises:
-        FacsimError: another process does, or the folder cannot be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = (folder / ".lock").open("a+", encoding="utf-8")
-    except OSError as error:
-        raise FacsimError(f"cannot write to '{folder}': {error.strerror}.") from None
-    with handle:
-        try:
-            import fcntl  # noqa: PLC0415  absent on Windows
-
-            fcntl.flock(handle.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:
-            pass
-        except OSError:
-            raise FacsimError(f"another facsim process is working in '{folder}': wait for it to end.") from None
-        yield
 
 
 def _difference(there: Mapping[str, Any], here: Mapping[str, Any], where: str = "") -> str:

@@ -150,7 +150,7 @@ def stamp_of(job: Job, shard: Shard) -> Stamp | None:
             return None
         path = job.file(shard)
         return found if path.stat().st_size == found.bytes and checksum(path) == found.sha256 else None
-    except (FacsimError, TypeError, OSError, UnicodeDecodeError):
+    except (FacsimError, TypeError, OSError):
         return None
 
 

@@ -45,13 +45,14 @@ def _slurm(command: Sequence[str], shards: Sequence[int], out: Path, resources: 
         f"#SBATCH --cpus-per-task={resources.cores}",
         f"#SBATCH --mem={megabytes}M",
         f"#SBATCH --time={resources.walltime}",
+        f'#SBATCH --chdir="{Path.cwd()}"',
         f'#SBATCH --output="{logs}/%A_%a.log"',
         *([f"#SBATCH --partition={resources.queue}"] if resources.queue else []),
         *([f"#SBATCH --account={resources.account}"] if resources.account else []),
         *(f"#SBATCH {line}" for line in resources.directives),
         "",
-        "set -eu",
         *resources.prologue,
+        "set -eu",
         f'exec {shlex.join(command)} --only-shard "$SLURM_ARRAY_TASK_ID"',
     ]
     return "\n".join(lines) + "\n"

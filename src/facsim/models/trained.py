@@ -22,6 +22,8 @@ from facsim.models.sampling import TorchSampler, generated_events
 
 FOLDER = "models/surrogate"
 CARD = "card.json"
+COMPRESSED = "compress.json"
+"""In the folder of a compressed model, which is laid out like a run directory."""
 CARD_FORMAT, NEWEST_CARD = "facsim-card", 1
 MOST_NAMES = 12
 

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from facsim.core.errors import FacsimError
-from facsim.core.store import atomic_path, read_json, write_json
+from facsim.core.lock import locked
+from facsim.core.store import atomic_path, read_json, told_of, write_json
 from facsim.engines.clusters import BATCH, Resources, job_script
 from facsim.engines.dask import run_dask
 from facsim.engines.ledger import Ledger
 from facsim.engines.local import run_local
-from facsim.engines.manifest import claim, locked
+from facsim.engines.manifest import DONE, claim
 from facsim.engines.merge import check_whole
 from facsim.engines.shards import FOLDER, FORMAT, Job, Shard, Stamp, divide
 from facsim.engines.templates import array_script
@@ -25,7 +26,6 @@ from facsim.run import Reporter
 from facsim.simulate.truth import available_processors
 from facsim.stamps import mark
 
-DONE = "done.json"
 LOCAL, DASK = "local", "dask"
 Stamps = dict[int, Stamp]
 
@@ -148,7 +148,7 @@ def farm(work: Work, how: How, reporter: Reporter) -> Farmed:
         return _planned(work, how)
     if how.only_shard is not None and not 0 <= how.only_shard < len(work.shards):
         raise FacsimError(f"there are the shards 0 to {len(work.shards) - 1}, and no shard {how.only_shard}.")
-    with locked(job.folder) if how.only_shard is None else nullcontext():
+    with nullcontext() if how.only_shard is not None else locked(job.folder, lambda text: reporter.say(text, "yellow")):
         claim(job)
         finished = _finished(work)
         if finished is not None and not any(job.file(shard).is_file() for shard in work.shards):
@@ -232,6 +232,8 @@ def _finish(work: Work, stamps: Stamps, finished: dict[str, Path] | None, report
     with reporter.progress("merging") as advance:
         files = work.finish(stamps, advance)
         advance(1.0, "")
+    if len(stamps) < len(work.shards):
+        return files  # of some shards only: nothing is done yet
     folder = work.job.folder
     content = {
         "format": FORMAT,
@@ -253,7 +255,7 @@ def _finished(work: Work) -> dict[str, Path] | None:
         files = {name: (folder / path, kept) for name, (path, kept) in data["files"].items()}
         same = all(mark(path).digest == kept["digest"] for path, kept in files.values())
         return {name: path for name, (path, _) in files.items()} if same else None
-    except (FacsimError, KeyError, TypeError, ValueError):
+    except (FacsimError, AttributeError, KeyError, TypeError, ValueError):
         return None
 
 
@@ -262,12 +264,13 @@ def _places(work: Work) -> list[Any]:
 
 
 def _clean(work: Work) -> None:
-    for shard in work.shards:
-        work.job.stamp(shard).unlink(missing_ok=True)
-        work.job.file(shard).unlink(missing_ok=True)
     folder = work.job.folder / FOLDER
-    if not any(folder.iterdir()):
-        folder.rmdir()
+    with told_of(folder):
+        for shard in work.shards:
+            work.job.stamp(shard).unlink(missing_ok=True)
+            work.job.file(shard).unlink(missing_ok=True)
+        if not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _planned(work: Work, how: How) -> Farmed:
@@ -294,9 +297,10 @@ def _scripted(work: Work, how: How, missing: list[Shard], stamps: Stamps) -> Far
     folder = work.job.folder.absolute()
     text = array_script(how.script, how.command, [shard.index for shard in missing], folder, how.resources)
     path = folder / f"job.{how.script}"
+    with told_of(folder / "logs"):
+        (folder / "logs").mkdir(exist_ok=True)
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    (folder / "logs").mkdir(exist_ok=True)
     return _farmed(work, stamps, len(stamps), files={"job": path}, script=text)
 
 

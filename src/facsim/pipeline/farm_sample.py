@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from facsim.core.errors import FacsimError
 from facsim.core.store import write_json
-from facsim.engines.conditions import NAME, Given, write_given
+from facsim.engines.conditions import NAME, Given, holds, write_given
 from facsim.engines.merge import merge_events, merge_histograms
 from facsim.engines.sampling import TASK, provenance_of
 from facsim.engines.shards import Job, Shard, cut
@@ -100,8 +100,8 @@ def farm_sample(
 
 
 def _prepare(job: Job, given: Given | None) -> None:
-    """Write the conditions that workers read, unless they are there."""
-    if given is not None and not (job.folder / NAME).is_file():
+    """Write the conditions that workers read, unless they are there, unchanged."""
+    if given is not None and not holds(job.folder / NAME, given):
         write_given(job.folder / NAME, given)
 
 

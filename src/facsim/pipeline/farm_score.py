@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from facsim.core.errors import FacsimError
-from facsim.core.store import read_json, write_json
+from facsim.core.store import read_json, told_of, write_json
 from facsim.data import open_events
+from facsim.data.geometry import load_geometry
+from facsim.data.mapping import find_mapping, read_mapping
 from facsim.engines.shards import Job, Shard
 from facsim.pipeline.farm import Farmed, How, Stamps, Work, farm, here
 from facsim.pipeline.score import OWN_NAMES, judge_files
 from facsim.pipeline.terminal import Terminal
 from facsim.run import Advance, Reporter, Silent
-from facsim.stamps import mark
+from facsim.stamps import fingerprint, mark
 
-OPTIONS = ("geometry", "mapping", "task")
+LAYOUT = ("geometry", "mapping")
+CARDS = ("scores", "hists")
 FILES = ("train", "null")
 
 
@@ -57,15 +60,17 @@ def farm_score(
     twice = [name for name, number in Counter(names).items() if number > 1]
     if twice:
         raise FacsimError(f"several generated files are called '{twice[0]}': rename them, scores are kept by name.")
-    given = {"geometry": geometry, "mapping": mapping, "task": task}
     further = {"reference": reference, "train": train, "null": null}
     files = {key: Path(path).absolute() for key, path in further.items() if path is not None}
     settings = {
         "seed": seed,
-        **{key: None if value is None else str(value) for key, value in given.items()},
+        "task": task,
+        **_layout(geometry, mapping),
         **{key: mark(path).digest for key, path in files.items()},
     }
+    named = {"geometry": geometry, "mapping": mapping}
     places = {key: str(path) for key, path in files.items()}
+    places |= {key: _place(value) for key, value in named.items() if value is not None}
     versions = here("torch", "scipy")
     job = Job(f"{__name__}:make_shard", settings, Path(out), versions, places, ".json", retries)
     shards, first = [], 0
@@ -77,13 +82,33 @@ def farm_score(
     return farm(Work(job, shards, "events", finish, partial=True), how or How(), reporter or Terminal())
 
 
+def _layout(geometry: str | None, mapping: str | Path | None) -> dict[str, str | None]:
+    """Checksums of what a read-out and a mapping file say, and the files that these name; their places do not count."""
+    found: dict[str, str | None] = dict.fromkeys(LAYOUT)
+    if geometry is not None:
+        found["geometry"] = fingerprint(load_geometry(geometry).to_dict())
+    if mapping is not None:
+        path = find_mapping(mapping)
+        spec = read_mapping(path)
+        named = None if geometry is not None or spec.geometry is None else load_geometry(spec.geometry, path.parent)
+        cells = None if named is None else named.to_dict()
+        found["mapping"] = fingerprint([spec.model_dump(mode="json", exclude={"geometry"}), cells])
+    return found
+
+
+def _place(name: str | Path) -> str:
+    """A file's absolute path, for workers that are elsewhere; the name of what ships."""
+    return str(Path(name).absolute() if Path(name).is_file() else name)
+
+
 def make_shard(job: Job, shard: Shard, path: Path) -> dict[str, Any]:
     """Judge one file; in a worker."""
     card, histograms = judge_files(
         Path(job.places["reference"]),
         Path(shard.item["file"]),
         *(Path(job.places[key]) if key in job.places else None for key in FILES),
-        **{key: job.settings[key] for key in OPTIONS},
+        **{key: job.places.get(key) for key in LAYOUT},
+        task=job.settings["task"],
         seed=job.settings["seed"],
         name=shard.item["name"],
         reporter=Silent(),
@@ -97,6 +122,10 @@ def _collect(job: Job, shards: list[Shard], truth: str, stamps: Stamps, advance:
     from facsim.report.page import write_report  # noqa: PLC0415  matplotlib is heavy
 
     made = [shard for shard in shards if shard.index in stamps]
+    names = [f"{shard.item['name']}.json" for shard in made]
+    for path in [path for kind in CARDS for path in (job.folder / kind).glob("*.json") if path.name not in names]:
+        with told_of(path):
+            path.unlink()  # of files that are not asked for any more
     if not made:
         return {}
     files, rows = {}, []

@@ -21,10 +21,10 @@ from facsim.data.text_columns import SUFFIXES, TextColumns
 from facsim.engines.conditions import FloatArray, Given
 from facsim.engines.sampling import weights_digest
 from facsim.metrics.domain import ConditionDomain
-from facsim.models.trained import CARD, FOLDER, is_run, read_card
+from facsim.models.trained import CARD, COMPRESSED, FOLDER, is_run, read_card
 from facsim.pipeline.truth import open_splits
 from facsim.repository.fetch import fetch
-from facsim.run import Reporter, Run, saved_config
+from facsim.run import SURROGATE, Reporter, Run, saved_config
 
 if TYPE_CHECKING:
     from facsim.pipeline.shipped import Energy
@@ -56,18 +56,19 @@ class Source:
 
 
 def find_source(model: str | Path, repository: str | Path | None = None) -> Source:
-    """The model of that name in a repository, as of `facsim.load`, or of the run in that directory.
+    """The model of that name in a repository, as of `facsim.load`, or of the run or compressed model in that directory.
 
     Raises:
-        FacsimError: it is neither.
+        FacsimError: it is none of these, or a compressed model without weights.
     """
     place = Path(model).absolute()
     if repository is None and is_run(place):
-        config = load_config(saved_config(place))
-        code = None if config.model is None else plugins.identity("models", config.model.name)
-        card = read_card(place / CARD) if (place / CARD).is_file() else {}
-        own = {"run": Run(place, config), "task": config.task, "plugins": tuple(config.plugins), "code": code}
-        return _described(place / FOLDER, "surrogate", card, **own)
+        return _of_run(place)
+    if repository is None and (place / COMPRESSED).is_file():
+        graph = (place / "model.onnx").is_file()
+        why = "holds a graph alone" if graph else "holds no model, since it was worse than allowed"
+        how = "take the run itself, or a compressed model with weights" if graph else "facsim compress --force keeps it"
+        raise FacsimError(f"'{place}' {why}, and a farm samples models with weights: {how}.")
     try:
         found = fetch(str(model), repository)
     except FacsimError as error:
@@ -75,6 +76,19 @@ def find_source(model: str | Path, repository: str | Path | None = None) -> Sour
     source = _described(found.folder, found.manifest.reference, card := read_card(found.folder / CARD))
     alone = [feature.name for feature in source.schema.conditions] == [INCIDENT]
     return replace(source, trained=card["training_range"][0]) if alone and card.get("training_range") else source
+
+
+def _of_run(place: Path) -> Source:
+    """The surrogate of a run directory; or a compressed one, with truth and task of its run if that is around it."""
+    compressed = (place / COMPRESSED).is_file()
+    name, run = (place.name, place.parent.parent) if compressed else (SURROGATE, place)
+    card = read_card(place / CARD) if (place / CARD).is_file() else {}
+    if compressed and not (run / "config.yaml").is_file():
+        return _described(place / FOLDER, name, card)
+    config = load_config(saved_config(run))
+    code = None if config.model is None else plugins.identity("models", config.model.name)
+    own = {"run": Run(run, config), "task": config.task, "plugins": tuple(config.plugins), "code": code}
+    return _described(place / FOLDER, name, card, **own)
 
 
 def _described(folder: Path, name: str, card: dict[str, Any], **own: Any) -> Source:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from facsim.report.blocks import Tile
-from facsim.report.rundata import RESAMPLERS, Json, RunData, Sample
+from facsim.report.rundata import FILE, RESAMPLERS, Json, RunData, Sample
 from facsim.report.text import NARROW, PM, TIMES, capital, count, duration, listing, plus_minus, significant, times
 from facsim.report.timings import find_timing, truth_ms
 
@@ -14,6 +14,7 @@ _PARTICLES = {
     "e-": "electrons", "e+": "positrons", "gamma": "photons", "pi+": "positive pions", "pi-": "negative pions",
     "mu-": "muons", "electron": "electrons", "photon": "photons", "pion": "pions",
 }  # fmt: skip
+SCORE = "auc_high"
 
 
 def subtitle(run: RunData) -> str:
@@ -59,23 +60,39 @@ def _value(row: Json | None) -> float | None:
     return None if value is None else float(value)
 
 
-def _auc_tile(run: RunData, sample: Sample | None) -> Tile | None:
-    row = sample.score("auc_high") if sample else None
+def auc_tile(sample: Sample, label: str, detail: str) -> Tile | None:
+    """The AUC of a sample as a large number, marked by what it says where the test has power; None without one."""
+    row = sample.score(SCORE)
     if row is None or row.get("value") is None:
+        return None
+    number, _, error = plus_minus(row["value"], row.get("error")).partition(PM)
+    told = row.get("z") is not None and row.get("status", "ok") == "ok"
+    mark = ("good" if row["z"] < 2 else "fair" if row["value"] < 0.85 else "poor") if told else ""
+    return Tile(label, number, f"± {error}" if error else "", detail, mark)
+
+
+def underpowered(row: Json) -> bool:
+    """Whether the test missed its own positive control."""
+    return row.get("status") == "underpowered"
+
+
+def worst_and_null(sample: Sample) -> list[str]:
+    """The AUC in the worst bin and that of truth against itself, in words."""
+    null, worst = (sample.score(SCORE) or {}).get("null"), _value(sample.score(SCORE, "worst"))
+    found = [] if worst is None else [f"worst {sample.bins.one} {significant(worst)}"]
+    return found if null is None else [*found, f"truth itself {significant(null)}"]
+
+
+def _auc_tile(run: RunData, sample: Sample | None) -> Tile | None:
+    if sample is None:
         return None
     others = [
         f"{other.label} {significant(value)}"
         for other in run.with_scores
-        if other.kind == "baseline" and (value := _value(other.score("auc_high"))) is not None
+        if other.kind == "baseline" and (value := _value(other.score(SCORE))) is not None
     ]
-    null = f"truth itself {significant(row['null'])}" if row.get("null") is not None else ""
-    worst = _value(sample.score("auc_high", "worst")) if sample else None
-    bin_text = f"worst {sample.bins.one} {significant(worst)}" if sample and worst is not None else ""
-    detail = capital("; ".join(part for part in (bin_text, null, ", ".join(others)) if part))
-    z = row.get("z")
-    mark = "" if z is None else ("good" if z < 2 else "fair" if row["value"] < 0.85 else "poor")
-    number, _, error = plus_minus(row["value"], row.get("error")).partition(PM)
-    return Tile("AUC against truth, high-level", number, f"± {error}" if error else "", detail, mark)
+    parts = [*worst_and_null(sample), *([", ".join(others)] if others else [])]
+    return auc_tile(sample, "AUC against truth, high-level", capital("; ".join(parts)))
 
 
 def _speed_tile(run: RunData, sample: Sample | None, batch: int) -> Tile | None:
@@ -116,27 +133,31 @@ def verdict(run: RunData) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
+def _called(sample: Sample) -> str:
+    return sample.label if sample.kind == FILE else "the surrogate"
+
+
 def _quality(run: RunData, sample: Sample) -> str:
-    row = sample.score("auc_high")
+    row = sample.score(SCORE)
     if row is None or row.get("value") is None:
         return ""
     showers = f"{count(row['n_generated'])} {run.noun}" if row.get("n_generated") else run.noun
     text = (
-        f"A classifier that sees the high-level observables of {showers} tells the surrogate from {run.truth_name} "
+        f"A classifier that sees the high-level observables of {showers} tells {_called(sample)} from {run.truth_name} "
         f"with an AUC of {plus_minus(row['value'], row.get('error'))}"
     )
     if row.get("null") is not None:
         text += f"; truth against truth gives {plus_minus(row['null'], row.get('null_error'))}"
-    if row.get("status") == "underpowered":
+    if underpowered(row):
         text += " (the test missed its own positive control, so the number proves nothing)"
-    worst = sample.score("auc_high", "worst")
+    worst = sample.score(SCORE, "worst")
     if worst is not None and worst.get("value") is not None:
         text += f". In its worst bin of {sample.bins.condition} it is {plus_minus(worst['value'], worst.get('error'))}"
     rival = [
         f"{other.label} with {significant(value)}"
         for other in run.with_scores
         if other.kind == "baseline" and other.name not in RESAMPLERS
-        if (value := _value(other.score("auc_high"))) is not None
+        if (value := _value(other.score(SCORE))) is not None
     ]
     return f"{text}. It recognises {listing(rival)}." if rival else f"{text}."
 
@@ -167,4 +188,4 @@ def _memory(run: RunData, sample: Sample) -> str:
     outcome = {"failed": "fails", "ok": "passes"}.get(str(row.get("status", "ok")))
     if outcome is None:
         return f"The memorisation check cannot decide: too few {run.noun}, or values that are discrete."
-    return f"The surrogate {outcome} the memorisation check{caught}."
+    return f"{capital(_called(sample))} {outcome} the memorisation check{caught}."

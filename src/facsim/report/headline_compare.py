@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 from facsim.report.blocks import Tile
+from facsim.report.headline import SCORE, auc_tile
 from facsim.report.rundata import Json, RunData
-from facsim.report.text import PM, capital, count, duration, listing, plus_minus
+from facsim.report.text import capital, count, duration, listing, plus_minus
 
-SCORE = "auc_high"
 BATCHES = (1, 100)
 MOST_NAMED = 4
 
@@ -17,19 +17,9 @@ def tiles(run: RunData, content: Json) -> list[Tile]:
     """One large number a surrogate: its AUC, with what it costs below."""
     found = []
     for sample in run.surrogates:
-        row = sample.score(SCORE)
-        if row is None or row.get("value") is None:
-            continue
-        number, _, error = plus_minus(row["value"], row.get("error")).partition(PM)
-        z = row.get("z")
-        mark = (
-            ""
-            if z is None or row.get("status") != "ok"
-            else ("good" if z < 2 else "fair" if row["value"] < 0.85 else "poor")
-        )
         detail = capital("; ".join(_costs(content, sample.name)))
-        found.append(Tile(f"AUC against truth, {sample.label}", number, f"± {error}" if error else "", detail, mark))
-    return found
+        found.append(auc_tile(sample, f"AUC against truth, {sample.label}", detail))
+    return [tile for tile in found if tile]
 
 
 def _costs(content: Json, name: str) -> list[str]:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from facsim import __version__
 from facsim.core.store import atomic_path
-from facsim.report import headline
+from facsim.report import headline, headline_files
 from facsim.report.blocks import Note, Section, Tile
 from facsim.report.rundata import CALORIMETER, RunData, load_run
 from facsim.report.sections_compression import compression_section
@@ -71,13 +71,19 @@ def render_page(run: RunData, title: str | None = None) -> str:
     with facsim_style():
         for name, build in SECTIONS.items():
             section = build(run)
-            if section is None and name in _MISSING and not (name == "showers" and run.task != CALORIMETER):
+            if section is None and name in _MISSING and not _not_wanted(name, run):
                 section = Section(name, name.capitalize(), "", [Note(_MISSING[name], "aside")])
             if section is not None:
                 sections.append(section)
     heading = title or (run.config.get("report") or {}).get("title") or f"Surrogate for {run.truth_name} showers"
-    top = Top(heading, headline.subtitle(run), headline.tiles(run), headline.verdict(run), made(run))
-    return page_text(top, sections)
+    words = headline_files if run.of_files and len(run.samples) > 1 else headline
+    top = Top(heading, words.subtitle(run), words.tiles(run), words.verdict(run), made(run))
+    return page_text(top, sections, "a folder of scores" if run.of_files else "one run directory")
+
+
+def _not_wanted(name: str, run: RunData) -> bool:
+    """Whether nobody misses the section `name`."""
+    return (name == "showers" and run.task != CALORIMETER) or (name in ("showers", "speed") and run.of_files)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ from facsim.report.text import energy
 Json = dict[str, Any]
 CALORIMETER = "calorimeter"
 NOUNS = {"calorimeter": "showers", "ecal": "showers", "jets": "jets", "rich": "tracks", "tpc": "responses"}
+FILE = "file"
+"""The kind of what was judged by itself, without a run around it."""
 NOT_SAMPLES = ("timing", "steps")
 _LABELS = {
     "gflash": "GFlash",
@@ -123,6 +125,11 @@ class RunData:
     def surrogates(self) -> list[Sample]:
         """All samples that are no baselines."""
         return [sample for sample in self.samples if sample.kind != "baseline"]
+
+    @property
+    def of_files(self) -> bool:
+        """Whether this is of files that were judged, and of no run."""
+        return not self.config and bool(self.samples) and all(sample.kind == FILE for sample in self.samples)
 
     @property
     def task(self) -> str:
@@ -249,7 +256,7 @@ def _read(path: Path, problems: list[str]) -> Json:
         return {}
     try:
         value = read_json(path)
-    except (FacsimError, OSError, UnicodeDecodeError) as error:
+    except FacsimError as error:
         problems.append(f"{path.name}: {error}")
         return {}
     if isinstance(value, Mapping):

@@ -11,7 +11,7 @@ from facsim.report.figures_physics import curve_figure, image_figure
 from facsim.report.render import to_png, to_svg
 from facsim.report.rundata import RunData
 from facsim.report.style import Look
-from facsim.report.text import plus_minus, score_label
+from facsim.report.text import capital, plus_minus, score_label
 
 Json = dict[str, Any]
 TRUTH = ("reference", "null")
@@ -26,8 +26,8 @@ def physics_section(run: RunData) -> Section | None:
     if not blocks:
         return None
     lead = (
-        f"{run.truth_name} is black, a second, disjoint sample of it grey: what lies between the two is chance. "
-        "Bars are one standard error."
+        f"{capital(run.truth_name)} is black, a second, disjoint sample of it grey: what lies between the two is "
+        "chance. Bars are one standard error."
     )
     return Section("physics", "Physics", lead, blocks)
 

@@ -57,10 +57,11 @@ def scores_section(run: RunData) -> Section | None:
         table for table in (validity_table(run), kinds_table(run), observables_table(run), regions_table(run)) if table
     ]
     blocks += _notes(run)
+    sampled = "Surrogate and baselines are sampled at the conditions of sample B and"
     lead = (
-        f"Truth is divided in disjoint samples. Surrogate and baselines are sampled at the conditions of sample B and "
-        f"compared with sample A; “{run.truth_name} against itself” is B compared with A. No score can be better than "
-        "that except by chance, or by memory."
+        f"Truth is divided in disjoint samples. {'Each file is' if run.of_files else sampled} compared with sample A; "
+        f"“{run.truth_name} against itself” is another sample B compared with A. No score can be better than that "
+        "except by chance, or by memory."
     )
     return Section("scores", "Scores", lead, blocks)
 
@@ -125,7 +126,7 @@ def _bins_picture(run: RunData) -> Picture | None:
 def _weights_blocks(run: RunData) -> list[Block]:
     """Classifier weights of the surrogate, or of whatever was judged where there is none; of several, folded away."""
     judged = [sample for sample in run.with_scores if (sample.scorecard or {}).get("weights")]
-    chosen = [sample for sample in judged if sample.kind == "surrogate"] or judged[:1]
+    chosen = [sample for sample in judged if sample.kind != "baseline"] or judged[:1]
     caption = (
         "Left: how much more likely truth is than the sample for the classifier on high-level observables, shower by "
         "shower: weights far from 1 are showers that one of the two hardly has. Right: of showers given a probability, "
@@ -138,7 +139,7 @@ def _weights_blocks(run: RunData) -> list[Block]:
         figure = weights_figure({**data, "regions": regions}, run.looks[sample.name], sample.label)
         title = f"Classifier weights of {sample.label}"
         found.append(Picture(to_svg(figure, f"weights-{sample.name}", title), title, caption, wide=True))
-    return [*found] if len(found) < 2 else [Gallery(found, 1, "Classifier weights of each surrogate", folded=True)]
+    return [*found] if len(found) < 2 else [Gallery(found, 1, "Classifier weights of each", folded=True)]
 
 
 def _in_words(row: Json) -> Json:

@@ -146,9 +146,9 @@ def observables_section(run: RunData) -> Section | None:
     if layered or curves:
         blocks += _layer_blocks(run, layered, shown, left_out, curves)
     lead = (
-        f"{run.truth_name} is black with its statistical band; the thin grey line is a second, disjoint sample of "
-        f"{run.truth_name}, and shows what chance alone does. Bands are one standard deviation; ratios are drawn where "
-        "truth has at least four entries in the bin."
+        f"{capital(run.truth_name)} is black with its statistical band; the thin grey line is a second, disjoint "
+        f"sample of {run.truth_name}, and shows what chance alone does. Bands are one standard deviation; ratios are "
+        "drawn where truth has at least four entries in the bin."
     )
     return Section("observables", "Observables", lead, blocks)
 

@@ -12,11 +12,12 @@ from typing import Any
 
 from facsim.core.errors import FacsimError
 from facsim.core.store import read_json, write_json
+from facsim.models.trained import COMPRESSED
 from facsim.run import SURROGATE, Run
 from facsim.stamps import FileMark, mark, unchanged
 
 Json = dict[str, Any]
-FOLDER, FILE, REFUSED = "compressed", "compress.json", "refused"
+FOLDER, REFUSED = "compressed", "refused"
 FORMAT = "facsim-compressed-1"
 MODEL_FILES = ("models", "model.onnx", "card.json")
 
@@ -30,7 +31,7 @@ class Record:
     def __init__(self, run: Run, label: str) -> None:
         self.label = label
         self.place = replace(run, dir=run.dir / FOLDER / re.sub(r"[^\w.=+-]", "_", label))
-        self.path = self.place.dir / FILE
+        self.path = self.place.dir / COMPRESSED
         self.content: Json = {}
         if self.path.is_file():
             try:
@@ -135,5 +136,5 @@ class Record:
 
 def records(run: Run) -> list[Record]:
     """Of all folders below `compressed` that were judged."""
-    found = [Record(run, path.parent.name) for path in sorted((run.dir / FOLDER).glob(f"*/{FILE}"))]
+    found = [Record(run, path.parent.name) for path in sorted((run.dir / FOLDER).glob(f"*/{COMPRESSED}"))]
     return [record for record in found if record.content.get("judged")]
