@@ -122,7 +122,7 @@ def gather(
         "times": times,
         "goals": goals,
         "comparison": rows,
-        "profiles": mean_profiles(full, fast),
+        "profiles": mean_profiles(full, fast, model.geometry),
         "distributions": distributions(full, fast),
         "particles": [
             {
