@@ -19,7 +19,7 @@ Give = Callable[[dict[str, Any], Callable[[dict[str, Any]], None]], None]
 
 @contextmanager
 def told_plainly(resumes: bool = True) -> Iterator[None]:
-    """Turn what a user can mend into one sentence and an exit status; `resumes`: whether a rerun goes on after Ctrl-C."""
+    """Turn what a user can mend into one sentence and an exit status; `resumes`: whether a rerun then goes on."""
     try:
         yield
     except FacsimError as error:

@@ -25,15 +25,15 @@ COLUMNS = {
     "depth_width": ("length", "layers"),
     "radius": ("mean radius", "mm"),
 }
-"""What is compared event by event: label and unit. Of these, what is zero in all events is left out, as the depth is in a
+"""What is compared event by event: label and unit. What is zero in all events is left out, as the depth is in a
 read-out of one layer."""
 ONE = np.array([-np.inf, np.inf])
 
 
 @dataclass(frozen=True)
 class Observed:
-    """What is kept of events: `columns` (N,) by name, energy by layer (N, L) and by ring (N, R), MeV; the rings are those
-    of all layers one after the other where layers have rings of their own."""
+    """What is kept of events: `columns` (N,) by name, energy by layer (N, L) and by ring (N, R), MeV; where layers have
+    rings of their own, those of all layers one after the other."""
 
     columns: dict[str, FloatArray]
     layers: FloatArray
@@ -82,8 +82,8 @@ class Moments:
 
     @classmethod
     def of(cls, values: FloatArray) -> Moments:
-        """Of values (N,), N > 1; the error of the width is that of the sample's own fourth moment, and no less than that
-        of normal values, because the fourth moment of a few values is too small, and of two says nothing."""
+        """Of values (N,), N > 1; the error of the width is that of the sample's own fourth moment, and no less than
+        that of normal values, because the fourth moment of a few values is too small, and of two says nothing."""
         found = profile(np.zeros(len(values)), values, ONE)
         mean, mean_error, width, own = (
             float(part[0]) for part in (found.mean, found.mean_error, found.width, found.width_error)

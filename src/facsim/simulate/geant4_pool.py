@@ -192,9 +192,7 @@ class Pool:
             self._deaths[first] = self._deaths.get(first, 0) + 1
             if self._deaths[first] >= ATTEMPTS:
                 rerun = "; the finished chunks are kept and a rerun resumes from them" if self._kept else ""
-                raise FacsimError(
-                    f"a {self._simulator} worker died twice on events {first} to {last}: {cause}{rerun}."
-                )
+                raise FacsimError(f"a {self._simulator} worker died twice on events {first} to {last}: {cause}{rerun}.")
             waiting.appendleft(task)
         if waiting:
             self._start()
