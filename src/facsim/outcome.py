@@ -18,15 +18,16 @@ Give = Callable[[dict[str, Any], Callable[[dict[str, Any]], None]], None]
 
 
 @contextmanager
-def told_plainly() -> Iterator[None]:
-    """Turn what a user can mend into one sentence and an exit status."""
+def told_plainly(resumes: bool = True) -> Iterator[None]:
+    """Turn what a user can mend into one sentence and an exit status; `resumes`: whether a rerun then goes on."""
     try:
         yield
     except FacsimError as error:
         typer.echo(f"facsim: {error}", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        typer.echo("facsim: interrupted; run the same command again to resume.", err=True)
+        begins = "run the same command again to resume" if resumes else "the same command begins anew"
+        typer.echo(f"facsim: interrupted; {begins}.", err=True)
         raise typer.Exit(130) from None
 
 

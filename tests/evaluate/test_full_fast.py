@@ -25,10 +25,33 @@ def test_columns_are_those_of_the_cells() -> None:
     total = found.columns["e_total"]
     np.testing.assert_array_equal(found.columns["hits"], 2)
     np.testing.assert_allclose(found.columns["depth"], (4 * (total - 200) + 6 * 200) / total, rtol=1e-5)
-    np.testing.assert_allclose(found.columns["radius"], (0.5 * (total - 200) + 1.5 * 200) / total, rtol=1e-5)
+    np.testing.assert_allclose(found.columns["radius"], 4.65 * (0.5 * (total - 200) + 1.5 * 200) / total, rtol=1e-5)
     np.testing.assert_allclose(found.layers.sum(1), total, rtol=1e-6)
     joined = Observed.joined([found, events(7, 1.0, 2)])
     assert (len(joined), joined.rings.shape) == (57, (57, 9))
+
+
+def test_rings_that_differ_between_layers_have_radii_in_mm_all_the_same() -> None:
+    geometry = load_detector("pb-lar-ds1").geometry()
+    cells = np.zeros((3, geometry.n_cells), dtype=np.float32)
+    cells[:, geometry.offsets[1] + 2] = 300.0  # ring from 4 to 6 mm
+    cells[:, geometry.offsets[4]] = 100.0  # from 0 to 100 mm
+    found = Observed.of(cells, 1000.0, geometry)
+    np.testing.assert_allclose(found.columns["radius"], (3 * 5.0 + 50.0) / 4, rtol=1e-5)
+    labels = [item["label"] for item in mean_profiles(found, found, geometry)]
+    assert labels == ["layer number", "ring number, layer after layer"]
+
+
+def test_what_is_zero_in_all_events_is_left_out() -> None:
+    readout = {"n_layers": 1, "n_alpha": 1, "n_r": 2, "depth": 100.0, "width": 5.0}
+    block = {"material": "G4_PbWO4", "thickness": 100.0}
+    geometry = load_detector({"name": "one layer", "block": block, "readout": readout}).geometry()
+    full, fast = (
+        Observed.of(np.random.default_rng(seed).normal(500, 10, (20, 2)), 1000.0, geometry) for seed in (1, 2)
+    )
+    names = [row["name"] for row in compare(full, fast, 1000.0)]
+    assert names == ["response", "resolution", "e_total", "hits", "radius"]
+    assert [item["observable"] for item in distributions(full, fast)] == names[2:]
 
 
 def test_comparison_finds_a_shift_of_the_response_and_not_of_the_resolution() -> None:
@@ -50,6 +73,15 @@ def test_errors_cover() -> None:
     widths = np.std(pulls, axis=0)
     assert np.all((widths > 0.85) & (widths < 1.25))
     assert quotient((2.0, 0.2), (4.0, 0.0)) == pytest.approx((0.5, 0.05))
+    assert quotient((0.0, 0.2), (4.0, 1.0)) == pytest.approx((0.0, 0.05))
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 10])
+def test_the_width_of_a_few_events_is_no_precise_one(n: int) -> None:
+    rng = np.random.default_rng(4)
+    found = [Moments.of(rng.normal(0.0, 1.0, n)) for _ in range(1000)]
+    assert min(one.width_error / one.width for one in found) >= 0.999 / np.sqrt(2 * (n - 1))
+    assert Moments.of(np.full(3, 2.0)).relative == (0.0, 0.0)
 
 
 def test_a_goal_is_open_where_the_error_does_not_let_it_be_told() -> None:
@@ -63,7 +95,7 @@ def test_a_goal_is_open_where_the_error_does_not_let_it_be_told() -> None:
 
 def test_profiles_and_distributions_are_those_of_both() -> None:
     full, fast = events(30, 1.0, 1), events(40, 1.1, 2)
-    along = next(item for item in mean_profiles(full, fast) if item["name"] == "layers")
+    along = next(item for item in mean_profiles(full, fast, GEOMETRY) if item["name"] == "layers")
     assert along["reference"][4] == pytest.approx(full.layers[:, 4].mean())
     assert along["generated_error"][4] == pytest.approx(fast.layers[:, 4].std(ddof=1) / np.sqrt(40))
     assert {item["observable"] for item in distributions(full, fast)} == set(full.columns)

@@ -99,6 +99,21 @@ def test_coordinates_of_given_points_have_no_range_but_must_be_finite(built: Bui
     ]
 
 
+def test_neither_fast_mathematics_nor_a_locale_deceives_the_guard(built: Built) -> None:
+    rows = [[2000, 0.5], [1000, 0], [60_000.5, 0], [np.nan, 0], [-np.inf, 0], [2000, np.nan], [2000, np.inf]]
+    bits = [f"{number:x}" for number in np.array(rows, np.float32).view(np.uint32).ravel()]
+    beyond = ", outside of the training range 1000.5 to 50000.5 MeV."
+    assert built.text(*bits, program=built.folder / "guard").splitlines() == [
+        "inside",
+        f"condition 'E' is 1000 MeV{beyond}",
+        f"condition 'E' is 60000.5 MeV{beyond}",
+        f"condition 'E' is nan MeV{beyond}",
+        f"condition 'E' is -inf MeV{beyond}",
+        "condition 'x' is no finite number.",
+        "condition 'x' is no finite number.",
+    ]
+
+
 def queued(built: Built, folder: Path, batch: int, mode: str, cond: np.ndarray) -> tuple[list[str], np.ndarray]:
     """(lines, events) of what the driver's queue delivered."""
     graph, card = write_toy(folder)

@@ -14,7 +14,8 @@ from safetensors.torch import save_file
 
 import facsim
 from facsim.core.errors import FacsimError
-from facsim.core.schema import Feature, Schema
+from facsim.core.geometry import regular_cylinder
+from facsim.core.schema import Feature, Schema, calorimeter_schema
 from facsim.models.checkpoint import build_model, load_model, load_predictor, load_trained, save_model
 from facsim.models.limits import BuildLimit
 from facsim.models.shipped import shipped_folder
@@ -126,6 +127,14 @@ def test_weights_that_lie_are_refused_before_they_are_read(folder: Path) -> None
     save_file({"other": torch.zeros(3)}, weights)
     with pytest.raises(FacsimError, match="cannot be loaded"):
         load_model(folder)
+
+
+def test_candidates_of_a_model_that_was_trained_without_are_told(tmp_path: Path) -> None:
+    schema = calorimeter_schema(regular_cylinder("toy", "electron", 3, 4, 2, 1.0, 0.1))
+    save_model(build_model("two-stage", schema, {}), "two-stage", tmp_path / "model")
+    assert load_trained(tmp_path / "model").options.candidates is None
+    with pytest.raises(FacsimError, match="was trained without what candidates = 4 needs: leave that out"):
+        load_trained(tmp_path / "model", candidates=4)
 
 
 def test_a_card_of_a_newer_facsim_is_told(tmp_path: Path) -> None:

@@ -17,10 +17,12 @@ from facsim.cli import app
 from facsim.core.errors import FacsimError, MissingExtraError
 from facsim.core.schema import Feature
 from facsim.models.shipped import load, shipped_folder
-from facsim.pipeline import geant4_model
+from facsim.pipeline import geant4_demo, geant4_model
+from facsim.pipeline.geant4_demo import Beam
 from facsim.pipeline.geant4_model import hook_model
 from facsim.simulate.detector_files import load_detector
 from facsim.simulate.geant4 import geant4_available
+from facsim.simulate.hook.records import make_records
 
 real = [pytest.mark.geant4, pytest.mark.skipif(not geant4_available(), reason="no Geant4 wheel here")]
 
@@ -61,7 +63,7 @@ class TestReal:
         assert sum(times["fast_parts"].values()) == pytest.approx(times["fast_ms"])
         assert times["fast_parts"]["surrogate"] > 0
         assert times["fast_error"] is None
-        assert found["goals"][0]["verdict"] == "open"
+        assert [goal["verdict"] for goal in found["goals"]] == ["open"] * 3
         response = next(row for row in found["comparison"] if row["name"] == "response")
         assert response["full"] == pytest.approx(0.955, abs=0.06)
         assert response["ratio"] == pytest.approx(1.0, abs=0.06)
@@ -109,13 +111,15 @@ class TestReal:
     [
         (["--model", "par05"], "'par05' is neither a model that ships with facsim, ['par04'], nor a run directory"),
         (["--material", "-0.1"], "the material in front must be between 0 and 2 radiation lengths, and -0.1 is not"),
-        (["--energy", "0"], "the beam's energy must be a positive number of GeV, and 0 is none"),
-        (["--energy", "nan"], "the beam's energy must be a positive number of GeV, and nan is none"),
+        (["--energy", "0"], "the beam's energy must be a positive number of GeV, at most 100000, and 0 is none"),
+        (["--energy", "nan"], "the beam's energy must be a positive number of GeV, at most 100000, and nan is none"),
+        (["--energy", "1e6"], "the beam's energy must be a positive number of GeV, at most 100000, and 1e+06 is none"),
         (["--events", "1"], "the number of events must be between 2 and 100000, and 1 is not"),
         (["--particle", "pi-"], "a beam of 'pi-' would all go back to full simulation: expected one of ['e-',"),
         (["--detector", "pb-lar"], "the read-out of 'par04' is not that of the calorimeter 'pb-lar'"),
         (["--detector", "par05"], "unknown detector 'par05'"),
         (["--out", "file/new"], "file' is no folder to write to: choose another --out"),
+        (["--out", "/"], "'/' is there already and no earlier demonstration: choose another --out"),
         (["--out", "file"], "file' is there already and no earlier demonstration: choose another --out"),
     ],
 )
@@ -136,12 +140,32 @@ def test_without_geant4_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.M
     assert not list(tmp_path.iterdir())
 
 
-def test_a_calorimeter_with_the_same_cells_but_other_layers_is_refused() -> None:
+def test_a_calorimeter_with_the_same_cells_that_differs_is_refused() -> None:
     mine = load_detector("par04-w-si").model_dump(mode="json")
     assert hook_model("par04", load_detector(mine)).guard.photons
-    mine["stack"][0]["layers"][0]["material"] = "G4_Pb"
-    with pytest.raises(FacsimError, match="trained on the calorimeter 'par04-w-si', whose stack is not that of"):
-        hook_model("par04", load_detector(mine))
+    group = mine["stack"][0]
+    assert hook_model("par04", load_detector({**mine, "name": "mine", "description": ""})).guard.photons
+    for key, change in {
+        "stack": {"stack": [{**group, "layers": [{**group["layers"][0], "material": "G4_Pb"}, group["layers"][1]]}]},
+        "cut": {"cut": 0.05},
+        "threshold": {"threshold": 0.0},
+        "size": {"size": 200.0},
+        "physics": {"physics": {"em": "option2"}},
+    }.items():
+        told = f"trained on the calorimeter 'par04-w-si', whose {key} is not that of"
+        with pytest.raises(FacsimError, match=told):
+            hook_model("par04", load_detector({**mine, **change}))
+
+
+def test_a_beam_of_photons_that_could_not_be_converted_is_refused(tmp_path: Path) -> None:
+    model = hook_model("par04", load_detector("par04-w-si"))
+    caught = make_records([0], [22], [10_000.0], [[0.0, 0.0, 0.0]], [[0.0, 0.0, 1.0]])
+    np.savez(tmp_path / "front.npz", records=caught)
+    beam = Beam(energy=10.0, particle="gamma")
+    geant4_demo._check_any([tmp_path / "front.npz"], model, beam)
+    other = replace(model, guard=replace(model.guard, photons=False))
+    with pytest.raises(FacsimError, match="photons in 'par04-w-si' would all go back to full simulation, as they"):
+        geant4_demo._check_any([tmp_path / "front.npz"], other, beam)
 
 
 def test_models_of_other_conditions_or_particles_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,6 +178,16 @@ def test_models_of_other_conditions_or_particles_are_refused(monkeypatch: pytest
     sampler.schema = replace(sampler.schema, conditions=(*sampler.schema.conditions, angle))
     with pytest.raises(FacsimError, match="has the one condition 'incident_energy', and 'par04' has"):
         hook_model("par04", detector)
+
+
+def test_after_an_interruption_it_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("facsim.pipeline.geant4_demo.hook_model", interrupted)
+    code, out, err = call("--out", str(tmp_path / "new"))
+    assert (code, out, err) == (130, "", "facsim: interrupted; the same command begins anew.\n")
+    assert not list(tmp_path.iterdir())
 
 
 def test_candidates_are_a_dial() -> None:

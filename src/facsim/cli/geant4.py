@@ -48,7 +48,7 @@ def demo(
     It goes through material onto a calorimeter. What enters is simulated in full, and again handed to a surrogate:
     time, response, resolution, shapes.
     """
-    with told_plainly(), giving(as_json) as give:
+    with told_plainly(resumes=False), giving(as_json) as give:
         from facsim.pipeline.geant4_demo import geant4_demo  # noqa: PLC0415
         from facsim.pipeline.terminal import Terminal  # noqa: PLC0415
         from facsim.show.geant4 import show_demo  # noqa: PLC0415

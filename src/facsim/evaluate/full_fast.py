@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facsim.core.geometry import Geometry
+from facsim.core.geometry import CylinderGeometry
 from facsim.evaluate.histograms import column_item
 from facsim.evaluate.profiles import profile
 from facsim.physics.calo import shower_observables
@@ -23,15 +23,17 @@ COLUMNS = {
     "hits": ("cells with energy", ""),
     "depth": ("mean depth", "layers"),
     "depth_width": ("length", "layers"),
-    "radius": ("mean radius", "rings"),
+    "radius": ("mean radius", "mm"),
 }
-"""What is compared event by event: label and unit."""
+"""What is compared event by event: label and unit. What is zero in all events is left out, as the depth is in a
+read-out of one layer."""
 ONE = np.array([-np.inf, np.inf])
 
 
 @dataclass(frozen=True)
 class Observed:
-    """What is kept of events: `columns` (N,) by name, energy by layer (N, L) and by ring (N, R), MeV."""
+    """What is kept of events: `columns` (N,) by name, energy by layer (N, L) and by ring (N, R), MeV; where layers have
+    rings of their own, those of all layers one after the other."""
 
     columns: dict[str, FloatArray]
     layers: FloatArray
@@ -41,7 +43,7 @@ class Observed:
         return len(self.layers)
 
     @classmethod
-    def of(cls, cells: NDArray[Any], energy: float, geometry: Geometry) -> Observed:
+    def of(cls, cells: NDArray[Any], energy: float, geometry: CylinderGeometry) -> Observed:
         """Of events (N, V) in MeV from a beam of `energy` MeV; cells below the geometry's threshold count as zero."""
         found = shower_observables(cells, np.full(len(cells), energy), geometry)
         rings = np.asarray(found["e_ring"], dtype=np.float64)
@@ -50,7 +52,7 @@ class Observed:
             "hits": hits(found, geometry),
             "depth": depth(found, geometry),
             "depth_width": depth_width(found, geometry),
-            "radius": rings @ (np.arange(rings.shape[1]) + 0.5) / (rings.sum(axis=1) + 1e-16),
+            "radius": rings @ _ring_centres(geometry) / (rings.sum(axis=1) + 1e-16),
         }
         return cls(columns, np.asarray(found["e_layer"], dtype=np.float64), rings)
 
@@ -60,6 +62,13 @@ class Observed:
         columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns}
         stacked = (np.concatenate([getattr(part, name) for part in parts]) for name in ("layers", "rings"))
         return cls(columns, *stacked)
+
+
+def _ring_centres(geometry: CylinderGeometry) -> FloatArray:
+    """Radius of the middle of each ring of `Observed.rings`, mm, (R,)."""
+    layers = geometry.layers if geometry.ring_edges is None else geometry.layers[:1]
+    edges = [np.asarray(layer.r_edges, dtype=np.float64) for layer in layers]
+    return np.concatenate([0.5 * (some[1:] + some[:-1]) for some in edges])
 
 
 @dataclass(frozen=True)
@@ -73,21 +82,24 @@ class Moments:
 
     @classmethod
     def of(cls, values: FloatArray) -> Moments:
-        """Of values (N,), N > 1; the error of the width is that of the sample's own fourth moment."""
+        """Of values (N,), N > 1; the error of the width is that of the sample's own fourth moment, and no less than
+        that of normal values, because the fourth moment of a few values is too small, and of two says nothing."""
         found = profile(np.zeros(len(values)), values, ONE)
-        return cls(*(float(part[0]) for part in (found.mean, found.mean_error, found.width, found.width_error)))
+        mean, mean_error, width, own = (
+            float(part[0]) for part in (found.mean, found.mean_error, found.width, found.width_error)
+        )
+        return cls(mean, mean_error, width, max(own, width / float(np.sqrt(2 * (len(values) - 1)))))
 
     @property
     def relative(self) -> tuple[float, float]:
         """Width over mean, and its error."""
-        value = self.width / self.mean
-        return value, value * float(np.hypot(self.width_error / self.width, self.mean_error / self.mean))
+        return quotient((self.width, self.width_error), (self.mean, self.mean_error))
 
 
 def quotient(a: tuple[float, float], b: tuple[float, float]) -> tuple[float, float]:
     """a / b of independent (value, error)."""
     value = a[0] / b[0]
-    return value, abs(value) * float(np.hypot(a[1] / a[0], b[1] / b[0]))
+    return value, float(np.hypot(a[1], value * b[1])) / abs(b[0])
 
 
 def compare(full: Observed, fast: Observed, energy: float) -> list[Json]:
@@ -99,10 +111,15 @@ def compare(full: Observed, fast: Observed, energy: float) -> list[Json]:
         _row("response", "visible over beam energy", "", response[0], response[1]),
         _row("resolution", "width over mean of the energy", "", totals[0].relative, totals[1].relative),
     ]
-    for name, (label, unit) in COLUMNS.items():
+    for name, (label, unit) in _told(full, fast).items():
         pairs = [(moments[name].mean, moments[name].mean_error) for moments in (a, b)]
         rows.append(_row(name, label, unit, *pairs))
     return rows
+
+
+def _told(full: Observed, fast: Observed) -> dict[str, tuple[str, str]]:
+    """Those of `COLUMNS` that are not zero in all events of one of the two."""
+    return {name: told for name, told in COLUMNS.items() if full.columns[name].any() and fast.columns[name].any()}
 
 
 def _row(name: str, label: str, unit: str, full: tuple[float, float], fast: tuple[float, float]) -> Json:
@@ -122,10 +139,11 @@ def goal(name: str, label: str, value: float, error: float, limit: float, least:
     return {"name": name, "label": label, "value": value, "error": error, "limit": limit, "verdict": verdict}
 
 
-def mean_profiles(full: Observed, fast: Observed) -> list[Json]:
+def mean_profiles(full: Observed, fast: Observed, geometry: CylinderGeometry) -> list[Json]:
     """Mean energy per layer and per ring of both, with errors of the mean; `full` is the reference."""
     found = []
-    for name, label in (("layers", "layer"), ("rings", "ring")):
+    rings = "ring number" if geometry.ring_edges is not None else "ring number, layer after layer"
+    for name, label in (("layers", "layer number"), ("rings", rings)):
         item: Json = {"name": name, "label": label, "unit": "MeV"}
         for role, one in (("reference", full), ("generated", fast)):
             values = getattr(one, name)
@@ -140,5 +158,5 @@ def distributions(full: Observed, fast: Observed) -> list[Json]:
     """Histograms of the columns of both, in bins of the full simulation."""
     return [
         column_item(name, label, unit, {"reference": full.columns[name], "generated": fast.columns[name]})
-        for name, (label, unit) in COLUMNS.items()
+        for name, (label, unit) in _told(full, fast).items()
     ]

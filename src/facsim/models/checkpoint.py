@@ -102,6 +102,9 @@ def load_trained(folder: Path, **changes: object) -> RunModel:
         weights = read_weights(folder)
         missing, unexpected = model.load_state_dict(weights, strict=False)
         lacking = [*(key for key in missing if not key.startswith(model.training_only)), *unexpected]
+        if lacking and changes:
+            told = ", ".join(f"{key} = {value}" for key, value in changes.items())
+            raise FacsimError(f"the model in '{folder}' was trained without what {told} needs: leave that out.")
         if lacking:
             raise RuntimeError(f"'{lacking[0]}' does not fit the model")
     except (OSError, RuntimeError, SafetensorError) as error:

@@ -30,7 +30,7 @@ BEAMS = ("e-", "e+", "gamma")
 FAST_TIMES = 4
 """Events of the fast simulation for each of the full one, so that it adds little to the error of a comparison."""
 SMOKE = 10
-MOST, MOST_MATERIAL = 100_000, 2.0
+MOST, MOST_MATERIAL, MOST_ENERGY = 100_000, 2.0, 1e5
 RESULTS = "results.json"
 
 
@@ -64,8 +64,11 @@ class Beam:
         """
         if not 2 <= self.events <= MOST:
             raise FacsimError(f"the number of events must be between 2 and {MOST}, and {self.events} is not.")
-        if not 0 < self.energy < np.inf:
-            raise FacsimError(f"the beam's energy must be a positive number of GeV, and {self.energy:g} is none.")
+        if not 0 < self.energy <= MOST_ENERGY:
+            raise FacsimError(
+                f"the beam's energy must be a positive number of GeV, at most {MOST_ENERGY:g}, and {self.energy:g} is "
+                "none."
+            )
         if not 0 <= self.material <= MOST_MATERIAL:
             raise FacsimError(
                 f"the material in front must be between 0 and {MOST_MATERIAL:g} radiation lengths, and "
@@ -129,7 +132,7 @@ def _check_free(folder: Path, force: bool) -> None:
     Raises:
         FacsimError: it does, it is a file, or it cannot be written.
     """
-    above = next(place for place in folder.parents if place.exists())
+    above = next((place for place in folder.parents if place.exists()), folder)
     if not above.is_dir() or not os.access(above, os.W_OK):
         raise FacsimError(f"'{folder}' cannot be made, as '{above}' is no folder to write to: choose another --out.")
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
@@ -171,6 +174,11 @@ def _check_any(files: list[Path], model: HookModel, settings: Beam) -> None:
         if len(found[SHOWERS]) + len(found[PHOTONS]):
             return
     low, high = model.guard.low / MEV, model.guard.high / MEV
+    if settings.particle == "gamma" and not model.guard.photons:
+        raise FacsimError(
+            f"photons in '{settings.detector}' would all go back to full simulation, as they are converted only in one "
+            "repeated group of layers of known materials, read out in equal, thin layers: choose another --particle."
+        )
     raise FacsimError(
         f"no particle of {settings.particle} at {settings.energy:g} GeV reaches the calorimeter where '{model.name}' "
         f"was trained, from {low:.3g} to {high:.3g} GeV: choose another --energy, or another --model."

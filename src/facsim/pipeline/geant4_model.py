@@ -20,8 +20,8 @@ from facsim.simulate.hook.guard import Guard
 from facsim.simulate.hook.pairs import shiftable
 
 ENERGY = "incident_energy"
-SAME = ("stack", "block", "readout", "sampling_fraction")
-"""What makes two calorimeters the same to a surrogate."""
+NAMES = {"name", "description"}
+"""All that two calorimeters may differ in and be the same to a surrogate."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _same_calorimeter(name: str, known: dict[str, Any] | None, detector: Detecto
     if not known:
         return
     own = detector.model_dump(mode="json")
-    for key in SAME:
+    for key in [key for key in own if key not in NAMES]:
         if known.get(key) != own[key]:
             raise FacsimError(
                 f"'{name}' was trained on the calorimeter '{known.get('name')}', whose {key} is not that of "

@@ -105,8 +105,8 @@ def gather(
         goal("response", "mean response", response["ratio"] - 1, response["ratio_error"], RESPONSE, False),
         goal("resolution", "resolution", resolution["ratio"] - 1, resolution["ratio_error"], RESOLUTION, False),
     ]
-    if times["fast_error"] is None:
-        goals[0]["verdict"] = "open"
+    if times["fast_error"] is None:  # too few events for any error that a verdict could rest on
+        goals = [{**item, "verdict": "open"} for item in goals]
     return {
         "format": FORMAT,
         "settings": settings,
@@ -122,7 +122,7 @@ def gather(
         "times": times,
         "goals": goals,
         "comparison": rows,
-        "profiles": mean_profiles(full, fast),
+        "profiles": mean_profiles(full, fast, model.geometry),
         "distributions": distributions(full, fast),
         "particles": [
             {

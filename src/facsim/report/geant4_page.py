@@ -74,8 +74,9 @@ def _figures(
 def _profile(item: Json) -> AnyFigure:
     pair = {role: (np.asarray(item[role]), np.asarray(item[f"{role}_error"])) for role in ("reference", "generated")}
     centres = np.asarray(item["centres"], dtype=np.float64)
-    label = f"{item['label']} number"
-    made = Profile(item["name"], label, item["unit"], centres, pair["reference"], None, {FAST: pair["generated"]})
+    made = Profile(
+        item["name"], item["label"], item["unit"], centres, pair["reference"], None, {FAST: pair["generated"]}
+    )
     return profile_figure(made, LOOKS, LABELS)
 
 

@@ -115,6 +115,7 @@ class Pool:
         workers: number of processes.
         module: whose `main` a worker runs.
         simulator: its name, for errors.
+        kept: whether finished chunks outlive an error.
     """
 
     def __init__(
@@ -124,8 +125,9 @@ class Pool:
         workers: int,
         module: str = "facsim.simulate.geant4_worker",
         simulator: str = "Geant4",
+        kept: bool = True,
     ) -> None:
-        self._module, self._simulator = module, simulator
+        self._module, self._simulator, self._kept = module, simulator, kept
         self._setup, self._environment = json.dumps(setup), environment
         self._inbox: queue.SimpleQueue[tuple[Worker, Any]] = queue.SimpleQueue()
         self._workers: list[Worker] = []
@@ -189,10 +191,8 @@ class Pool:
             last = first + (task["events"] if "events" in task else len(task["rows"])) - 1
             self._deaths[first] = self._deaths.get(first, 0) + 1
             if self._deaths[first] >= ATTEMPTS:
-                raise FacsimError(
-                    f"a {self._simulator} worker died twice on events {first} to {last}: {cause}; "
-                    "the finished chunks are kept and a rerun resumes from them."
-                )
+                rerun = "; the finished chunks are kept and a rerun resumes from them" if self._kept else ""
+                raise FacsimError(f"a {self._simulator} worker died twice on events {first} to {last}: {cause}{rerun}.")
             waiting.appendleft(task)
         if waiting:
             self._start()

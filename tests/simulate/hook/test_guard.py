@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from facsim.simulate.detector import Detector
 from facsim.simulate.detector_files import load_detector
 from facsim.simulate.hook.guard import MAX_TILT, REASONS, Guard
 from facsim.simulate.hook.pairs import convert, shiftable
@@ -51,6 +52,21 @@ def test_photons_go_back_where_showers_cannot_be_moved() -> None:
     assert fate(particle(22, 10_000.0), Guard(1000.0, 50_000.0, photons=False)) == "kind"
     assert shiftable(load_detector("par04-w-si"))
     assert not shiftable(load_detector("pb-lar-ds1"))
+
+
+def crystal(material: str, n_layers: int) -> Detector:
+    """200 mm of a material in layers of equal depth."""
+    readout = {"n_layers": n_layers, "n_alpha": 1, "n_r": 1, "depth": 200.0 / n_layers, "width": 50.0}
+    return load_detector({"name": "x", "block": {"material": material, "thickness": 200.0}, "readout": readout})
+
+
+def test_showers_are_moved_only_by_thin_layers_of_known_materials() -> None:
+    assert shiftable(load_detector("pbwo4"))
+    assert shiftable(crystal("G4_PbWO4", 20))  # 1.1 radiation lengths each
+    assert not shiftable(crystal("G4_PbWO4", 10))
+    assert not shiftable(crystal("G4_GLASS_PLATE", 200))
+    nothing = convert(particle(22, 1e4)[:0], crystal("G4_GLASS_PLATE", 200), np.random.default_rng(1))
+    assert len(nothing) == 0
 
 
 def test_nothing_is_lost_or_counted_twice() -> None:

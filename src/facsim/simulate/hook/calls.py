@@ -92,7 +92,7 @@ class Calls:
             advance(sum(done.values()) / total, f"{sum(done.values())} of {total} events")
 
         setup = {"detector": self.detector.model_dump(mode="json"), "material": self.material}
-        Pool(setup, self.data.environment(), 1, MODULE).run(tasks, hear)
+        Pool(setup, self.data.environment(), 1, MODULE, kept=False).run(tasks, hear)
         return [self._path(what, first) for first, _, _ in parts]
 
     def _path(self, what: str, first: int) -> Path:

@@ -18,7 +18,7 @@ MAX_TILT = 0.1
 FACE = 1e-3
 """mm from the face within which a particle enters through it."""
 WHY = {
-    "kind": "neither electron nor photon",
+    "kind": "of a kind that the surrogate does not take",
     "low": "below the range of training",
     "high": "above the range of training",
     "angle": "too steep, or not through the face",

@@ -4,15 +4,32 @@ from __future__ import annotations
 
 import numpy as np
 
-from facsim.physics.conversion import conversion_depth, length_at, pair_energies
+from facsim.core.errors import FacsimError
+from facsim.physics.conversion import MEAN_FREE_PATH, conversion_depth, length_at, pair_energies
 from facsim.physics.materials import find_material
 from facsim.simulate.detector import Detector
 from facsim.simulate.hook.records import Records, make_records
 
 
 def shiftable(detector: Detector) -> bool:
-    """Whether a shower that starts deeper looks like one from the face: one repeated group and layers all alike."""
-    return detector.readout.layers is None and (detector.block is not None or len(detector.stack or ()) == 1)
+    """Whether a shower that starts deeper looks like one from the face, moved by whole layers of the read-out: one
+    repeated group of materials whose radiation length is known, and layers all alike and no thicker than the free path
+    of photons."""
+    alike = detector.readout.layers is None and (detector.block is not None or len(detector.stack or ()) == 1)
+    try:
+        depth = sum(thickness / x0 for thickness, x0 in _slabs(detector))
+    except FacsimError:
+        return False
+    return alike and depth * detector.readout.depth / detector.depth <= MEAN_FREE_PATH
+
+
+def _slabs(detector: Detector) -> list[tuple[float, float]]:
+    """Thickness and radiation length of every slab, mm.
+
+    Raises:
+        FacsimError: the radiation length of one is not known.
+    """
+    return [(slab.thickness, find_material(slab.material).x0) for _, slab in detector.slabs()]
 
 
 def convert(photons: Records, detector: Detector, rng: np.random.Generator) -> Records:
@@ -21,9 +38,9 @@ def convert(photons: Records, detector: Detector, rng: np.random.Generator) -> R
     Their energies add up to the photon's less two electron masses, and they keep its direction. Photons that would
     convert behind the calorimeter leave no pair.
     """
-    slabs = [slab for _, slab in detector.slabs()]
-    thickness = [slab.thickness for slab in slabs]
-    x0 = [find_material(slab.material).x0 for slab in slabs]
+    if not len(photons):
+        return photons
+    thickness, x0 = zip(*_slabs(detector), strict=True)
     u = rng.random((len(photons), 2))
     along = photons["direction"][:, 2]
     z = length_at(conversion_depth(u[:, 0]) * along, thickness, x0)

@@ -74,6 +74,7 @@ Job parsed(int argc, char** argv) {
     if (files.size() != 2)
         throw facsim::Error("usage: sampling_job MODEL.onnx CARD.json [--events N] [--energy E] [--set NAME=VALUE] "
                             "[--threads T] [--batch B] [--seed S] [--runtime LIBRARY] [--out FILE]");
+    job.batch = std::min(job.batch, job.events);
     job.graph = files[0];
     job.card = files[1];
     return job;

@@ -3,9 +3,12 @@
 
 #include <cmath>
 #include <cstddef>
-#include <cstdio>
+#include <cstdint>
+#include <cstring>
 #include <functional>
+#include <locale>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -22,19 +25,33 @@ struct Outside {
 
     /// Which condition and range, in the units of the card.
     std::string sentence() const {
-        char text[160];
-        const std::string begin = "condition '" + condition.name + "'";
-        if (!condition.guarded) return begin + " is no finite number.";
         const std::string unit = condition.unit.empty() ? "" : " " + condition.unit;
-        std::snprintf(text, sizeof text, " is %.9g%.20s, outside of the training range %.9g to %.9g%.20s.",
-                      static_cast<double>(value), unit.c_str(), condition.low, condition.high, unit.c_str());
-        return begin + text;
+        std::ostringstream text;
+        text.imbue(std::locale::classic());  // a decimal point, whatever the program's locale
+        text.precision(9);
+        text << "condition '" << condition.name << "' is ";
+        if (!condition.guarded) text << "no finite number.";
+        else text << value << unit << ", outside of the training range " << condition.low << " to " << condition.high
+                  << unit << ".";
+        return text.str();
     }
 };
 
 /// What takes over outside of the training range: it writes or adds up the event, in the shape and units of
 /// the card. All numbers of the event are zero before.
 using Fallback = std::function<void(const Outside& why, const float* condition, float* event)>;
+
+namespace detail {
+
+/// Whether `value` is a number: by its bits, as -ffast-math takes std::isfinite to be always true.
+inline bool is_finite(float value) {
+    std::uint32_t bits = 0;
+    static_assert(sizeof bits == sizeof value);
+    std::memcpy(&bits, &value, sizeof bits);
+    return (bits & 0x7F800000u) != 0x7F800000u;
+}
+
+}  // namespace detail
 
 /// Checks conditions against the range of the training; NaN and infinity are outside.
 class Guard {
@@ -53,8 +70,8 @@ public:
     std::optional<Outside> check(const float* values, std::size_t event) const {
         for (std::size_t i = 0; i < conditions_.size(); ++i) {
             const float value = values[i];
-            const bool inside = conditions_[i].guarded ? value >= low_[i] && value <= high_[i] : true;
-            if (!inside || !std::isfinite(value)) return Outside{event, i, conditions_[i], value};
+            const bool inside = !conditions_[i].guarded || (value >= low_[i] && value <= high_[i]);
+            if (!inside || !detail::is_finite(value)) return Outside{event, i, conditions_[i], value};
         }
         return std::nullopt;
     }
