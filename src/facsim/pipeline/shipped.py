@@ -18,6 +18,7 @@ from facsim.config.sections import ExportConfig
 from facsim.core.errors import FacsimError
 from facsim.core.events import Events, make_events
 from facsim.core.geometry import CylinderGeometry
+from facsim.core.ranges import bounds, single
 from facsim.core.rng import generator, integer_seed
 from facsim.core.showerfile import write_showers
 from facsim.core.store import write_json
@@ -39,8 +40,6 @@ MOST = 100_000_000
 MEV = 1e3
 SENSIBLE = (1e-9, 1e9)
 """GeV between which an energy must lie even where one may extrapolate: the model computes in single precision."""
-ROUNDING = 0.01
-"""Share by which asked energies may lie outside of those that happened to be in the training sample."""
 
 Energy = float | tuple[float, float] | str | None
 
@@ -248,33 +247,33 @@ def energy_range(energy: Energy, trained: dict[str, Any], name: str, force: bool
     """Least and greatest energy (MeV) of what `energy` (GeV) asks of the model `name`, `trained` from min to max.
 
     Raises:
-        FacsimError: no energies, or, without `force`, outside of the training range.
+        FacsimError: no energies, or, without `force`, outside of the training range (`core.ranges`).
     """
     least, most = float(trained["min"]), float(trained["max"])
     if energy is None:
         return least, most
     parts = energy if isinstance(energy, tuple) else str(energy).split(":")
     try:
-        bounds = [MEV * float(part) for part in parts]
+        asked = [MEV * float(part) for part in parts]
     except ValueError:
-        bounds = []
+        asked = []
     if (
-        len(bounds) not in (1, 2)
-        or not all(SENSIBLE[0] <= bound / MEV <= SENSIBLE[1] for bound in bounds)
-        or bounds[0] > bounds[-1]
+        len(asked) not in (1, 2)
+        or not all(SENSIBLE[0] <= one / MEV <= SENSIBLE[1] for one in asked)
+        or asked[0] > asked[-1]
     ):
         raise FacsimError(f"an energy is a number of GeV, as 10, or a range of them, as 1:50, not '{energy}'.")
-    inside = bounds[0] >= (1 - ROUNDING) * least and bounds[-1] <= (1 + ROUNDING) * most
-    if not inside and not force:
+    low, high = bounds(least, most)
+    if not force and not (single(asked[0]) >= low and single(asked[-1]) <= high):
         raise FacsimError(
-            f"'{name}' was trained from {least / MEV:.3g} to {most / MEV:.3g} GeV, and {_shown(bounds)} GeV is "
+            f"'{name}' was trained from {least / MEV:.3g} to {most / MEV:.3g} GeV, and {_shown(asked)} GeV is "
             "outside: choose energies within, or add --force to extrapolate at your own risk."
         )
-    return bounds[0], bounds[-1]
+    return asked[0], asked[-1]
 
 
-def _shown(bounds: list[float]) -> str:
-    return " to ".join(f"{bound / MEV:.4g}" for bound in bounds)
+def _shown(energies: list[float]) -> str:
+    return " to ".join(f"{energy / MEV:.4g}" for energy in energies)
 
 
 def export_shipped(
