@@ -40,7 +40,9 @@ def demo(
     ] = None,
     smoke: Annotated[bool, typer.Option("--smoke", help="In miniature: 10 full events.")] = False,
     seed: Seed = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an earlier demonstration in --out.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an earlier demonstration, and nothing else, in --out.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Full against fast simulation of one beam.
@@ -48,7 +50,7 @@ def demo(
     It goes through material onto a calorimeter. What enters is simulated in full, and again handed to a surrogate:
     time, response, resolution, shapes.
     """
-    with told_plainly(), giving(as_json) as give:
+    with told_plainly(resumes=False), giving(as_json) as give:
         from facsim.pipeline.geant4_demo import geant4_demo  # noqa: PLC0415
         from facsim.pipeline.terminal import Terminal  # noqa: PLC0415
         from facsim.show.geant4 import show_demo  # noqa: PLC0415

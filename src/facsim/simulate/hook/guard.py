@@ -30,7 +30,7 @@ class Guard:
     """Range and domain of a surrogate of electrons that hit the face perpendicularly.
 
     Args:
-        low, high: least and greatest kinetic energy of training, MeV; energies a little beyond are taken (`core.ranges`).
+        low, high: least and greatest kinetic energy of training, MeV; those a little beyond are taken (`core.ranges`).
         photons: whether photons may be turned into electrons (`pairs`).
     """
 
