@@ -118,10 +118,10 @@ class ConditionDomain:
         """Whether each condition of (N, K) lies outside of the domain, (N,)."""
         values = self._checked(cond)
         low, high = bounds(self.low, self.high)
-        found: NDArray[np.bool_] = ((single(values) < low) | (single(values) > high)).any(axis=1)
+        found = np.any((single(values) < low) | (single(values) > high), axis=1)
         if len(self.points):
-            found |= self.distance(np.clip(values, self.low, self.high)) > self.radius
-        return found
+            found = found | (self.distance(np.clip(values, self.low, self.high)) > self.radius)
+        return np.asarray(found)
 
     def guard(self, cond: NDArray[Any], action: Action, what: str = "model") -> tuple[NDArray[np.bool_], str]:
         """Which conditions of (N, K) lie outside, (N,), and one sentence on them, empty where there are none.

@@ -127,12 +127,10 @@ class TrainedSampler(CardSampler):
 def _domain(card: Mapping[str, Any], schema: Schema, what: str) -> ConditionDomain | None:
     """The training domain in a card, or at least its ranges; None where it has neither."""
     found, ranges = card.get("domain"), card.get("training_range")
-    if found is None and ranges is None:
-        return None
     try:
-        if found is None:
-            return ConditionDomain.of_ranges(ranges[: len(schema.scalar_conditions)])
-        return ConditionDomain.from_dict(found)
+        if found is not None:
+            return ConditionDomain.from_dict(found)
+        return None if ranges is None else ConditionDomain.of_ranges(ranges[: len(schema.scalar_conditions)])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise FacsimError(f"the training domain in the card of the {what} is none ({error!r}).") from None
 

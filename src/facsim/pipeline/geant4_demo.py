@@ -145,7 +145,8 @@ def _check_free(folder: Path, force: bool) -> None:
     others = sorted(path.name for path in folder.iterdir() if path.name not in {*FILES, RESULTS} or not path.is_file())
     if others:
         raise FacsimError(
-            f"'{folder}' holds more than the earlier demonstration, {others[:5]}: move that away, or choose another --out."
+            f"'{folder}' holds more than the earlier demonstration, {others[:5]}: move that away, or choose another "
+            "--out."
         )
 
 

@@ -96,9 +96,11 @@ def meant(config: object, options: Mapping[str, object]) -> str | None:
     """The model that `config` names, if any, in the repository of `options`; a file of the same name comes first.
 
     Raises:
-        FacsimError: a name that is neither of a file nor of a model.
+        FacsimError: a name that is neither of a file nor of a model, or a repository without a name.
     """
     where, text = options.get("repository"), str(config)
+    if where is not None and config is None:
+        raise FacsimError(f"which model of '{where}' is meant? Name it, as calo or calo@1.2.0.")
     if where is None and (not isinstance(config, str | Path) or Path(config).is_file()):
         return None
     version = "@" in text and NAME.fullmatch(text.partition("@")[0])
@@ -117,7 +119,8 @@ def chosen(own: Mapping[str, object], options: Mapping[str, object]) -> dict[str
     Raises:
         FacsimError: options that only a run has.
     """
-    refuse({key: options.get(key) for key in ("overrides", "smoke", "model")}, "are for runs, not for models by name")
+    runs = {"overrides (--set)": "overrides", "smoke": "smoke", "model": "model"}
+    refuse({key: options.get(name) for key, name in runs.items()}, "are for runs, not for models by name")
     shared = {key: options.get(key) for key in ("out", "seed", "force", "repository")}
     return {key: value for key, value in {**own, **shared}.items() if value is not None}
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def packed(cells: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+def packed(cells: NDArray[np.float32]) -> dict[str, Any]:
     """Arrays that hold `cells` (n, V): `shape`, flat places `at` and `values` of those that are not zero."""
     at = np.flatnonzero(cells)
     small = np.uint32 if cells.size <= 1 << 32 else np.uint64

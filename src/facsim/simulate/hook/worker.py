@@ -1,8 +1,8 @@
 """A worker process of `simulate.hook`: tasks as JSON lines in, answers as JSON lines out, arrays in files.
 
 First line: the calorimeter and the material in front. A task is `full` (whole events), `front` (up to the face) or
-`rest` (from caught particles on), for consecutive events; its file has the cells (`hook.cells`) or `records`, and of whole
-events `ms` (n, 2): the CPU time of each, all of it and Geant4's part.
+`rest` (from caught particles on), for consecutive events; its file has the cells (`hook.cells`) or `records`, and of
+whole events `ms` (n, 2): the CPU time of each, all of it and Geant4's part.
 """
 
 from __future__ import annotations
