@@ -1,8 +1,8 @@
 """Triton's own server reads the folder and answers the client of the page.
 
 The wheel `nvidia-pytriton` has the server without its ONNX Runtime backend, which comes in NVIDIA's containers only:
-here ONNX Runtime's Python package takes its place, in Triton's Python backend. `FACSIM_TRITON_PYTHON` names the Python of an
-environment with `nvidia-pytriton`, `tritonclient[http]` and `onnxruntime`; without it nothing is tested.
+here ONNX Runtime's Python package takes its place, in Triton's Python backend. `FACSIM_TRITON_PYTHON` names the Python
+of an environment with `nvidia-pytriton`, `tritonclient[http]` and `onnxruntime`; without it nothing is tested.
 """
 
 from __future__ import annotations
