@@ -24,5 +24,5 @@ def test_a_name_between_an_edge_and_a_line_stands_over_or_under_its_point() -> N
     first, second = (text.get_window_extent() for text in axes.texts)
     assert not first.overlaps(second)
     for box in (first, second):
-        assert 0 <= box.x0
+        assert box.x0 >= 0
         assert box.x1 < 200
