@@ -19,15 +19,23 @@ Give = Callable[[dict[str, Any], Callable[[dict[str, Any]], None]], None]
 
 @contextmanager
 def told_plainly(resumes: bool = True) -> Iterator[None]:
-    """Turn what a user can mend into one sentence and an exit status; `resumes`: whether a rerun then goes on."""
+    """Turn what a user can mend into one sentence and an exit status.
+
+    Args:
+        resumes: whether the same command goes on after an interruption where it was.
+    """
     try:
         yield
     except FacsimError as error:
         typer.echo(f"facsim: {error}", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        begins = "run the same command again to resume" if resumes else "the same command begins anew"
-        typer.echo(f"facsim: interrupted; {begins}.", err=True)
+        again = (
+            "run the same command again to resume"
+            if resumes
+            else "nothing half-made is left, and the same command begins anew"
+        )
+        typer.echo(f"facsim: interrupted; {again}.", err=True)
         raise typer.Exit(130) from None
 
 

@@ -135,8 +135,11 @@ def test_interrupt_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
+    monkeypatch.setattr("facsim.api.run", interrupted)
     monkeypatch.setattr("facsim.api.init", interrupted)
-    assert _call("init") == (130, "", "facsim: interrupted; run the same command again to resume.\n")
+    assert _call("run") == (130, "", "facsim: interrupted; run the same command again to resume.\n")
+    anew = "facsim: interrupted; nothing half-made is left, and the same command begins anew.\n"
+    assert _call("init") == (130, "", anew)
 
 
 def test_info_names_what_is_there_and_what_is_missing() -> None:

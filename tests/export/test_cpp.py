@@ -252,6 +252,7 @@ def test_what_the_example_is_told_wrongly_is_told(built: Built, tmp_path: Path) 
         ("--threads",): "--threads needs a value",
         ("--bogus", "1"): "unknown option --bogus",
         ("more.onnx",): "usage",
+        ("--help",): "usage",
     }
     for words, why in wrong.items():
         done = built.call(graph, card, *words, program=built.example)

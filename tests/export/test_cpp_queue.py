@@ -68,6 +68,14 @@ def test_a_tolerance_widens_the_range(built: Built, tmp_path: Path) -> None:
     assert "a tolerance is a share" in built.error("guard", graph, card, 4, cond, "out", "nan", 1)
 
 
+def test_what_was_moved_says_so_and_what_it_was_moved_to_works(built: Built, tmp_path: Path) -> None:
+    no_model = "this has no model any more, it was moved: use what it was moved to."
+    no_runtime = "this has no ONNX Runtime any more, it was moved: use what it was moved to."
+    of_samplers = [f"{use}: {no_model}" for use in ("sample", "generate", "run", "event_size", "submit", "flush")]
+    rest = ["delivered 2", f"card: {no_model}", f"Sampler: {no_model}", f"Model: {no_runtime}"]
+    assert built.text("moved", *write_toy(tmp_path)).splitlines() == [*of_samplers, *rest]
+
+
 def test_a_bound_of_double_precision_is_inside(built: Built, tmp_path: Path) -> None:
     low, high = 100.0000001, 999.99999999
     graph, card = write_toy(tmp_path, **{"inputs.condition.columns.0.min": low, "inputs.condition.columns.0.max": high})

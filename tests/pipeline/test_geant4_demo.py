@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import numpy as np
@@ -20,6 +26,7 @@ from facsim.models.shipped import load, shipped_folder
 from facsim.pipeline import geant4_demo, geant4_model
 from facsim.pipeline.geant4_demo import Beam
 from facsim.pipeline.geant4_model import hook_model
+from facsim.report.geant4_page import FILES
 from facsim.simulate.detector_files import load_detector
 from facsim.simulate.geant4 import geant4_available
 from facsim.simulate.hook.records import make_records
@@ -80,6 +87,44 @@ class TestReal:
         code, _, err = call("--smoke", "--out", found["folder"])
         assert code == 1
         assert "holds an earlier demonstration: choose another --out, or replace it by --force" in err
+
+    def test_force_removes_nothing_that_it_did_not_write(self, found: dict[str, Any], tmp_path: Path) -> None:
+        mine = tmp_path / "mine"
+        shutil.copytree(found["folder"], mine)
+        assert {path.name for path in mine.iterdir()} == {*FILES, "results.json"}
+        small = ("--smoke", "--events", "2", "--out", str(mine), "--force")
+        for other in ("notes.txt", "plots/a.txt"):
+            (mine / other).parent.mkdir(exist_ok=True)
+            (mine / other).write_text("mine")
+            before = sorted(mine.rglob("*"))
+            code, out, err = call(*small)
+            assert (code, out) == (1, "")
+            assert f"holds more than the earlier demonstration, ['{Path(other).parts[0]}']: move that away" in err
+            assert sorted(mine.rglob("*")) == before
+            (mine / other).unlink()
+            if (mine / "plots").exists():
+                (mine / "plots").rmdir()
+        code, _, err = call(*small, "--seed", "2")
+        assert code == 0, err
+        assert json.loads((mine / "results.json").read_text())["settings"]["seed"] == 2
+        assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+    def test_an_interruption_leaves_nothing_and_promises_nothing(self, tmp_path: Path) -> None:
+        scratch, out = tmp_path / "scratch", tmp_path / "new"
+        scratch.mkdir()
+        command = [sys.executable, "-m", "facsim", "geant4", "demo", "--events", "2000", "--out", str(out)]
+        environment = {**os.environ, "TMPDIR": str(scratch)}
+        with subprocess.Popen(command, env=environment, stdout=PIPE, stderr=PIPE, text=True) as process:
+            while not list(scratch.glob("facsim-geant4-*/*.npz")):
+                assert process.poll() is None
+                time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=60)
+        assert process.returncode == 130
+        last = "facsim: interrupted; nothing half-made is left, and the same command begins anew."
+        assert err.splitlines()[-1] == last
+        assert not list(scratch.glob("facsim-geant4-*"))
+        assert not out.exists()
 
     def test_at_the_edge_without_material_photons_and_seeds(self, tmp_path: Path) -> None:
         options: dict[str, Any] = {"events": 2, "material": 0.0, "seed": 3}

@@ -142,6 +142,19 @@ def test_sampled_loaded_and_served_by_name(saved: Path, tmp_path: Path, monkeypa
         sampler.events([10.0], outside="refuse")
     graph = facsim.export("calo@1.0.0", out=tmp_path / "calo.onnx", reporter=Silent())
     assert json.loads(graph.check.read_text())["passed"]
+    monkeypatch.delenv("FACSIM_MODELS")
+    exported = told("export", "calo", "--repository", saved, "--out", "again.onnx")
+    assert exported["model"] == "calo@1.0.0"
+    assert json.loads(Path("again.card.json").read_text())["graph"] == {
+        **json.loads(graph.card.read_text())["graph"],
+        "file": "again.onnx",
+    }
+    done = call("export", "--repository", saved)
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+    assert f"which model of '{saved}' is meant? Name it" in done.stderr
+    done = call("export", "calo", "--repository", saved, "--set", "seed=2")
+    assert "['overrides (--set)'] are for runs" in done.stderr
+    monkeypatch.setenv("FACSIM_MODELS", str(saved))
     served = told("models", "triton", "calo", "--out", "serving", "--batch", 8)
     assert served["files"] == ["serving/calo/config.pbtxt", "serving/calo/1/model.onnx"]
     assert "max_batch_size: 8" in Path(served["files"][0]).read_text()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import threading
 import warnings
 from collections.abc import Iterator
@@ -96,6 +97,37 @@ def test_saved_and_found_again(kind: str, tmp_path: Path, memory: str) -> None:
         fetch("toy@3.0.0", root)
     with pytest.raises(FacsimError, match=r"no model 'tyo' .*expected one of \['toy'\]; did you mean 'toy'"):
         fetch("tyo", root)
+
+
+def test_an_archive_is_read(tmp_path: Path) -> None:
+    for name, version in (("toy", "1.0.0"), ("toy", "1.1.0"), ("other", "1.0.0")):
+        put(tmp_path / "models", version, tmp_path, name)
+    shutil.make_archive(str(tmp_path / "models"), "zip", tmp_path / "models")
+    root = f"zip://::{tmp_path}/models.zip"
+    assert [(row["name"], row["version"]) for row in list_models(root)["models"]] == [
+        ("other", "1.0.0"),
+        ("toy", "1.1.0"),
+    ]
+    assert (fetch("toy", root).folder / "model.json").read_bytes() == b"weightsmodel.json"
+    assert fetch("toy@1.0.0", root).manifest.version == "1.0.0"
+
+
+def test_what_is_no_repository_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for what in (list_models, partial(fetch, "toy")):
+        with pytest.raises(FacsimError, match=r"file' is a file: a repository is a folder or a URL\."):
+            what(tmp_path / "file")
+        with pytest.raises(FacsimError, match=r"there is no repository at 'zip://::.*none\.zip': check the folder or"):
+            what(f"zip://::{tmp_path}/none.zip")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FacsimError, match=r"no model 'toy' in '.*empty', and no other either: check the folder or URL"):
+        fetch("toy", tmp_path / "empty")
+    put(tmp_path / "models", "1.0.0", tmp_path)
+    manifest = tmp_path / "models" / "toy" / "1.0.0" / MANIFEST
+    manifest.unlink()
+    manifest.mkdir()
+    with pytest.raises(FacsimError, match=r"cannot be read: '.*manifest\.json' is a folder, and a file is expected\."):
+        fetch("toy", tmp_path / "models")
 
 
 def test_over_http(tmp_path: Path) -> None:

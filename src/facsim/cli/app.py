@@ -24,7 +24,10 @@ Config = Annotated[
 ]
 Model = Annotated[
     str | None,
-    typer.Argument(help="Configuration file, or a model by name: par04, calo@1.2.0.", show_default=False),
+    typer.Argument(
+        help="Configuration file, without it the one saved in --out; or a model by name: par04, calo@1.2.0.",
+        show_default=False,
+    ),
 ]
 Repository = Annotated[
     str | None,

@@ -19,7 +19,7 @@ def init(
     as_json: Json = False,
 ) -> None:
     """Write a commented configuration."""
-    with told_plainly(), giving(as_json) as give:
+    with told_plainly(resumes=False), giving(as_json) as give:
         from facsim import api  # noqa: PLC0415
         from facsim.show import show_recipes  # noqa: PLC0415
 
@@ -46,7 +46,7 @@ def import_weights(
 
     A run goes on from it with train.start.
     """
-    with told_plainly(), giving(as_json) as give:
+    with told_plainly(resumes=False), giving(as_json) as give:
         from facsim import api  # noqa: PLC0415
 
         found = api.import_weights(model, weights, jets=jets, data=data, out=out)
@@ -63,7 +63,7 @@ def cpp(
 
     They need a C++17 compiler and a library of ONNX Runtime, and say where this Python's one is.
     """
-    with told_plainly(), giving(as_json) as give:
+    with told_plainly(resumes=False), giving(as_json) as give:
         import facsim  # noqa: PLC0415
         from facsim.show.cpp import show_cpp  # noqa: PLC0415
 
@@ -73,7 +73,7 @@ def cpp(
 @app.command(epilog="Example: facsim info --json")
 def info(as_json: Json = False) -> None:
     """What is installed, and which trained models ship."""
-    with told_plainly(), giving(as_json) as give:
+    with told_plainly(resumes=False), giving(as_json) as give:
         from facsim.info import describe  # noqa: PLC0415
         from facsim.show import show_facts  # noqa: PLC0415
 

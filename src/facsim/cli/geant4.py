@@ -40,7 +40,9 @@ def demo(
     ] = None,
     smoke: Annotated[bool, typer.Option("--smoke", help="In miniature: 10 full events.")] = False,
     seed: Seed = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an earlier demonstration in --out.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an earlier demonstration, and nothing else, in --out.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Full against fast simulation of one beam.

@@ -44,7 +44,7 @@ def score(
     The reference is divided in two disjoint halves, so that truth against truth stands beside every score. Showers,
     events of a task and tables of any columns are told apart by what the files say.
     """
-    with told_plainly(), giving(as_json) as give:
+    with told_plainly(resumes=False), giving(as_json) as give:
         from facsim import api  # noqa: PLC0415
         from facsim.show import show_scorecard  # noqa: PLC0415
 
@@ -78,7 +78,7 @@ def leaderboard(
 
     CaloChallenge, CMS HGCal and JetNet, with sources and caveats.
     """
-    with told_plainly(), giving(as_json) as give:
+    with told_plainly(resumes=False), giving(as_json) as give:
         from facsim import api  # noqa: PLC0415
         from facsim.show import show_leaderboard  # noqa: PLC0415
 
@@ -106,7 +106,7 @@ def study(
 
     Gaussian samples or jets, with the significances of arXiv 2211.10295 beside, or showers of a file.
     """
-    with told_plainly(), giving(as_json) as give:
+    with told_plainly(resumes=False), giving(as_json) as give:
         from facsim import api  # noqa: PLC0415
         from facsim.show import show_studies, show_study  # noqa: PLC0415
 

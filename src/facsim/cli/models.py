@@ -28,7 +28,7 @@ def list_models(
     as_json: Json = False,
 ) -> None:
     """Names, events, conditions, sizes, licences and scores."""
-    with told_plainly(), giving(as_json) as give:
+    with told_plainly(resumes=False), giving(as_json) as give:
         from facsim.repository.listing import list_models as found  # noqa: PLC0415
         from facsim.show.models import show_models  # noqa: PLC0415
 
@@ -43,7 +43,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """The card of a model: scores with errors, origin, how to use it."""
-    with told_plainly(), giving(as_json) as give:
+    with told_plainly(resumes=False), giving(as_json) as give:
         from facsim.pipeline import models as work  # noqa: PLC0415
         from facsim.show.models import show_model  # noqa: PLC0415
 
@@ -64,7 +64,7 @@ def verify(
 
     Checksums, card, weights, a few events, the graph against torch.
     """
-    with told_plainly(), giving(as_json) as give:
+    with told_plainly(resumes=False), giving(as_json) as give:
         from facsim.pipeline.verify_model import verify_model  # noqa: PLC0415
         from facsim.show.models import show_verified  # noqa: PLC0415
 
@@ -84,7 +84,7 @@ def save(
     as_json: Json = False,
 ) -> None:
     """Put the surrogate of a run into a repository."""
-    with told_plainly(), giving(as_json) as give:
+    with told_plainly(resumes=False), giving(as_json) as give:
         from facsim.pipeline import models as work  # noqa: PLC0415
         from facsim.show.models import show_saved  # noqa: PLC0415
 
@@ -94,7 +94,7 @@ def save(
 @models.command(epilog="Example: facsim models fetch calo@1.0.0 --repository s3://bucket/models")
 def fetch(name: Name, repository: Repository = None, as_json: Json = False) -> None:
     """Get a model onto this machine, checksums verified."""
-    with told_plainly(), giving(as_json) as give:
+    with told_plainly(resumes=False), giving(as_json) as give:
         from facsim.pipeline import models as work  # noqa: PLC0415
         from facsim.show.models import show_fetched  # noqa: PLC0415
 
@@ -110,7 +110,7 @@ def triton(
     as_json: Json = False,
 ) -> None:
     """Write the folder from which NVIDIA's Triton serves a model."""
-    with told_plainly(), giving(as_json) as give:
+    with told_plainly(resumes=False), giving(as_json) as give:
         from facsim.pipeline import models as work  # noqa: PLC0415
         from facsim.show.models import show_served  # noqa: PLC0415
 

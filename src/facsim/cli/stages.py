@@ -18,7 +18,6 @@ VERBS = {
     "train": ("Train the surrogate: models/surrogate/.", "--out runs/a --set train.steps=2000"),
     "evaluate": ("Judge the samples against truth: scores/.", "--out runs/a --set evaluate.energy_bins=8"),
     "apply": ("The surrogate in its place: application.json.", "--out runs/tpc"),
-    "export": ("Export, check and time: model.onnx, card.json.", "--out runs/a; facsim export par04 --out par04.onnx"),
     "report": ("The page that shows it all: report/index.html.", "--out runs/a"),
 }
 
@@ -100,6 +99,32 @@ def sample(
         given: dict[str, Any] = {"overrides": overrides or (), "seed": seed, "smoke": smoke, "force": force}
         asked: dict[str, Any] = {"events": events, "energy": energy, "candidates": candidates, "repository": repository}
         found = api.sample(config, out=out, **asked, **given)
+        give(found.to_dict(), show_any)
+
+
+@app.command(epilog="Example: facsim export --out runs/a; facsim export calo --repository URL --out calo.onnx")
+def export(
+    config: Model = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Run directory; of a model by name the graph, by default NAME.onnx.")
+    ] = None,
+    repository: Repository = None,
+    overrides: Set = None,
+    seed: Seed = None,
+    smoke: Smoke = False,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Export, check and time: model.onnx, card.json.
+
+    Or, by name, the graph of a model that ships with facsim or is in a repository.
+    """
+    with told_plainly(), giving(as_json) as give:
+        from facsim import api  # noqa: PLC0415
+        from facsim.show import show_any  # noqa: PLC0415
+
+        given: dict[str, Any] = {"overrides": overrides or (), "seed": seed, "smoke": smoke, "force": force}
+        found = api.export(config, out=out, repository=repository, **given)
         give(found.to_dict(), show_any)
 
 

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facsim.core.errors import FacsimError
+from facsim.core.ranges import TOLERANCE, bounds
+from facsim.core.schema import GIVEN_FEATURES
 from facsim.core.store import atomic_path
 from facsim.export.c_emit import Emitter
 from facsim.export.c_indices import number
@@ -33,6 +35,7 @@ class CFacts:
         columns: name and unit of the columns of an event. shape: of an event.
         noise: shape for one event and distribution of each noise array.
         checksums: what to cite, such as {"card.json": sha256}.
+        given: points whose coordinates, the last conditions, have no range of their own.
     """
 
     name: str
@@ -41,6 +44,7 @@ class CFacts:
     shape: tuple[int, ...]
     noise: Mapping[str, NoiseSpec]
     checksums: Mapping[str, str]
+    given: int = 0
 
     @property
     def noise_sizes(self) -> dict[str, int]:
@@ -56,6 +60,7 @@ def c_facts(card: Mapping[str, Any], noise: Mapping[str, NoiseSpec], name: str, 
         shape=tuple(card["output"]["shape"][1:]),
         noise=noise,
         checksums={"card": card_sha256, "graph": card["graph"]["sha256"]},
+        given=int(card["schema"].get("given", 0)),
     )
 
 
@@ -162,7 +167,7 @@ extern "C" {{
 #define {big}_TRAINED_FROM {low}
 #define {big}_TRAINED_TO {high}
 
-/* {big}_OK, or what is wrong with the conditions. */
+/* {big}_OK, or what is wrong with the conditions. A bound may be passed by {TOLERANCE:g} of its value. */
 int {name}_in_range(const float *condition);
 
 /* The event at these conditions for given noise: the same noise gives the same event. */
@@ -182,6 +187,14 @@ int {name}_generate(const float *condition, uint64_t seed, uint64_t event, float
 """
 
 
+def _bounds(facts: CFacts) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Least and greatest values (K,) of conditions that count as inside."""
+    low, high = bounds([r["min"] for r in facts.ranges], [r["max"] for r in facts.ranges])
+    guarded = len(facts.ranges) - GIVEN_FEATURES * facts.given
+    low[guarded:], high[guarded:] = -np.inf, np.inf
+    return low, high
+
+
 def _source(facts: CFacts, emitter: Emitter) -> str:
     name, big = facts.name, facts.name.upper()
     body = "\n".join(emitter.lines)
@@ -194,8 +207,9 @@ def _source(facts: CFacts, emitter: Emitter) -> str:
     passed = "".join(f", {key}" for key in facts.noise)
     tables = "\n".join(emitter.table_lines)
     k = len(facts.ranges)
+    low, high = (", ".join(number(bound, "float") for bound in ends) for ends in _bounds(facts))
     inside = f"""
-    static const float low[] = {{{big}_TRAINED_FROM}}, high[] = {{{big}_TRAINED_TO}};
+    static const float low[] = {{{low}}}, high[] = {{{high}}}; /* with tolerance */
     int32_t i, found = {big}_OK;
     for (i = 0; i < {k}; ++i) {{
         if (!(condition[i] - condition[i] == 0.0f)) return {big}_NOT_FINITE;

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from facsim.core.errors import FacsimError
+from facsim.core.ranges import bounds, single
 from facsim.metrics._samples import FloatArray
 from facsim.metrics.protocols import STRICT
 from facsim.metrics.score import Score
@@ -39,8 +40,9 @@ def outside_score(name: str, outside: NDArray[np.bool_], seed: int) -> Score:
 class ConditionDomain:
     """The part of the space of conditions (N, K) in which a model was trained.
 
-    A condition is inside if each of its values lies within the range of training, and its distance to the fifth nearest
-    of a thousand training conditions is one that all but a thousandth of training conditions have. Distances are in
+    A condition is inside if each of its values lies within the range of training, or beyond it by no more than
+    `core.ranges` allows, and its distance to the fifth nearest of a thousand training conditions is one that all but a
+    thousandth of training conditions have; what lies beyond the range is as far as the range's end. Distances are in
     standard deviations of each column, of its logarithm where positive values span more than a decade; of a column with
     one value the range says all. Ranges alone would call inside what lies between: a slow track at large
     pseudorapidity, say. A thousand conditions take some twenty kilobytes of a model's card.
@@ -50,7 +52,7 @@ class ConditionDomain:
         low, high: ranges (K,).
         logarithmic: columns seen by their logarithm (K,).
         centre, scale: of the scaled columns (K,).
-        points: training conditions as scaled, (M, K).
+        points: training conditions as scaled, (M, K); none where only ranges are known.
         radius: greatest distance that counts as inside.
     """
 
@@ -90,6 +92,18 @@ class ConditionDomain:
         others = made.distance(values[order[n : n + 20 * kept]])
         return replace(made, radius=float(np.quantile(others, LEVEL)))
 
+    @classmethod
+    def of_ranges(cls, ranges: Sequence[Mapping[str, Any]]) -> ConditionDomain:
+        """The domain of which only ranges are known: rows with `name`, `min` and `max`, as in a card.
+
+        Raises:
+            KeyError, TypeError, ValueError: they are none.
+        """
+        low, high = (np.array([float(row[end]) for row in ranges]) for end in ("min", "max"))
+        k = len(ranges)
+        names = tuple(str(row["name"]) for row in ranges)
+        return cls(names, low, high, np.zeros(k, dtype=bool), np.zeros(k), np.zeros(k), np.zeros((0, k)), np.inf)
+
     def distance(self, cond: NDArray[Any]) -> FloatArray:
         """Distance of conditions (N, K) to the fifth nearest training condition, in standard deviations: (N,)."""
         values = self._checked(cond)
@@ -103,10 +117,11 @@ class ConditionDomain:
     def outside(self, cond: NDArray[Any]) -> NDArray[np.bool_]:
         """Whether each condition of (N, K) lies outside of the domain, (N,)."""
         values = self._checked(cond)
-        margin = 1e-6 * np.maximum(np.abs(self.low), np.abs(self.high))  # conditions may come in single precision
-        beyond = ((values < self.low - margin) | (values > self.high + margin)).any(axis=1)
-        found: NDArray[np.bool_] = beyond | (self.distance(values) > self.radius)
-        return found
+        low, high = bounds(self.low, self.high)
+        found = np.any((single(values) < low) | (single(values) > high), axis=1)
+        if len(self.points):
+            found = found | (self.distance(np.clip(values, self.low, self.high)) > self.radius)
+        return np.asarray(found)
 
     def guard(self, cond: NDArray[Any], action: Action, what: str = "model") -> tuple[NDArray[np.bool_], str]:
         """Which conditions of (N, K) lie outside, (N,), and one sentence on them, empty where there are none.
@@ -132,7 +147,7 @@ class ConditionDomain:
         ranges = ", ".join(f"{n} {a:.6g} to {b:.6g}" for n, a, b in zip(self.names, self.low, self.high, strict=True))
         text = (
             f"{int(found.sum())} of {len(found)} conditions lie outside of the training domain of the {what}, the "
-            f"first at {values}; it was trained on {ranges}, and not on all combinations"
+            f"first at {values}; it was trained on {ranges}" + ", and not on all combinations" * (len(self.names) > 1)
         )
         if action == "refuse":
             raise FacsimError(f"{text}: leave them out, or choose to be warned instead (outside='warn').")

@@ -15,6 +15,7 @@ from facsim.core.errors import FacsimError
 from facsim.core.events import Events
 from facsim.core.guard import check_format, read_json_guarded
 from facsim.core.rng import generator
+from facsim.core.schema import Schema
 from facsim.metrics.domain import Action, ConditionDomain
 from facsim.models.base import EventModel
 from facsim.models.checkpoint import load_model
@@ -58,8 +59,7 @@ class CardSampler(TorchSampler):
     def __init__(self, model: EventModel, card: Mapping[str, Any], device: str, name: str, what: str) -> None:
         super().__init__(model, device, name)
         self.schema, self.card, self.what = model.schema, dict(card), what
-        found = self.card.get("domain")
-        self.domain = None if found is None else _domain(found, what)
+        self.domain = _domain(self.card, self.schema, what)
 
     def events(self, cond: ArrayLike, seed: int = 1, outside: Action = "warn") -> Events:
         """Events at the conditions (N, K) or, of one, (N,), in the units of the schema; clouds have a mask.
@@ -74,7 +74,7 @@ class CardSampler(TorchSampler):
         """
         values = self._conditions(cond)
         flags = np.zeros(len(values), dtype=bool)
-        if outside != "ignore" and not self._unguarded(outside):
+        if outside != "ignore":
             if self.domain is None:
                 raise FacsimError(f"{self._no_domain()}, or choose outside='ignore'.")
             flags, text = self.domain.guard(self.schema.scalars(values), outside, self.what)
@@ -95,10 +95,6 @@ class CardSampler(TorchSampler):
         if "incident_energy" in names and (values[:, names.index("incident_energy")] <= 0).any():
             raise FacsimError(f"the conditions of '{self.name}' must hold positive incident energies, in MeV.")
         return values
-
-    def _unguarded(self, outside: Action) -> bool:
-        """Whether nothing is known of a domain, and that is no reason to stop."""
-        return False
 
     def _no_domain(self) -> str:
         return f"the card of the {self.what} says nothing of a training domain: save it from a run anew"
@@ -130,9 +126,13 @@ class TrainedSampler(CardSampler):
         return f"the run '{self.name}' has no card with its training domain: do its stage 'export'"
 
 
-def _domain(found: Any, what: str) -> ConditionDomain:
+def _domain(card: Mapping[str, Any], schema: Schema, what: str) -> ConditionDomain | None:
+    """The training domain in a card, or at least its ranges; None where it has neither."""
+    found, ranges = card.get("domain"), card.get("training_range")
     try:
-        return ConditionDomain.from_dict(found)
+        if found is not None:
+            return ConditionDomain.from_dict(found)
+        return None if ranges is None else ConditionDomain.of_ranges(ranges[: len(schema.scalar_conditions)])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise FacsimError(f"the training domain in the card of the {what} is none ({error!r}).") from None
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
@@ -77,9 +79,19 @@ def export_triton(run: Run) -> None:
 def _export_c(run: Run, model: EventModel, cond: NDArray[Any], name: str) -> dict[str, Any]:
     """Write the C files and compare them with the graph; what the check file says of them."""
     facts = c_facts(read_json(run.card), model.noise_spec(1), name, sha256(run.card))
-    source, header = export_c(run.onnx, run.dir, facts)
+    seed = integer_seed(run.config.seed, "export", "c")
+    return keep_c(run, export_c(run.onnx, run.dir, facts), lambda source: check_c(source, run.onnx, facts, cond, seed))
+
+
+def keep_c(run: Run, files: tuple[Path, Path], check: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+    """What the check file says of C files, source and header, that `check` compares with the graph.
+
+    Raises:
+        FacsimError: as `check`, and then the files are removed.
+    """
+    source, header = files
     try:
-        found = check_c(source, run.onnx, facts, cond, integer_seed(run.config.seed, "export", "c"))
+        found = check(source)
     except BaseException:
         source.unlink()
         header.unlink()

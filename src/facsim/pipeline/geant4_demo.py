@@ -18,7 +18,7 @@ from facsim.pipeline.geant4_fast import Stopwatch
 from facsim.pipeline.geant4_model import HookModel, hook_model
 from facsim.pipeline.geant4_results import FORMAT, Costs, gather
 from facsim.pipeline.geant4_run import FAST_CHUNK, one_thread, run_fast, run_front, run_full
-from facsim.report.geant4_page import write_pictures
+from facsim.report.geant4_page import FILES, write_pictures
 from facsim.run import Reporter, Silent
 from facsim.simulate.detector_files import load_detector
 from facsim.simulate.gun import PDG
@@ -93,7 +93,7 @@ def geant4_demo(
     Args:
         out: new folder for `results.json`, `index.html` and the pictures.
         smoke: in miniature.
-        force: replace an `out` of an earlier demonstration.
+        force: replace an `out` of an earlier demonstration that holds nothing else.
         reporter: who is told of the progress.
         beam: as `Beam`: events, energy, particle, material, detector, model, candidates, seed.
 
@@ -121,13 +121,14 @@ def geant4_demo(
     with atomic_path(folder) as temporary:
         write_json(temporary / RESULTS, results)
         write_pictures(results, model.geometry, drawn, temporary)
+        _check_free(folder, force)  # again, as that was minutes ago
         if force and folder.is_dir():
             shutil.rmtree(folder)
     return {**results, "folder": str(out)}
 
 
 def _check_free(folder: Path, force: bool) -> None:
-    """Refuse a folder that holds anything but, with `force`, an earlier demonstration.
+    """Refuse a folder that holds anything but, with `force`, the files of an earlier demonstration.
 
     Raises:
         FacsimError: it does, it is a file, or it cannot be written.
@@ -144,6 +145,12 @@ def _check_free(folder: Path, force: bool) -> None:
         raise FacsimError(f"'{folder}' is there already and no earlier demonstration: choose another --out.")
     if not force:
         raise FacsimError(f"'{folder}' holds an earlier demonstration: choose another --out, or replace it by --force.")
+    others = sorted(path.name for path in folder.iterdir() if path.name not in {*FILES, RESULTS} or not path.is_file())
+    if others:
+        raise FacsimError(
+            f"'{folder}' holds more than the earlier demonstration, {others[:5]}: move that away, or choose another "
+            "--out."
+        )
 
 
 def _simulate(

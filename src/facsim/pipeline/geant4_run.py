@@ -15,6 +15,7 @@ from facsim.evaluate.full_fast import Observed
 from facsim.pipeline.geant4_fast import Block, FastPath, Fates, Stopwatch
 from facsim.pipeline.geant4_model import HookModel
 from facsim.simulate.hook.calls import Calls, read_records
+from facsim.simulate.hook.cells import packed, unpacked
 
 Advance = Callable[[float, str], None]
 FULL_CHUNK, FAST_CHUNK = 20, 200
@@ -94,12 +95,12 @@ def run_fast(calls: Calls, files: list[Path], model: HookModel, seed: int, event
 
 
 def _shower_file(file: Path) -> Path:
-    return file.with_name(f"{file.stem}-showers.npy")
+    return file.with_name(f"{file.stem}-showers.npz")
 
 
 def _kept(block: Block, file: Path) -> Path | None:
     """Write what the surrogate made of the records in `file`, and what it left; the file of that, if there is some."""
-    np.save(_shower_file(file), block.cells)
+    np.savez(_shower_file(file), **packed(block.cells))
     if not len(block.left):
         return None
     left = file.with_name(f"{file.stem}-left.npz")
@@ -109,8 +110,9 @@ def _kept(block: Block, file: Path) -> Path | None:
 
 def _together(showers: Path, rest: Path | None, first: int) -> NDArray[np.float32]:
     """Cells of the surrogate and of Geant4 for what was left, MeV (n, V), of events from `first` on."""
-    cells: NDArray[np.float32] = np.load(showers)
+    with np.load(showers) as made:
+        cells = unpacked(made)
     if rest is not None:
         with np.load(rest) as found:
-            cells[found["events"] - first] += found["cells"]
+            cells[found["events"] - first] += unpacked(found)
     return cells

@@ -18,6 +18,7 @@ from facsim.config.sections import ExportConfig
 from facsim.core.errors import FacsimError
 from facsim.core.events import Events, make_events
 from facsim.core.geometry import CylinderGeometry
+from facsim.core.ranges import bounds, single
 from facsim.core.rng import generator, integer_seed
 from facsim.core.showerfile import write_showers
 from facsim.core.store import write_json
@@ -39,8 +40,6 @@ MOST = 100_000_000
 MEV = 1e3
 SENSIBLE = (1e-9, 1e9)
 """GeV between which an energy must lie even where one may extrapolate: the model computes in single precision."""
-ROUNDING = 0.01
-"""Share by which asked energies may lie outside of those that happened to be in the training sample."""
 
 Energy = float | tuple[float, float] | str | None
 
@@ -97,9 +96,11 @@ def meant(config: object, options: Mapping[str, object]) -> str | None:
     """The model that `config` names, if any, in the repository of `options`; a file of the same name comes first.
 
     Raises:
-        FacsimError: a name that is neither of a file nor of a model.
+        FacsimError: a name that is neither of a file nor of a model, or a repository without a name.
     """
     where, text = options.get("repository"), str(config)
+    if where is not None and config is None:
+        raise FacsimError(f"which model of '{where}' is meant? Name it, as calo or calo@1.2.0.")
     if where is None and (not isinstance(config, str | Path) or Path(config).is_file()):
         return None
     version = "@" in text and NAME.fullmatch(text.partition("@")[0])
@@ -118,7 +119,8 @@ def chosen(own: Mapping[str, object], options: Mapping[str, object]) -> dict[str
     Raises:
         FacsimError: options that only a run has.
     """
-    refuse({key: options.get(key) for key in ("overrides", "smoke", "model")}, "are for runs, not for models by name")
+    runs = {"overrides (--set)": "overrides", "smoke": "smoke", "model": "model"}
+    refuse({key: options.get(name) for key, name in runs.items()}, "are for runs, not for models by name")
     shared = {key: options.get(key) for key in ("out", "seed", "force", "repository")}
     return {key: value for key, value in {**own, **shared}.items() if value is not None}
 
@@ -248,33 +250,33 @@ def energy_range(energy: Energy, trained: dict[str, Any], name: str, force: bool
     """Least and greatest energy (MeV) of what `energy` (GeV) asks of the model `name`, `trained` from min to max.
 
     Raises:
-        FacsimError: no energies, or, without `force`, outside of the training range.
+        FacsimError: no energies, or, without `force`, outside of the training range (`core.ranges`).
     """
     least, most = float(trained["min"]), float(trained["max"])
     if energy is None:
         return least, most
     parts = energy if isinstance(energy, tuple) else str(energy).split(":")
     try:
-        bounds = [MEV * float(part) for part in parts]
+        asked = [MEV * float(part) for part in parts]
     except ValueError:
-        bounds = []
+        asked = []
     if (
-        len(bounds) not in (1, 2)
-        or not all(SENSIBLE[0] <= bound / MEV <= SENSIBLE[1] for bound in bounds)
-        or bounds[0] > bounds[-1]
+        len(asked) not in (1, 2)
+        or not all(SENSIBLE[0] <= one / MEV <= SENSIBLE[1] for one in asked)
+        or asked[0] > asked[-1]
     ):
         raise FacsimError(f"an energy is a number of GeV, as 10, or a range of them, as 1:50, not '{energy}'.")
-    inside = bounds[0] >= (1 - ROUNDING) * least and bounds[-1] <= (1 + ROUNDING) * most
-    if not inside and not force:
+    low, high = bounds(least, most)
+    if not force and not (single(asked[0]) >= low and single(asked[-1]) <= high):
         raise FacsimError(
-            f"'{name}' was trained from {least / MEV:.3g} to {most / MEV:.3g} GeV, and {_shown(bounds)} GeV is "
+            f"'{name}' was trained from {least / MEV:.3g} to {most / MEV:.3g} GeV, and {_shown(asked)} GeV is "
             "outside: choose energies within, or add --force to extrapolate at your own risk."
         )
-    return bounds[0], bounds[-1]
+    return asked[0], asked[-1]
 
 
-def _shown(bounds: list[float]) -> str:
-    return " to ".join(f"{bound / MEV:.4g}" for bound in bounds)
+def _shown(energies: list[float]) -> str:
+    return " to ".join(f"{energy / MEV:.4g}" for energy in energies)
 
 
 def export_shipped(

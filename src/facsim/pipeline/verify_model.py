@@ -191,5 +191,5 @@ def _examples(model: Predictor) -> Events:
 
 def _ranges(card: Mapping[str, Any]) -> str:
     rows = card["training_range"][:3]
-    words = [f"{r['name']} {r['min']:.4g} to {r['max']:.4g} {r['unit']}".strip() for r in rows]
+    words = [f"{r['name']} {r['min']:.5g} to {r['max']:.5g} {r['unit']}".strip() for r in rows]
     return ", ".join(words + ["..."] * (len(card["training_range"]) > 3)) or "no conditions"

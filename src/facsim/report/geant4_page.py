@@ -25,6 +25,12 @@ from facsim.report.style import AnyFigure, facsim_style
 from facsim.report.text import PM
 
 Json = dict[str, Any]
+PICTURES = (
+    *("events", "times", "longitudinal", "lateral"),
+    *("energy", "hits", "depth", "depth_width", "radius"),
+)
+FILES = frozenset({"index.html", *(f"{name}.png" for name in PICTURES)})
+"""All that `write_pictures` writes."""
 MARKS = {"met": ("good", "met"), "open": ("fair", "cannot be told"), "missed": ("poor", "missed")}
 
 

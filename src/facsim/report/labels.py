@@ -7,6 +7,8 @@ from matplotlib.axes import Axes
 Box = tuple[float, float, float, float]
 SHIFTS = (0, 8, -8, 15, -15, 23, -23, 32, -32, 42, -42, 53, -53)
 LINE_FROM = 20
+OVER = 15
+"""Points from which on a text over or under its point does not touch it."""
 
 
 class Labels:
@@ -32,7 +34,8 @@ class Labels:
     ) -> bool:
         """Write `text` in the first free place beside (x, y); without one, only if it must be there.
 
-        `reach` is how far above or below the point it may be, in points; from 20 points on a thin line leads there.
+        `reach` is how far above or below the point it may be, in points; from 20 points on a thin line leads there. A
+        text that must be there may also stand over or under its point.
 
         Returns:
             Whether it was written.
@@ -40,8 +43,10 @@ class Labels:
         width, height = 0.56 * size * len(text) * self.scale, 1.15 * size * self.scale
         across, up = self.axes.transData.transform((x, y))
         places = [(side, shift) for shift in SHIFTS if abs(shift) <= reach for side in (1, -1)]
+        if must:
+            places += [(0, shift) for shift in SHIFTS if abs(shift) >= OVER]
         for side, shift in places:
-            left = across + 7 * self.scale if side > 0 else across - 7 * self.scale - width
+            left = across + 7 * side * self.scale - (1 - side) / 2 * width
             low = up + shift * self.scale - height / 2
             box = (left, low, left + width, low + height)
             if self._inside(box) and not any(_meet(box, other) for other in self.taken):
@@ -67,7 +72,7 @@ class Labels:
             (x, y),
             xytext=(7 * side, shift),
             textcoords="offset points",
-            ha="left" if side > 0 else "right",
+            ha={1: "left", 0: "center", -1: "right"}[side],
             va="center",
             color=colour,
             fontsize=size,

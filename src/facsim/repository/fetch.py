@@ -49,6 +49,8 @@ def _absent(reference: str, looked: list[Place]) -> FacsimError:
     if versions:
         return FacsimError(f"there is no version {version} of '{name}' in {where}: expected one of {sorted(versions)}.")
     known = [found for place in looked for found in place.names()]
+    if not known:
+        return FacsimError(f"there is no model '{name}' in {where}, and no other either: check the folder or URL.")
     near = get_close_matches(name, known, 1)
     hint = f"; did you mean '{near[0]}'?" if near else "."
     return FacsimError(f"there is no model '{name}' in {where}: expected one of {known}{hint}")

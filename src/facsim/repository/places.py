@@ -37,7 +37,7 @@ class Place:
 
     def file(self, *parts: str) -> str:
         """Path of `parts` in the file system."""
-        return "/".join([self.path.rstrip("/"), *parts])
+        return "/".join([self.path.rstrip("/"), *parts] if self.path else parts)  # the root of an archive is ""
 
     def names(self) -> list[str]:
         """Names of the models, sorted.
@@ -73,13 +73,15 @@ class Place:
 
     def _listed(self, *parts: str) -> set[str]:
         """Last parts of the names of what is in a folder."""
+        if self.is_local and Path(self.path).is_file():
+            raise FacsimError(f"'{self.root}' is a file: a repository is a folder or a URL.")
         with reaching(self.root):
             self.fs.invalidate_cache()
             try:
                 found = self.fs.ls(self.file(*parts), detail=False)
             except FileNotFoundError:
                 if not parts:
-                    raise FacsimError(f"there is no repository at '{self.root}': check the folder or URL.") from None
+                    raise _nowhere(self.root) from None
                 return set()
         return {str(entry).rstrip("/").rpartition("/")[2] for entry in found}
 
@@ -97,6 +99,11 @@ def reaching(root: str) -> Iterator[None]:
         raise
     except FileNotFoundError:
         raise FacsimError(f"a file that was looked for in the repository '{root}' is not there.") from None
+    except (IsADirectoryError, NotADirectoryError) as error:
+        kind = "a folder, and a file" if isinstance(error, IsADirectoryError) else "no folder, and one"
+        raise FacsimError(
+            f"the repository '{root}' cannot be read: '{error.filename}' is {kind} is expected."
+        ) from None
     except ImportError as error:
         words = " ".join(str(error).split())
         raise FacsimError(f"the repository '{root}' needs a package that is not installed: {words}.") from None
@@ -109,13 +116,20 @@ def open_place(root: str | Path) -> Place:
     """The repository at a folder or URL; whether it is there shows when it is read.
 
     Raises:
-        FacsimError: a URL of a kind that fsspec does not know, or whose package is not installed.
+        FacsimError: a URL of a kind that fsspec does not know or whose package is not installed, or no archive there.
     """
     from fsspec.core import url_to_fs  # noqa: PLC0415  takes 50 ms
 
     with reaching(str(root)):
-        fs, path = url_to_fs(str(root))
+        try:
+            fs, path = url_to_fs(str(root))
+        except FileNotFoundError:  # of an archive
+            raise _nowhere(str(root)) from None
     return Place(str(root), fs, str(path))
+
+
+def _nowhere(root: str) -> FacsimError:
+    return FacsimError(f"there is no repository at '{root}': check the folder or URL.")
 
 
 def roots(repository: str | Path | None = None) -> list[str]:

@@ -169,6 +169,55 @@ void queue(const facsim::Model& model, const Words& words) {
     write(words[2], events);
 }
 
+// conditions: 1 for each that is inside by the tolerance of the options' default
+void inside(const facsim::Model& model, const Words& words) {
+    const facsim::Guard guard(model.card(), facsim::SamplerOptions().tolerance);
+    const Floats conditions = read(words[0]);
+    const std::size_t k = model.card().conditions.size();
+    for (std::size_t i = 0; i < conditions.size() / k; ++i) std::printf("%d\n", guard.check(&conditions[i * k], i) ? 0 : 1);
+}
+
+// what each use of something says that was moved; what it was moved to works, with requests of before
+void moved(const facsim::Model& model, const Words&) {
+    const auto told = [](const char* what, auto use) {
+        try {
+            use();
+            std::printf("%s: nothing\n", what);
+        } catch (const facsim::Error& error) {
+            std::printf("%s: %s\n", what, error.what());
+        }
+    };
+    const Floats conditions = {500, 3};
+    Floats events(3);
+    std::mt19937_64 generator(1);
+    std::size_t delivered = 0;
+    const auto deliver = [&](const facsim::Result&) { ++delivered; };
+
+    facsim::Sampler sampler(model);
+    facsim::Sampler other(std::move(sampler));
+    told("sample", [&] { sampler.sample(conditions.data(), 1, generator, events.data()); });
+    told("generate", [&] { sampler.generate(conditions.data(), 0, 1, 0, events.data()); });
+    told("run", [&] { sampler.run(conditions.data(), 1, {}, events.data()); });
+    told("event_size", [&] { sampler.event_size(); });
+    other.sample(conditions.data(), 1, generator, events.data());
+
+    facsim::SamplerOptions two;
+    two.batch = 2;
+    facsim::Queue queue(model, two);
+    queue.submit(0, conditions.data(), generator, deliver);
+    facsim::Queue next(std::move(queue));
+    told("submit", [&] { queue.submit(1, conditions.data(), generator, deliver); });
+    told("flush", [&] { queue.flush(); });
+    next.submit(2, conditions.data(), generator, deliver);
+    std::printf("delivered %zu\n", delivered);
+
+    facsim::Model copy(model), taken(std::move(copy));
+    told("card", [&] { copy.card(); });
+    told("Sampler", [&] { facsim::Sampler made(copy); });
+    facsim::Runtime runtime(model.runtime()), kept(std::move(runtime));
+    told("Model", [&] { facsim::Model made(runtime, "graph", "card"); });
+}
+
 // events out n [mask or -] [conditions]
 void score(const facsim::Model& model, const Words& words) {
     facsim::Predictor predictor(model);
@@ -238,6 +287,8 @@ void done(const std::string& command, const Words& words) {
     if (command == "sample") sample(model, rest);
     if (command == "guard") guard(model, rest);
     if (command == "nested") nested(model, rest);
+    if (command == "inside") inside(model, rest);
+    if (command == "moved") moved(model, rest);
     if (command == "queue") queue(model, rest);
     if (command == "score") score(model, rest);
 }

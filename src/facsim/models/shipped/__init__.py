@@ -13,7 +13,6 @@ import torch
 
 from facsim.core import plugins
 from facsim.core.errors import FacsimError
-from facsim.metrics.domain import Action
 from facsim.models.base import EventModel, RunModel
 from facsim.models.checkpoint import load_trained
 from facsim.models.trained import CardSampler, TrainedSampler, is_run, read_card
@@ -101,8 +100,8 @@ def _generative(model: RunModel, name: str) -> EventModel:
 class ShippedSampler(CardSampler):
     """A model of a repository that draws events at given conditions.
 
-    Where its card knows the training domain, conditions outside are warned of, as `CardSampler.events` says; where not
-    (`par04` 1.0.0), what comes outside of `card["training_range"]` is extrapolated without a word.
+    Conditions outside of the training domain in its card, or where that has none (`par04` 1.0.0) of the training
+    ranges, are warned of, as `CardSampler.events` says.
 
     Args:
         name: of the model, for example `par04` or `calo@1.2.0`.
@@ -130,9 +129,6 @@ class ShippedSampler(CardSampler):
     def threads(self) -> int:
         """Processor threads that it computes with."""
         return torch.get_num_threads()
-
-    def _unguarded(self, outside: Action) -> bool:
-        return self.domain is None and outside == "warn"
 
 
 @overload

@@ -8,11 +8,11 @@ from facsim.core.sources import read_labels
 from facsim.core.store import read_json, write_json
 from facsim.export.c_check_predictor import check_c_predictor
 from facsim.export.c_predictor import export_c_predictor, predictor_facts
-from facsim.export.card import file_facts, make_card, sha256
+from facsim.export.card import make_card, sha256
 from facsim.export.check import check_predictor, graph_inputs
 from facsim.export.onnx import export_predictor
 from facsim.models.checkpoint import load_predictor
-from facsim.pipeline.export import export_settings, export_triton
+from facsim.pipeline.export import export_settings, export_triton, keep_c
 from facsim.pipeline.prediction.variants import export_variants
 from facsim.pipeline.truth import open_splits
 from facsim.provenance import provenance
@@ -56,14 +56,5 @@ def export(run: Run) -> None:
 def _export_c(run: Run, given: dict[str, Any], name: str) -> dict[str, Any]:
     """Write the C files and compare them with the graph on events `given`; what the check file says of them."""
     facts = predictor_facts(read_json(run.card), name, sha256(run.card))
-    source, header = export_c_predictor(run.onnx, run.dir, facts)
-    try:
-        found = check_c_predictor(source, run.onnx, facts, given)
-    except BaseException:
-        source.unlink()
-        header.unlink()
-        raise
-    run.reporter.say(
-        f"  {source} ({source.stat().st_size / 1e6:.1f} MB) agrees with the graph, {found['us_per_call']:.3g} us a call"
-    )
-    return {"files": [file_facts(source), file_facts(header)], **found}
+    written = export_c_predictor(run.onnx, run.dir, facts)
+    return keep_c(run, written, lambda source: check_c_predictor(source, run.onnx, facts, given))

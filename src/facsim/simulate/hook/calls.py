@@ -16,6 +16,7 @@ from facsim.core.rng import integer_seed
 from facsim.simulate.detector import Detector
 from facsim.simulate.g4data import find_data
 from facsim.simulate.geant4_pool import Pool
+from facsim.simulate.hook.cells import unpacked
 from facsim.simulate.hook.records import Records
 from facsim.simulate.hook.world import FRONT
 
@@ -59,15 +60,16 @@ class Calls:
         """Whole events, `chunk` at a time: `cells` (n, V) in MeV before the threshold; `ms` (n, 2), CPU time of each
         event and Geant4's part of it without the scoring."""
         for path in self._run("full", _chunks(events, chunk), advance):
-            yield _taken(path)
+            found = _taken(path)
+            yield {"cells": unpacked(found), "ms": found["ms"]}
 
     def front(self, events: int, chunk: int, advance: Advance) -> list[Path]:
         """What enters the calorimeter, a file with `records` for each `chunk` of events."""
         return self._run("front", _chunks(events, chunk), advance)
 
     def rest(self, given: list[tuple[int, int, Path]], advance: Advance) -> dict[int, Path]:
-        """From records on: (first event, number of events, file) each; a file with `events` and `cells` for each first
-        event that had records. The files of records are not needed afterwards."""
+        """From records on: (first event, number of events, file) each; a file with `events` and their cells
+        (`hook.cells`) for each first event that had records. The files of records are not needed afterwards."""
         tasks = [(first, number, {"records": str(path)}) for first, number, path in given]
         return dict(zip((first for first, _, _ in given), self._run("rest", tasks, advance), strict=True))
 

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from facsim.core.ranges import bounds, single
 from facsim.simulate.hook.records import Records
 
 SHOWERS, PHOTONS, REASONS = "electrons", "photons", ("kind", "low", "high", "angle")
 ELECTRONS, PHOTON = (11, -11), 22
-TOLERANCE = 0.01
-"""Share by which energies may lie outside of those that happened to be in the training sample."""
 MAX_TILT = 0.1
 """rad to the normal of the face: a surrogate of perpendicular particles serves up to there."""
 FACE = 1e-3
@@ -31,8 +30,7 @@ class Guard:
     """Range and domain of a surrogate of electrons that hit the face perpendicularly.
 
     Args:
-        low, high: least and greatest kinetic energy of training, MeV. Energies up to a hundredth beyond are taken, as a
-            random sample hardly has its bounds in it.
+        low, high: least and greatest kinetic energy of training, MeV; those a little beyond are taken (`core.ranges`).
         photons: whether photons may be turned into electrons (`pairs`).
     """
 
@@ -42,7 +40,8 @@ class Guard:
 
     def in_range(self, energy: NDArray[np.float64]) -> tuple[Mask, Mask]:
         """Which energies (N,) are not too low, and which are not too high."""
-        return energy >= self.low * (1 - TOLERANCE), energy <= self.high * (1 + TOLERANCE)
+        low, high = bounds(self.low, self.high)
+        return single(energy) >= low, single(energy) <= high
 
     def sort(self, records: Records) -> dict[str, Records]:
         """The records by what becomes of them: `electrons`, `photons`, or one of `REASONS` for full simulation.

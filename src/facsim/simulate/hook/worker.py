@@ -1,8 +1,8 @@
 """A worker process of `simulate.hook`: tasks as JSON lines in, answers as JSON lines out, arrays in files.
 
 First line: the calorimeter and the material in front. A task is `full` (whole events), `front` (up to the face) or
-`rest` (from caught particles on), for consecutive events; its file has `cells` or `records`, and of whole events `ms`
-(n, 2): the CPU time of each, all of it and Geant4's part.
+`rest` (from caught particles on), for consecutive events; its file has the cells (`hook.cells`) or `records`, and of
+whole events `ms` (n, 2): the CPU time of each, all of it and Geant4's part.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from facsim.core.worker import Replies, answer_tasks
 from facsim.simulate.detector import Detector
 from facsim.simulate.geant4 import event_seed
 from facsim.simulate.geant4_worker import REPORT_SECONDS
+from facsim.simulate.hook.cells import packed
 from facsim.simulate.hook.engine import HookGeant4
 from facsim.simulate.hook.records import RECORD
 
@@ -62,7 +63,7 @@ def _full(geant4: HookGeant4, task: dict[str, Any], heart: Heartbeat) -> Arrays:
         ms[i] = 1000.0 * (time.process_time() - begin), inside
         cells.append(made)
         heart.beat(i + 1)
-    return {"cells": np.stack(cells), "ms": ms}
+    return {**packed(np.stack(cells)), "ms": ms}
 
 
 def _front(geant4: HookGeant4, task: dict[str, Any], heart: Heartbeat) -> Arrays:
@@ -75,14 +76,14 @@ def _front(geant4: HookGeant4, task: dict[str, Any], heart: Heartbeat) -> Arrays
 
 
 def _rest(geant4: HookGeant4, task: dict[str, Any], heart: Heartbeat) -> Arrays:
-    """Cells of those events only that have records: `events` (m,) and `cells` (m, V)."""
+    """Cells (m, V) of those events only that have records, and `events` (m,)."""
     with np.load(task["records"]) as file:
         records = np.asarray(file["records"], dtype=RECORD)
     events, cells = np.unique(records["event"]), []
     for event in events:
         cells.append(geant4.rest(records[records["event"] == event], event_seed(task["seed"], int(event))))
         heart.beat(int(event) - task["first"])
-    return {"events": events, "cells": np.stack(cells)}
+    return {"events": events, **packed(np.stack(cells))}
 
 
 def main() -> None:

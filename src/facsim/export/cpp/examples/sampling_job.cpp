@@ -57,6 +57,10 @@ Job parsed(int argc, char** argv) {
             files.push_back(name);
             continue;
         }
+        if (name == "--help") {
+            files.clear();
+            break;  // to the usage
+        }
         if (++i == argc) throw facsim::Error(name + " needs a value.");
         const std::string text = argv[i];
         const std::size_t equals = text.find('=');

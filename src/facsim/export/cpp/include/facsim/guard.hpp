@@ -16,6 +16,9 @@
 
 namespace facsim {
 
+/// Share of a bound of the training range by which a condition may lie beyond it, as in Python and in C.
+inline constexpr double range_tolerance = 0.01;
+
 /// A condition outside of the training range, or one that is no finite number.
 struct Outside {
     std::size_t event = 0;   ///< of the call, counted from 0; in a queue 0

@@ -77,7 +77,8 @@ struct ModelOptions {
     int threads = 1;  ///< that ONNX Runtime uses for one call
 };
 
-/// A surrogate or predictor that is ready to be called. Copies share it; any thread may use it.
+/// A surrogate or predictor that is ready to be called. Copies share it; any thread may use it. What was moved from, it
+/// or what was made of it, throws Error when it is used.
 class Model {
 public:
     /// Read `graph` and `card` and check them: the card's format, size and SHA-256 of the graph, no data in other
@@ -90,9 +91,9 @@ public:
         }
     }
 
-    const Card& card() const { return parts_->card; }
-    const Runtime& runtime() const { return parts_->session.runtime(); }
-    const detail::Session& session() const { return parts_->session; }
+    const Card& card() const { return parts().card; }
+    const Runtime& runtime() const { return parts().session.runtime(); }
+    const detail::Session& session() const { return parts().session; }
 
 private:
     struct Parts {
@@ -100,9 +101,15 @@ private:
         detail::Session session;
     };
 
+    const Parts& parts() const {
+        if (parts_ == nullptr) throw Error("this has no model any more, it was moved: use what it was moved to.");
+        return *parts_;
+    }
+
     void open(Runtime runtime, const std::string& graph, const std::string& path, ModelOptions options) {
         if (options.threads < 1)
             throw Error("a model needs at least 1 thread, not " + std::to_string(options.threads) + ".");
+        static_cast<void>(runtime.env());  // throws before files are read
         Card card = read_card(detail::read_file<std::string>(path, json::longest), path);
         const auto bytes = detail::read_file<std::vector<unsigned char>>(graph, std::uint64_t{1} << 31);
         const std::string belongs = "; export again, or take the card that was written with it.";

@@ -15,7 +15,8 @@ namespace facsim {
 /// Scores events: one predictor a thread, any number of them of one model.
 class Predictor {
 public:
-    explicit Predictor(Model model, double tolerance = 0) : model_(std::move(model)), guard_(model_.card(), tolerance) {
+    explicit Predictor(Model model, double tolerance = range_tolerance)
+        : model_(std::move(model)), guard_(model_.card(), tolerance) {
         const Card& card = model_.card();
         if (!card.is_predictor) throw Error("the card is of a surrogate: use facsim::Sampler in place of a predictor.");
         constexpr auto number = ort::ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;

@@ -97,7 +97,8 @@ private:
     };
 
     void work() {
-        if (busy_) return;  // a callback submits or flushes: the loop below comes to it
+        static_cast<void>(engine_.card());  // throws where the queue was moved
+        if (busy_) return;                  // a callback submits or flushes: the loop below comes to it
         busy_ = true;
         failures_.clear();
         try {

@@ -49,7 +49,10 @@ public:
     }
 
     const ort::OrtApi& api() const { return *api_; }
-    const ort::OrtEnv* env() const { return env_.get(); }
+    const ort::OrtEnv* env() const {
+        if (env_ == nullptr) throw Error("this has no ONNX Runtime any more, it was moved: use what it was moved to.");
+        return env_.get();
+    }
     const ort::OrtMemoryInfo* memory() const { return memory_.get(); }
     /// Of ONNX Runtime, such as "1.22.0".
     const std::string& version() const { return version_; }

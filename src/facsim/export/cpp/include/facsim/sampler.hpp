@@ -16,9 +16,9 @@ namespace facsim {
 
 /// How a sampler works.
 struct SamplerOptions {
-    std::size_t batch = 1;      ///< events of one call of the runtime, at most
-    double tolerance = 0;       ///< share of a bound by which a condition may lie outside of the training range
-    Fallback outside = nullptr; ///< makes events whose conditions lie outside; without it they are refused
+    std::size_t batch = 1;               ///< events of one call of the runtime, at most
+    double tolerance = range_tolerance;  ///< share of a bound by which a condition may lie beyond it
+    Fallback outside = nullptr;          ///< makes events whose conditions lie outside; without it they are refused
 };
 
 /// Samples events: one sampler a thread, any number of them of one model.
