@@ -19,7 +19,7 @@ from facsim.core.events import EventSource
 from facsim.core.store import read_json
 from facsim.models.base import EventModel
 from facsim.models.checkpoint import load_trained
-from facsim.pipeline.compression.gate import compared, failures, limits, watched
+from facsim.pipeline.compression.gate import Limits, compared, failures, limits, watched
 from facsim.pipeline.compression.job import Job
 from facsim.pipeline.compression.judging import judge_result, write_card
 from facsim.pipeline.compression.methods import Asked, asked, check_fit, listed
@@ -96,17 +96,13 @@ def compress(
         refused, failed = dict[str, list[str]](), dict[str, str]()
         for one in ones:
             try:
-                record = work(present, one, splits, judge)
-                why = failures(compared(read_json(record.place.scores(SURROGATE))["scores"], scores, names), allowed)
+                why = settle(work(present, one, splits, judge), scores, names, allowed, force)
             except FacsimError as error:  # the others may do
                 failed[one.label] = str(error)
                 run.reporter.say(f"{one.label}: {error}", "yellow")
                 continue
-            record.keep(force or not why)
-            record.tell(worse=why, limits=allowed.to_dict(), forced=bool(why) and force)
-            record.finish()
             if why and not force:
-                refused[record.label] = why
+                refused[one.label] = why
         found = write_table(present, scores, names, allowed, splits)
     return {**found, "refused": refused, "failed": failed}
 
@@ -182,3 +178,13 @@ def work(present: Present, one: Asked, splits: Mapping[str, EventSource], judge:
         write_card(job, {**told, "facts": record.content.get("facts", {})}, scores)
         record.note("judged", judge=present.judging)
     return record
+
+
+def settle(record: Record, original: list[Json], names: list[str], allowed: Limits, force: bool) -> list[str]:
+    """Keep the model or not, and put it in its place; why it is worse than allowed, in words."""
+    scores = read_json(record.place.scores(SURROGATE))["scores"]
+    why = failures(compared(scores, original, names), allowed)
+    record.keep(force or not why)
+    record.tell(worse=why, limits=allowed.to_dict(), forced=bool(why) and force)
+    record.finish()
+    return why

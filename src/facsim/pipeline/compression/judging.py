@@ -58,14 +58,20 @@ class Finite:
         """Events (N, *event_shape) at the conditions (N, K).
 
         Raises:
-            FacsimError: infinite numbers or NaN among them.
+            FacsimError: infinite numbers or NaN among them, on the way to which a sampler may have ended by itself.
         """
-        found = self.sampler.sample(cond, rng)
+        instead = "choose another method or other options, such as bf16, whose numbers reach far, in place of fp16."
+        try:
+            found = self.sampler.sample(cond, rng)
+        except FacsimError:
+            raise
+        except Exception as error:  # ONNX Runtime's have no class in common
+            detail = str(error).strip().partition("\n")[0]
+            raise FacsimError(f"'{self.name}' cannot be sampled ({detail}): {instead}") from error
         lost = int((~np.isfinite(found.reshape(len(found), -1)).all(1)).sum())
         if lost:
             raise FacsimError(
-                f"{lost} of {len(found)} events of '{self.name}' have numbers that are not finite: choose another "
-                "method or other options, such as bf16 in place of fp16, whose numbers end at 65504."
+                f"{lost} of {len(found)} events of '{self.name}' have numbers that are not finite: {instead}"
             )
         return found
 

@@ -71,11 +71,11 @@ class Present:
         if after is None:
             return None
         found = Record(self.run, after)
-        why = "which is not there, or has no weights" if found.weights is None or after == label else self.other(found)
+        why = "not there, or without weights" if found.weights is None or after == label else self.other(found)
         if why is not None:
             names = [one.label for one in records(self.run) if one.weights is not None and self.other(one) is None]
             raise FacsimError(
-                f"'{label}' cannot start from '{after}', {why}: expected a compressed model of this run with weights, "
+                f"'{label}' cannot start from '{after}' ({why}): expected a compressed model of this run with weights, "
                 f"one of {names}."
             )
         return found
@@ -87,28 +87,28 @@ class Present:
         source = source if isinstance(source, dict) else {}
         seed, how = content.get("seed"), "with --smoke" if content.get("smoke") else "without --smoke"
         for is_other, why in (
-            (not record.made(), "whose files are missing or were changed"),
-            (source.get("weights") != self.weights, "which was made of other weights"),
-            (source.get("truth") != self.truth, "which was made with other truth"),
-            (seed != self.seed, f"which was made with seed {seed}"),
-            (content.get("smoke") != self.smoke, f"which was made {how}"),
+            (not record.made(), "its files are missing or were changed"),
+            (source.get("weights") != self.weights, "made of other weights"),
+            (source.get("truth") != self.truth, "made with other truth"),
+            (seed != self.seed, f"made with seed {seed}"),
+            (content.get("smoke") != self.smoke, f"made {how}"),
         ):
             if is_other:
                 return why
         try:
             told = self._completed({key: content.get(key) for key in ("method", "options", "label")})
         except FacsimError:
-            return "which starts from a model that has changed"
+            return "it starts from a model that has changed"
         if content.get("identity") == self.identity(told):
             return None
         if source.get("start") != told["source"]["start"]:
-            return "which starts from a model that has changed"
-        return "which was made with other settings or by another version of facsim"
+            return "it starts from a model that has changed"
+        return "made with other settings or by another version of facsim"
 
     def outdated(self, record: Record) -> str | None:
         """Why `record` cannot stand in the present table, in words; None when it can."""
         why = self.other(record)
-        return why or (None if record.judged(self.judging) else "which was judged in another way")
+        return why or (None if record.judged(self.judging) else "judged in another way")
 
     def _completed(self, told: Json) -> Json:
         options = told["options"] if isinstance(told["options"], dict) else {}

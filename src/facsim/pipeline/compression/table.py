@@ -41,12 +41,7 @@ def write_table(
     Rows are the original and whatever was compressed, in this call or before, of the present weights, with the same
     seed and `smoke`, and judged in the same way; others are told. All are timed together, unless nothing changed since.
     """
-    run, there = present.run, list[Record]()
-    for one in records(run):
-        if (why := present.outdated(one)) is None:
-            there.append(one)
-        else:
-            run.reporter.say(f"the table leaves out '{one.label}', {why}", "dim")
+    run, there = present.run, _fresh(present)
     graph = _original_graph(run)
     rows = [_original_row(run, original, names, graph), *(_row(one, original, names) for one in there)]
     path, cpu = run.compressed, hardware()
@@ -79,6 +74,19 @@ def write_table(
     picture = path.with_suffix(".png")
     compression_picture(found, picture)
     return {**found, "table": str(path), "picture": str(picture)}
+
+
+def _fresh(present: Present) -> list[Record]:
+    """The records whose numbers can stand beside one another; of the others it is told why not."""
+    found, left = list[Record](), dict[str, list[str]]()
+    for one in records(present.run):
+        if (why := present.outdated(one)) is None:
+            found.append(one)
+        else:
+            left.setdefault(why, []).append(one.label)
+    for why, labels in left.items():
+        present.run.reporter.say(f"not in the table: {', '.join(labels)} ({why})", "dim")
+    return found
 
 
 def _timed(run: Run, there: list[Record], graph: Path | None) -> dict[str, Timed]:
