@@ -105,6 +105,11 @@ class Run:
         return self.dir / "application.json"
 
     @property
+    def compressed(self) -> Path:
+        """Table of compressed models."""
+        return self.dir / "compressed" / "table.json"
+
+    @property
     def timing(self) -> Path:
         return self.dir / "scores" / "timing.json"
 

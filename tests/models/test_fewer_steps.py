@@ -9,7 +9,7 @@ import torch
 
 from facsim.core.errors import FacsimError
 from facsim.core.geometry import regular_cylinder
-from facsim.core.schema import Feature, Schema, calorimeter_schema
+from facsim.core.schema import Feature, Schema, calorimeter_schema, given_conditions
 from facsim.models import EventModel
 from facsim.models.base import Batch
 from facsim.models.checkpoint import build_model, load_model, save_model
@@ -104,16 +104,31 @@ def test_fewer_steps_are_the_same_weights(tmp_path: Path) -> None:
     assert with_fewer(showers(), {"layer_method": 3})["pattern"]["steps"] == 2
 
 
+def cloud(given: int) -> EventModel:
+    """Points of which the networks read their number, and where some are given, these too."""
+    features = (Feature("x"), Feature("y"), Feature("size"))
+    conditions = (Feature("c"), *given_conditions(given, features, "gen"))
+    schema = Schema("cloud", features, conditions, points=6, given=given)
+    method = {**FLOW, "network": {"name": "epic", "width": 8}}
+    return built({"method": method, "transform": "standard", "given": {"attend": True}}, schema)
+
+
+def teacher(which: str) -> EventModel:
+    if which in ("cloud", "given"):
+        return cloud(4 if which == "given" else 0)
+    return showers() if which == "two-stage" else table_model({**FLOW} if which == "flow-matching" else {"name": which})
+
+
 @pytest.mark.parametrize("kind", ["mean-velocity", "consistency"])
-@pytest.mark.parametrize("which", ["flow-matching", "diffusion", "two-stage"])
+@pytest.mark.parametrize("which", ["flow-matching", "diffusion", "two-stage", "cloud", "given"])
 def test_students_of_steps_begin_as_their_teachers(kind: str, which: str) -> None:
-    old = showers() if which == "two-stage" else table_model({**FLOW} if which == "flow-matching" else {"name": which})
+    old = teacher(which)
     name = "two-stage" if which == "two-stage" else "single-stage"
     new = build_model(name, old.schema, distilled_options(old, kind, 1, 8))
     assert isinstance(new, EventModel)
     names = begin_students(new, old)  # which compares the velocities
     assert len(names) == (2 if which == "two-stage" else 1)
-    cond = torch.rand(5, 1) * 1e4 + 100
+    cond = torch.rand(5, len(old.schema.conditions)) * (1e4 if which == "two-stage" else 1) + 0.1
     with torch.no_grad():
         assert torch.isfinite(sample_once(new.eval(), cond)).all()
     method = methods_of(new)[names[0]]
@@ -125,6 +140,14 @@ def test_students_of_steps_begin_as_their_teachers(kind: str, which: str) -> Non
 def test_a_network_that_reads_conditions_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     old = table_model({**FLOW, "network": {"name": "mlp", "widths": [8]}})
     new = build_model("single-stage", TABLE, distilled_options(old, "mean-velocity", 1, 8))
-    monkeypatch.setattr("facsim.models.fewer_steps._widened", lambda value, like, n: torch.zeros_like(like))
+    monkeypatch.setattr("facsim.models.fewer_steps._widened", lambda value, like, *_: torch.zeros_like(like))
+    with pytest.raises(FacsimError, match="kind=consistency"):
+        begin_students(new, old)  # type: ignore[arg-type]
+
+
+def test_a_network_with_columns_that_cannot_be_told_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = cloud(4)
+    new = build_model("single-stage", old.schema, distilled_options(old, "mean-velocity", 1, 8))
+    monkeypatch.setattr("facsim.models.fewer_steps._columns_of", lambda student: (student.n_cond, 0))
     with pytest.raises(FacsimError, match="kind=consistency"):
         begin_students(new, old)  # type: ignore[arg-type]

@@ -67,13 +67,19 @@ def stored_in_half(model: RunModel, names: Iterable[str]) -> None:
     """Round the arrays `names` of `model` to float16, as which they are saved; it computes as before.
 
     Raises:
-        FacsimError: there is no such array.
+        FacsimError: there is no such array, or float16 does not reach as far as its numbers.
     """
     kept, arrays = list(names), model.state_dict()
     for name in kept:
         if name not in arrays:
             raise FacsimError(f"the compressed model has no array '{name}': compress it again.")
-        arrays[name].copy_(arrays[name].half())
+        half = arrays[name].half()
+        if bool((half.isinf() & arrays[name].isfinite()).any()):
+            raise FacsimError(
+                f"'{name}' has numbers up to {float(arrays[name].abs().max()):.3g}, and float16 ends at 65504: choose "
+                "bf16, which reaches as far as single precision."
+            )
+        arrays[name].copy_(half)
     _note(model, FP16, kept)
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from facsim.core.errors import FacsimError
 from facsim.models.base import EventModel
 from facsim.models.distilled import Distilled
+from facsim.models.nets.given import own_number
 from facsim.models.probability_flow import ProbabilityFlow
 from facsim.models.smaller import METHOD_OPTIONS, methods_of
 
@@ -51,7 +52,7 @@ def begin_students(new: EventModel, old: EventModel) -> tuple[str, ...]:
     Where the student is told the length of a jump, its first layers have one more column, of zeros at the start.
 
     Raises:
-        FacsimError: that would change what a network says, because it reads conditions in another order.
+        FacsimError: a network reads conditions in another order, so that the column would change what it says.
     """
     arrays, known = new.state_dict(), old.state_dict()
     students = {name: m for name, m in methods_of(new).items() if isinstance(m, Distilled)}
@@ -63,7 +64,11 @@ def begin_students(new: EventModel, old: EventModel) -> tuple[str, ...]:
             if rest.startswith("net."):
                 targets.append(f"{place}.student.{rest.removeprefix('net.')}")
         for target in targets:
-            arrays[target] = _widened(value, arrays[target], students[place].n_cond if place in students else 0)
+            n_cond, behind = _columns_of(students[place]) if place in students else (0, 0)
+            wide = _widened(value, arrays[target], n_cond, behind)
+            if wide.shape != arrays[target].shape:
+                raise _refusal(place)
+            arrays[target] = wide
     new.load_state_dict(arrays)
     for name, method in students.items():
         leader = getattr(old, name)
@@ -72,15 +77,34 @@ def begin_students(new: EventModel, old: EventModel) -> tuple[str, ...]:
     return tuple(students)
 
 
-def _widened(value: Tensor, like: Tensor, n_cond: int) -> Tensor:
-    """`value` with a column of zeros after each set of `n_cond` columns at its end, until it is as wide as `like`."""
+def _columns_of(student: Distilled) -> tuple[int, int]:
+    """How many conditions the first layers of a network have columns of, and how many other columns stand behind these.
+
+    Networks of points read the given points elsewhere, and their own number behind the conditions.
+    """
+    space = student.space
+    return own_number(student.n_cond, space), 1 if space.representation == "cloud" else 0
+
+
+def _widened(value: Tensor, like: Tensor, n_cond: int, behind: int) -> Tensor:
+    """`value` with a column of zeros after each set of `n_cond` columns, until it is as wide as `like`.
+
+    The sets are at its end, but for `behind` columns.
+    """
     more = like.shape[1] - value.shape[1] if like.dim() == value.dim() == 2 else 0
-    if value.shape == like.shape or more < 1 or more * n_cond > value.shape[1]:
+    if more < 1 or (first := value.shape[1] - more * n_cond - behind) < 0:
         return value
-    first = value.shape[1] - more * n_cond
-    last = value[:, first:].reshape(len(value), more, n_cond)
-    last = torch.cat([last, last.new_zeros(len(value), more, 1)], -1).flatten(1)
-    return torch.cat([value[:, :first], last], 1)
+    start, sets, end = torch.split_with_sizes(value, [first, more * n_cond, behind], 1)
+    sets = sets.reshape(len(value), more, n_cond)
+    sets = torch.cat([sets, sets.new_zeros(len(value), more, 1)], -1).flatten(1)
+    return torch.cat([start, sets, end], 1)
+
+
+def _refusal(name: str) -> FacsimError:
+    return FacsimError(
+        f"the network of '{METHOD_OPTIONS[name]}' cannot be told the length of a jump without being trained anew: "
+        "choose --set kind=consistency."
+    )
 
 
 def _check(method: Distilled, leader: ProbabilityFlow, name: str) -> None:
@@ -96,7 +120,4 @@ def _check(method: Distilled, leader: ProbabilityFlow, name: str) -> None:
     for net in (None, method.student):
         found = method.teacher.velocity(x, t, wide, mask, net)
         if not float((found - expected).abs().mean()) <= ALIKE * float(expected.abs().mean() + 1e-6):
-            raise FacsimError(
-                f"the network of '{METHOD_OPTIONS[name]}' cannot be told the length of a jump without being trained "
-                "anew: choose --set kind=consistency."
-            )
+            raise _refusal(name)

@@ -78,7 +78,9 @@ def _auc(judge: AnyJudge, generated: EventSource, steps: int) -> dict[str, Any]:
 
 
 def remove_others(run: Run) -> None:
-    """Remove scores of an earlier configuration: the page shows whatever lies there."""
+    """Remove scores of an earlier configuration and the table that compares with them: the page shows what is there."""
+    run.compressed.unlink(missing_ok=True)
+    run.compressed.with_suffix(".png").unlink(missing_ok=True)
     wanted = {*map(run.scores, run.names), *map(run.hists, run.names), *map(run.step_scores, run.steps)}
     for folder in ("scores", "hists"):
         for path in (run.dir / folder).rglob("*.json"):

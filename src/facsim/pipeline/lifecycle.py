@@ -100,6 +100,7 @@ STAGES: tuple[Stage, ...] = (
         _section("report"),
         lambda run: [run.report],
         ("evaluate", "apply", "export", "timing"),
+        lambda run: [run.compressed] if run.compressed.is_file() else [],
         partial=True,
     ),
 )

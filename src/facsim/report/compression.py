@@ -28,7 +28,24 @@ COLOURS = {
 MARKERS = {"few-steps": "s", "distil-steps": "D"}
 AREA = 90.0
 """Of the original's marker, points squared."""
+MINIATURE = "in miniature: times are too short to conclude anything"
 LABELS = {"auc_high": "AUC, high-level observables", "auc_cells": "AUC, cells", "fpd": "FPD"}
+
+
+def fate(row: Json, limits: Json) -> str:
+    """What became of a model, in words: empty where it is kept by the `limits` of the table."""
+    what = "refused" if not row["kept"] else "forced" if row["worse"] else ""
+    own = row.get("limits") or limits
+    if own == limits:
+        return what
+    within = "any loss" if own["within"] is None else f"{own['within']:g} sigma"
+    asked = "".join(f", {name} {value:g}" for name, value in own["at_least"].items())
+    return f"{what or 'kept'} where {within}{asked} was allowed"
+
+
+def sigmas(sigma: float) -> str:
+    """By how many sigma a score is worse, `+inf` where nothing measures it (`gate.NO_SCORE`)."""
+    return f"{sigma:+.1f}" if sigma < 1e6 else "+inf"
 
 
 def compression_picture(found: Json, path: Path) -> None:
@@ -67,6 +84,8 @@ def compression_figure(found: Json) -> Figure:
         figure.legend(
             handles, labels, loc="center left", bbox_to_anchor=(1 - (beside + 0.05) / figure.get_figwidth(), 0.55)
         )
+    if found.get("smoke"):
+        figure.text(0.995, 0.985, MINIATURE, ha="right", va="top", color=MUTED, fontsize="small")
     return figure
 
 

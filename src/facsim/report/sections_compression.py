@@ -5,7 +5,7 @@ from __future__ import annotations
 from facsim.core.errors import FacsimError
 from facsim.core.store import read_json
 from facsim.report.blocks import Block, Cell, Gallery, Picture, Section, Table
-from facsim.report.compression import compression_figure
+from facsim.report.compression import MINIATURE, compression_figure, fate, sigmas
 from facsim.report.render import to_svg
 from facsim.report.rundata import Json, RunData
 from facsim.report.text import DASH, PM, SIGMA, TIMES, duration, significant, times
@@ -26,7 +26,10 @@ def compression_section(run: RunData) -> Section | None:
         return None
     cpu = (found.get("hardware") or {}).get("cpu")
     lead = "Cheaper forms of the surrogate, sampled and judged like itself, and timed in turns with it on one thread"
-    return Section("compression", "Compressed", f"{lead}, on {cpu}." if cpu else f"{lead}.", blocks)
+    lead = f"{lead}, on {cpu}." if cpu else f"{lead}."
+    if found.get("smoke"):
+        lead = f"{lead} All is {MINIATURE}."
+    return Section("compression", "Compressed", lead, blocks)
 
 
 def _picture(found: Json) -> Gallery:
@@ -47,7 +50,7 @@ def _table(found: Json) -> Table:
         cells = [_score(score, row["method"] is None) for score in scores]
         lines.append(
             [
-                Cell(row["name"], "" if row["kept"] and not row["worse"] else "forced" if row["kept"] else "refused"),
+                Cell(row["name"], fate(row, found["limits"])),
                 *cells,
                 *(_time(row["times"][batch], row["method"] is None) for batch in batches),
                 Cell(DASH if size is None else f"{significant(size)} MB"),
@@ -62,10 +65,10 @@ def _table(found: Json) -> Table:
 
 
 def _score(score: Json | None, original: bool) -> Cell:
-    if score is None:
+    if score is None or score["value"] is None:
         return Cell(DASH)
     error = f"{PM}{significant(score['error'], 2)}" if score["error"] else ""
-    return Cell(significant(score["value"]) + error, "" if original else f"{score['sigma']:+.1f} {SIGMA}")
+    return Cell(significant(score["value"]) + error, "" if original else f"{sigmas(score['sigma'])} {SIGMA}")
 
 
 def _time(time: Json, original: bool) -> Cell:

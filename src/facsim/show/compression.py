@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from facsim.report.compression import MINIATURE, fate, sigmas
 from facsim.show import with_error
 
 
@@ -23,15 +24,17 @@ def show_compression(found: Mapping[str, Any]) -> None:
         scores = [row["scores"].get(name) for name in names]
         sigma = [score["sigma"] for score in scores if score is not None]
         table.add_row(
-            row["name"] + _origin(row, found["seed"]) + _fate(row),
+            row["name"] + _fate(row, found["limits"]),
             *(
                 "" if score is None or score["value"] is None else with_error(score["value"], score["error"])
                 for score in scores
             ),
-            "" if row["method"] is None or not sigma else f"{max(sigma):+.1f}",
+            "" if row["method"] is None or not sigma else sigmas(max(sigma)),
             *(_time(row, batch) for batch in batches),
             f"{row['graph_MB'] or row['weights_MB'] or 0:.3g}",
         )
+    if head := _head(found):
+        console.print(head, style="yellow")
     console.print(table)
     console.print(
         "sigma: how much worse than the original, of the score that is worst. Batches: the processor's ms an event on "
@@ -61,12 +64,14 @@ def _time(row: Mapping[str, Any], batch: str) -> str:
     return f"{time['ms']:.3g} ms\n{time['ratio']:.2f} x\n{time['ratio_low']:.2f}-{time['ratio_high']:.2f}"
 
 
-def _origin(row: Mapping[str, Any], seed: int) -> str:
-    other = row["method"] is not None and row.get("seed") not in (None, seed)
-    return (f"\nseed {row['seed']}" if other else "") + ("\nin miniature" if row.get("smoke") else "")
+def _head(found: Mapping[str, Any]) -> str:
+    """What holds for the whole table and is not as usual."""
+    seeds = sorted({row["seed"] for row in found["rows"] if row["method"] is not None})
+    told = [f"compressed with seed {seed}" for seed in seeds if seed != found["seed"]]
+    return ", ".join([*told, MINIATURE] if found["smoke"] else told)
 
 
-def _fate(row: Mapping[str, Any]) -> str:
-    if row["kept"]:
-        return "\n[yellow]forced[/yellow]" if row["worse"] else ""
-    return "\n[red]refused[/red]"
+def _fate(row: Mapping[str, Any], limits: Mapping[str, Any]) -> str:
+    what = fate(dict(row), dict(limits))
+    colour = "red" if not row["kept"] else "yellow" if row["worse"] else "dim"
+    return f"\n[{colour}]{what}[/{colour}]" if what else ""

@@ -7,23 +7,24 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from facsim import __version__
 from facsim.config import load_config
 from facsim.core.errors import FacsimError, MissingExtraError
+from facsim.core.events import EventSource
 from facsim.core.store import read_json
-from facsim.export.card import sha256
 from facsim.models.base import EventModel
 from facsim.models.checkpoint import load_trained
 from facsim.pipeline.compression.gate import Limits, compared, failures, limits, watched
 from facsim.pipeline.compression.job import Job
 from facsim.pipeline.compression.judging import judge_result, write_card
 from facsim.pipeline.compression.methods import Asked, asked, check_fit, listed
-from facsim.pipeline.compression.record import Record, records
+from facsim.pipeline.compression.present import Present
+from facsim.pipeline.compression.record import Record, tidy
 from facsim.pipeline.compression.table import write_table
 from facsim.pipeline.judging import JudgeOf, one_judge
 from facsim.pipeline.lifecycle import stages_of
@@ -32,7 +33,6 @@ from facsim.pipeline.stage import check_upstream
 from facsim.pipeline.terminal import Terminal
 from facsim.pipeline.truth import open_splits
 from facsim.run import SURROGATE, Reporter, Run, saved_config
-from facsim.stamps import fingerprint, read_stamp
 
 __all__ = ["compress", "listed", "refuse"]
 Json = dict[str, Any]
@@ -68,7 +68,8 @@ def compress(
         reporter: who is told of the progress; by default the terminal (standard error).
 
     Returns:
-        The content of `out/compressed/table.json`, and under `refused` why models of this call were not kept.
+        The content of `out/compressed/table.json`, and by name why models of this call were not kept (`refused`) or
+        could not be made (`failed`).
 
     Raises:
         FacsimError: no trained and judged surrogate, an unknown method, option or score, or a method that does not fit.
@@ -85,40 +86,49 @@ def compress(
         check_fit(ones, model)
         if any(one.method.onnx for one in ones):
             check_onnx()
-        scores = original_scores(run)
+        scores: list[Json] = read_json(run.scores(SURROGATE))["scores"]
         names = watched(scores, allowed.at_least)
-        splits, judge = open_splits(run), one_judge()
-        told = []
+        tidy(run)
+        present, splits, judge = Present.of(run, seed, smoke), open_splits(run), one_judge()
         for one in ones:
-            record = Record(run, one.label)
-            number = run.config.seed if seed is None else seed
-            job = Job(run, record.place, base_of(run, one), splits, number, smoke)
-            work(one, record, job, judge)
-            told.append((record, judged_row(record, scores, names, allowed, force)))
-        found = write_table(run, scores, names, allowed, splits, smoke)
-    refused = {record.label: why for record, why in told if why and not force}
-    return {**found, "refused": refused}
+            if one.options.after not in [other.label for other in ones]:
+                present.told(one)  # before anything is done
+        refused, failed = dict[str, list[str]](), dict[str, str]()
+        for one in ones:
+            try:
+                why = settle(work(present, one, splits, judge), scores, names, allowed, force)
+            except FacsimError as error:  # the others may do
+                failed[one.label] = str(error)
+                run.reporter.say(f"{one.label}: {error}", "yellow")
+                continue
+            if why and not force:
+                refused[one.label] = why
+        found = write_table(present, scores, names, allowed, splits)
+    return {**found, "refused": refused, "failed": failed}
 
 
 def refuse(found: Json) -> None:
-    """Say which models of `found`, what `compress` returns, are too bad to be kept.
+    """Say which models of `found`, what `compress` returns, could not be made or are too bad to be kept.
 
     Raises:
         FacsimError: there are some.
     """
+    told = [f"'{name}' was not made: {why}" for name, why in found["failed"].items()]
     if found["refused"]:
         each = "; ".join(f"{name} ({', '.join(why)})" for name, why in found["refused"].items())
-        raise FacsimError(
+        told.append(
             f"worse than allowed, so that the scores are kept and no model: {each}: allow more with --within, or keep "
             "them all the same with --force."
         )
+    if told:
+        raise FacsimError(" ".join(told))
 
 
 def trained_surrogate(run: Run) -> EventModel:
-    """The trained generative model of `run`, its stages up to `evaluate` done.
+    """The trained generative model of `run`, judged as it is.
 
     Raises:
-        FacsimError: there is none.
+        FacsimError: there is none, or it is not judged.
     """
     if run.config.predicts:
         raise FacsimError(
@@ -127,41 +137,12 @@ def trained_surrogate(run: Run) -> EventModel:
         )
     if not (run.model() / "weights.safetensors").is_file():
         raise FacsimError(f"'{run.dir}' holds no trained surrogate: run facsim train --out {run.dir} first.")
-    check_upstream(stages_of(run.config)["evaluate"], stages_of(run.config), run)
+    stages = stages_of(run.config)
+    check_upstream(replace(stages["evaluate"], name="compress", needs=("evaluate",)), stages, run)
     model = load_trained(run.model())
     if not isinstance(model, EventModel):
         raise FacsimError(f"'{run.dir}' holds no generative model.")
     return model
-
-
-def original_scores(run: Run) -> list[Json]:
-    """The scorecard of the surrogate.
-
-    Raises:
-        FacsimError: it is not there yet.
-    """
-    if not run.scores(SURROGATE).is_file():
-        raise FacsimError(f"the surrogate of '{run.dir}' is not judged yet: run facsim evaluate --out {run.dir} first.")
-    found: list[Json] = read_json(run.scores(SURROGATE))["scores"]
-    return found
-
-
-def base_of(run: Run, one: Asked) -> Path:
-    """The folder of the weights that `one` starts from.
-
-    Raises:
-        FacsimError: it names no compressed model, or one without weights.
-    """
-    if one.options.after is None:
-        return run.model()
-    found = Record(run, one.options.after).weights
-    if found is None or one.options.after == one.label:
-        names = [record.label for record in records(run) if record.weights is not None]
-        raise FacsimError(
-            f"'{one.name}' cannot start from '{one.options.after}': expected a compressed model of this run with "
-            f"weights, one of {names}."
-        )
-    return found
 
 
 def check_onnx() -> None:
@@ -175,40 +156,35 @@ def check_onnx() -> None:
             raise MissingExtraError("onnx", package)
 
 
-def work(one: Asked, record: Record, job: Job, judge: JudgeOf) -> None:
-    """Make and judge the compressed model, as far as that is not done."""
-    run, say = job.run, job.run.reporter.say
-    stamp = read_stamp(run.stamp("prepare"))
-    source = {
-        "weights": sha256(run.model() / "weights.safetensors"),
-        "start": sha256(job.base / "weights.safetensors"),
-        "truth": None if stamp is None else stamp.identity,
-    }
-    training = run.config.train.model_dump(mode="json", exclude={"sinks", "checkpoint_seconds", "threads"})
-    told = {"method": one.name, "options": one.options.model_dump(mode="json"), "label": one.label, "seed": job.seed}
-    told |= {"smoke": job.smoke, "source": source}
-    identity = fingerprint({"facsim": __version__, **told, "train": training})
-    sampled = run.config.sample.model_dump(mode="json"), run.config.seed
-    judging = fingerprint([run.config.evaluate.model_dump(mode="json"), *sampled])
-    if record.content.get("identity") == identity and record.made() and record.judged(judging):
-        say(f"{one.label}: up to date", "dim")
-        return
-    record.open(identity, {**told, "command": sys.argv})
-    with record.at_home():
-        if not record.made():
-            say(f"{one.label}: {one.method.does}", "bold")
-            started = time.perf_counter()
-            one.method.make(job, one.options)
-            record.note("made", facts=job.facts, seconds=round(time.perf_counter() - started, 1))
+def work(present: Present, one: Asked, splits: Mapping[str, EventSource], judge: JudgeOf) -> Record:
+    """Make and judge the compressed model `one`, as far as that is not done; its record, which may yet be a new one."""
+    run, told = present.run, present.told(one)
+    identity, record = present.identity(told), Record(present.run, one.label)
+    if record.content.get("identity") == identity and record.made() and record.judged(present.judging):
+        run.reporter.say(f"{one.label}: up to date", "dim")
+        return record
+    record = record.begin(identity, {**told, "command": sys.argv})
+    base = present.base(one.label, one.options.after)
+    folder = run.model() if base is None else base.weights
+    assert folder is not None
+    job = Job(run, record.place, folder, splits, present.seed, present.smoke)
+    if not record.made():
+        run.reporter.say(f"{one.label}: {one.method.does}", "bold")
+        started = time.perf_counter()
+        one.method.make(job, one.options)
+        record.note("made", facts=job.facts, seconds=round(time.perf_counter() - started, 1))
+    if not record.judged(present.judging):
         scores = judge_result(job, judge(run))
         write_card(job, {**told, "facts": record.content.get("facts", {})}, scores)
-        record.note("judged", judge=judging)
+        record.note("judged", judge=present.judging)
+    return record
 
 
-def judged_row(record: Record, original: list[Json], names: list[str], allowed: Limits, force: bool) -> list[str]:
-    """Keep the model or not; why not, in words."""
+def settle(record: Record, original: list[Json], names: list[str], allowed: Limits, force: bool) -> list[str]:
+    """Keep the model or not, and put it in its place; why it is worse than allowed, in words."""
     scores = read_json(record.place.scores(SURROGATE))["scores"]
     why = failures(compared(scores, original, names), allowed)
     record.keep(force or not why)
     record.tell(worse=why, limits=allowed.to_dict(), forced=bool(why) and force)
+    record.finish()
     return why

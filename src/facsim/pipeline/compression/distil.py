@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from pydantic import Field
 
 from facsim.core.errors import FacsimError
@@ -40,7 +41,9 @@ class DistilOptions(TunedOptions):
 def distil(job: Job, options: DistilOptions) -> None:
     """A smaller network learns the trained one's velocities at true events, or from its samples; all else is copied."""
     teacher, name = job.start(), job.run.config.surrogate.name
-    student = build_model(name, teacher.schema, smaller_options(teacher, options.width, options.network))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(integer_seed(job.seed, "compress", "student"))
+        student = build_model(name, teacher.schema, smaller_options(teacher, options.width, options.network))
     assert isinstance(student, EventModel)
     new = begin_as(student, teacher)
     phases = phases_with(student, new)

@@ -56,19 +56,36 @@ def limits(within: float | None, at_least: Sequence[str]) -> Limits:
 
 
 def compared(scores: Sequence[Json], original: Sequence[Json], names: Sequence[str]) -> Json:
-    """Scores `names` beside the original's: value, error, null and how many sigma of both errors they are worse."""
+    """Scores `names` beside the original's: value, error, null and how many sigma of both errors they are worse.
+
+    Raises:
+        FacsimError: the original's is of a protocol by which nothing else was scored.
+    """
     found = {}
     for name in names:
-        own, known = find_score(scores, name), find_score(original, name)
+        known = find_score(original, name)
         if known is None:
             continue
+        own = find_score(scores, name, known["protocol"])
+        base = {"protocol": known["protocol"], "better": known["better"], "original": known["value"]}
+        base |= {"original_error": known["error"]}
         if own is None:
-            found[name] = {**MISSING, "better": known["better"], "original": known["value"]}
-            found[name] |= {"original_error": known["error"], "sigma": NO_SCORE}
+            _check_protocol(scores, name, known["protocol"])
+            found[name] = {**MISSING, **base, "sigma": NO_SCORE}
             continue
-        row = {key: own[key] for key in ("value", "error", "null", "null_error", "better")}
-        found[name] = {**row, "original": known["value"], "original_error": known["error"], "sigma": _sigma(own, known)}
+        row = {key: own[key] for key in MISSING}
+        found[name] = {**row, **base, "sigma": _sigma(own, known)}
     return found
+
+
+def _check_protocol(scores: Sequence[Json], name: str, protocol: str) -> None:
+    """Refuse `scores` that have `name` by other protocols alone."""
+    others = sorted({row["protocol"] for row in _rows(scores, name)})
+    if others and protocol not in others:
+        raise FacsimError(
+            f"'{name}' of the original is scored by the protocol '{protocol}', of the compressed model by {others}: "
+            "run facsim evaluate --force, then facsim compress again."
+        )
 
 
 def watched(original: Sequence[Json], wanted: Mapping[str, float]) -> list[str]:
@@ -87,11 +104,15 @@ def watched(original: Sequence[Json], wanted: Mapping[str, float]) -> list[str]:
     return list(dict.fromkeys([*names, *wanted]))
 
 
-def find_score(scores: Sequence[Json], name: str) -> Json | None:
-    """The score `name` or `name@region` that has a value, facsim's own protocol first."""
-    base, _, region = name.partition("@")
-    rows = [r for r in scores if r["name"] == base and r["region"] == (region or "all") and r["value"] is not None]
+def find_score(scores: Sequence[Json], name: str, protocol: str | None = None) -> Json | None:
+    """The score `name` or `name@region` that has a value: by `protocol`, if none is named by facsim's own first."""
+    rows = [row for row in _rows(scores, name) if row["value"] is not None and protocol in (None, row["protocol"])]
     return min(rows, key=lambda row: row["protocol"] != "strict", default=None)
+
+
+def _rows(scores: Sequence[Json], name: str) -> list[Json]:
+    base, _, region = name.partition("@")
+    return [row for row in scores if row["name"] == base and row["region"] == (region or "all")]
 
 
 def failures(rows: Json, allowed: Limits) -> list[str]:
@@ -105,7 +126,8 @@ def failures(rows: Json, allowed: Limits) -> list[str]:
         told, sigma = f"{name} {_told(row['value'], row['error'])}", row["sigma"]
         if name in WATCHED and allowed.within is not None and sigma > allowed.within:
             of = _told(row["original"], row["original_error"])
-            found.append(f"{told} instead of {of}, {sigma:.1f} sigma worse where {allowed.within:g} are allowed")
+            worse = f"{sigma:.1f} sigma worse" if sigma < NO_SCORE else "worse, both without errors,"
+            found.append(f"{told} instead of {of}, {worse} where {allowed.within:g} are allowed")
         if name in allowed.at_least and _worse(row, row["value"], allowed.at_least[name]) > 0:
             found.append(f"{told} where {allowed.at_least[name]:g} was asked for")
     return found

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facsim.core.errors import FacsimError
 from facsim.core.sources import read_labels
 from facsim.core.store import read_json, write_json
 from facsim.data import open_events
@@ -46,6 +47,35 @@ class GraphSampler:
         return found
 
 
+@dataclass(frozen=True)
+class Finite:
+    """`sampler`, of which every number has to be finite; `name` is for messages."""
+
+    sampler: Samples
+    name: str
+
+    def sample(self, cond: NDArray[Any], rng: np.random.Generator) -> NDArray[np.float32]:
+        """Events (N, *event_shape) at the conditions (N, K).
+
+        Raises:
+            FacsimError: infinite numbers or NaN among them, on the way to which a sampler may have ended by itself.
+        """
+        instead = "choose another method or other options, such as bf16, whose numbers reach far, in place of fp16."
+        try:
+            found = self.sampler.sample(cond, rng)
+        except FacsimError:
+            raise
+        except Exception as error:  # ONNX Runtime's have no class in common
+            detail = str(error).strip().partition("\n")[0]
+            raise FacsimError(f"'{self.name}' cannot be sampled ({detail}): {instead}") from error
+        lost = int((~np.isfinite(found.reshape(len(found), -1)).all(1)).sum())
+        if lost:
+            raise FacsimError(
+                f"{lost} of {len(found)} events of '{self.name}' have numbers that are not finite: {instead}"
+            )
+        return found
+
+
 def has_weights(place: Run) -> bool:
     """Whether a model of torch lies in `place`; else there is a graph alone."""
     return (place.model() / "model.json").is_file()
@@ -62,10 +92,14 @@ def judge_result(job: Job, judge: AnyJudge) -> list[dict[str, Any]]:
     """Write samples, scorecard and histograms of the result; return its scores.
 
     Noise, conditions and truth are those of the original's samples, so that most chance is common to both.
+
+    Raises:
+        FacsimError: its events are not finite.
     """
     place, target = job.place, target_of(job.run, job.splits["null"])
     with job.run.reporter.progress(f"{place.dir.name}, samples") as advance:
-        write_samples(place.samples(SURROGATE), SURROGATE, sampler_of(job), target, advance)
+        sampler = Finite(sampler_of(job), place.dir.name)
+        write_samples(place.samples(SURROGATE), SURROGATE, sampler, target, advance)
     with job.run.reporter.progress(f"{place.dir.name}, judging") as advance:
         advance(0.0, "")
         card, histograms = judge.judge(SURROGATE, open_events(place.samples(SURROGATE)), kind="surrogate")

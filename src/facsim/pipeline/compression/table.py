@@ -13,10 +13,10 @@ from facsim.core.events import EventSource
 from facsim.core.sources import read_labels
 from facsim.core.store import read_json, write_json
 from facsim.evaluate.timing import hardware
-from facsim.export.card import sha256
 from facsim.export.onnx import export_onnx
 from facsim.models.checkpoint import count_parameters, load_model, save_model
 from facsim.pipeline.compression.gate import Limits, compared
+from facsim.pipeline.compression.present import Present
 from facsim.pipeline.compression.record import FOLDER, Record, records
 from facsim.pipeline.compression.times import Timed, times_of
 from facsim.pipeline.preflight import ONNX_PACKAGES
@@ -30,24 +30,23 @@ ORIGINAL = "original"
 
 
 def write_table(
-    run: Run,
+    present: Present,
     original: list[Json],
     names: list[str],
     allowed: Limits,
     splits: Mapping[str, EventSource],
-    smoke: bool,
 ) -> Json:
     """Write and return `compressed/table.json`, and draw `compressed/table.png`.
 
-    Rows are the original and whatever of the present weights was compressed, in this call or before. All are timed
-    together, unless nothing changed since.
+    Rows are the original and whatever was compressed, in this call or before, of the present weights, with the same
+    seed and `smoke`, and judged in the same way; others are told. All are timed together, unless nothing changed since.
     """
-    weights = sha256(run.model() / "weights.safetensors")
-    there = [one for one in records(run) if one.content["source"]["weights"] == weights and one.made()]
+    run, there = present.run, _fresh(present)
     graph = _original_graph(run)
     rows = [_original_row(run, original, names, graph), *(_row(one, original, names) for one in there)]
-    path = run.dir / FOLDER / "table.json"
-    identity = fingerprint([smoke, run.config.seed, *((one.label, one.content["made"]) for one in there)])
+    path, cpu = run.compressed, hardware()
+    made = [(one.label, one.content["made"]) for one in there]
+    identity = fingerprint([present.smoke, run.config.seed, present.weights, graph is None, cpu, *made])
     before = read_json(path) if path.is_file() else {}
     if before.get("timed") == identity:
         times = {row["name"]: row["times"] for row in before["rows"]}
@@ -55,7 +54,7 @@ def write_table(
         with run.reporter.progress("timing, in turns") as advance:
             advance(0.0, "")
             cond = read_labels(splits["null"]).cond
-            times = times_of(_timed(run, there, graph), ORIGINAL, cond, run.config.seed, smoke)
+            times = times_of(_timed(run, there, graph), ORIGINAL, cond, run.config.seed, present.smoke)
             advance(1.0, "")
     found = {
         "format": FORMAT,
@@ -63,8 +62,9 @@ def write_table(
         "task": run.config.task,
         "model": run.config.surrogate.name,
         "seed": run.config.seed,
+        "smoke": present.smoke,
         "events": len(splits["null"]),
-        "hardware": hardware(),
+        "hardware": cpu,
         "limits": allowed.to_dict(),
         "watched": names,
         "timed": identity,
@@ -74,6 +74,19 @@ def write_table(
     picture = path.with_suffix(".png")
     compression_picture(found, picture)
     return {**found, "table": str(path), "picture": str(picture)}
+
+
+def _fresh(present: Present) -> list[Record]:
+    """The records whose numbers can stand beside one another; of the others it is told why not."""
+    found, left = list[Record](), dict[str, list[str]]()
+    for one in records(present.run):
+        if (why := present.outdated(one)) is None:
+            found.append(one)
+        else:
+            left.setdefault(why, []).append(one.label)
+    for why, labels in left.items():
+        present.run.reporter.say(f"not in the table: {', '.join(labels)} ({why})", "dim")
+    return found
 
 
 def _timed(run: Run, there: list[Record], graph: Path | None) -> dict[str, Timed]:
@@ -127,10 +140,11 @@ def _row(record: Record, original: list[Json], names: list[str]) -> Json:
         "method": content["method"],
         "options": content["options"],
         "kept": record.kept,
-        "seed": content.get("seed"),
-        "smoke": content.get("smoke", False),
+        "seed": content["seed"],
+        "smoke": content["smoke"],
         "forced": content.get("forced", False),
         "worse": content.get("worse", []),
+        "limits": content.get("limits"),
         "weights_MB": _megabytes(weights),
         "graph_MB": _megabytes(record.graph),
         "numbers": None if record.weights is None else count_parameters(load_model(record.weights)),
