@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +14,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from facsim.core.errors import FacsimError, MissingExtraError
+from facsim.core.store import write_error
+from facsim.engines.jobs import Jobs
 
 BATCH = ("slurm", "htcondor")
 
@@ -76,24 +80,32 @@ def read_resources(path: Path | None, given: dict[str, Any]) -> Resources:
 
 
 @contextmanager
-def open_cluster(where: str, workers: int, resources: Resources) -> Iterator[Any]:
-    """The cluster `where` with `workers` processes, closed at the end; an address is passed on as it is.
+def open_cluster(
+    where: str, workers: int, resources: Resources, logs: Path, say: Callable[[str], None]
+) -> Iterator[tuple[Any, Callable[[], None]]]:
+    """The cluster `where` with `workers` processes, closed at the end, and what is to be called often while it works.
+
+    An address is passed on as it is. The output of batch jobs goes to `logs`; `say` is told of them.
 
     Raises:
         MissingExtraError: dask-jobqueue is not installed.
-        FacsimError: the batch system refuses.
+        FacsimError: the batch system refuses, or `logs` cannot be written.
     """
     if where not in ("local", *BATCH):
-        yield where
+        yield where, lambda: None
         return
-    cluster = _local(workers) if where == "local" else batch_cluster(where, resources)
+    cluster = _local(workers) if where == "local" else batch_cluster(where, resources, logs)
     try:
-        if where in BATCH:
-            try:
-                cluster.adapt(minimum=workers, maximum=workers)  # jobs whose time is over are replaced
-            except (OSError, RuntimeError) as error:
-                raise FacsimError(f"{where} does not take the jobs: {error}.") from None
-        yield cluster
+        if where == "local":
+            yield cluster, lambda: None
+            return
+        try:
+            logs.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise write_error(logs, error) from error
+        jobs = Jobs(where, cluster, logs, say)
+        jobs.submit(-(-workers // resources.cores))
+        yield cluster, jobs.look
     finally:
         cluster.close(timeout=10)
 
@@ -107,8 +119,8 @@ def _local(workers: int) -> Any:
     )
 
 
-def batch_cluster(where: str, resources: Resources) -> Any:
-    """A cluster of dask-jobqueue, without jobs so far.
+def batch_cluster(where: str, resources: Resources, logs: Path) -> Any:
+    """A cluster of dask-jobqueue, without jobs so far; their output goes to `logs`.
 
     Raises:
         MissingExtraError: dask-jobqueue is not installed.
@@ -124,9 +136,13 @@ def batch_cluster(where: str, resources: Resources) -> Any:
         "memory": resources.memory,
         "job_script_prologue": resources.prologue,
         "interface": resources.interface,
+        "job_name": "facsim-farm",
+        "python": shlex.quote(resources.python or sys.executable),
         "scheduler_options": {"dashboard_address": ":0"},
-        "worker_extra_args": ["--lifetime", f"{max(resources.seconds - 300, 60)}s", "--lifetime-stagger", "60s"],
-        **({"python": resources.python} if resources.python else {}),
+        "worker_extra_args": [
+            *("--lifetime", f"{max(resources.seconds - 300, 60)}s", "--lifetime-stagger", "60s"),
+            *("--preload", "facsim"),  # where it is missing a job ends at once, and says why
+        ],
     }
     if where == "slurm":
         return library.SLURMCluster(
@@ -134,19 +150,34 @@ def batch_cluster(where: str, resources: Resources) -> Any:
             walltime=resources.walltime,
             queue=resources.queue,
             account=resources.account,
-            job_extra_directives=resources.directives,
+            job_extra_directives=[f'--output="{slurm_path(logs)}/%j.log"', *resources.directives],
         )
-    extra = {"+MaxRuntime": str(resources.seconds), **_pairs(resources.directives)}
-    return library.HTCondorCluster(**common, disk=resources.disk, job_extra_directives=extra)
+    extra = {
+        "getenv": "True",  # as of jobs of Slurm
+        "+MaxRuntime": str(resources.seconds),
+        "Output": f"{logs}/$(ClusterId).log",
+        "Error": f"{logs}/$(ClusterId).log",
+        "Stream_Output": "True",
+        "Stream_Error": "True",
+        **_pairs(resources.directives),
+    }
+    # by default sh, which has no `source`
+    bash = type("Job", (library.htcondor.HTCondorJob,), {"executable": "/bin/bash"})
+    return library.HTCondorCluster(**common, job_cls=bash, disk=resources.disk, job_extra_directives=extra)
 
 
-def job_script(where: str, resources: Resources) -> str:
+def slurm_path(path: Path) -> str:
+    """`path` as Slurm's patterns of file names want it, where % has a meaning."""
+    return str(path).replace("%", "%%")
+
+
+def job_script(where: str, resources: Resources, logs: Path) -> str:
     """The job that dask-jobqueue would submit for one worker.
 
     Raises:
         MissingExtraError: dask-jobqueue is not installed.
     """
-    cluster = batch_cluster(where, resources)
+    cluster = batch_cluster(where, resources, logs)
     try:
         return str(cluster.job_script())
     finally:

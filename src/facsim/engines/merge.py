@@ -20,7 +20,7 @@ from facsim.core.showerfile import write_showers
 from facsim.core.sources import batch_rows
 from facsim.core.store import write_store
 from facsim.data import open_events
-from facsim.engines.shards import Job, Shard, Stamp, checksum
+from facsim.engines.shards import LOGS, Job, Shard, Stamp, checksum
 
 MEGABYTES = 32.0
 """Of events in memory while files are merged."""
@@ -43,12 +43,18 @@ def check_whole(job: Job, shards: Sequence[Shard], stamps: Mapping[int, Stamp]) 
     if missing:
         raise FacsimError(
             f"{len(missing)} of {len(shards)} shards in '{job.folder}' are missing ({_some(missing)}): "
-            "make them first, by the same command without --merge."
+            f"make them first, by the same command without --merge{where_logs_are(job)}."
         )
     for shard in shards:
         stamp = stamps[shard.index]
         if not job.file(shard).is_file() or checksum(job.file(shard)) != stamp.sha256:
             raise FacsimError(f"'{job.file(shard)}' is not what was stamped: give the same command again to repair it.")
+
+
+def where_logs_are(job: Job) -> str:
+    """Half a sentence on the output of batch jobs, where there were some."""
+    logs = job.folder / LOGS
+    return f"; what the batch jobs said is in '{logs}'" if logs.is_dir() and any(logs.iterdir()) else ""
 
 
 def merge_events(

@@ -30,7 +30,7 @@ from facsim.core.errors import FacsimError
 from facsim.core.store import read_json, write_error, write_json
 
 FORMAT = "facsim-farm-1"
-FOLDER = "shards"
+FOLDER, LOGS = "shards", "logs"
 LASTING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 """Errors of disks that the next attempt would meet as well; others, such as of a network, may pass."""
 LONGEST = 300

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from facsim.core.errors import FacsimError
-from facsim.engines.clusters import Resources
+from facsim.engines.clusters import Resources, slurm_path
 
 SLURM, HTCONDOR = "slurm", "htcondor"
 
@@ -19,7 +19,7 @@ def array_script(where: str, command: Sequence[str], shards: Sequence[int], out:
         where: `slurm` or `htcondor`.
         command: facsim's, without `--only-shard`.
         shards: numbers of those to make.
-        out: folder of the results, for logs.
+        out: folder of the results, where the text goes as `job.slurm` or `job.htcondor`, and logs.
         resources: of each job.
 
     Raises:
@@ -38,7 +38,7 @@ def _slurm(command: Sequence[str], shards: Sequence[int], out: Path, resources: 
     megabytes = _megabytes(resources.memory)
     lines = [
         "#!/bin/bash",
-        "# submit by: sbatch FILE    then, when all jobs are done, the same facsim command with --merge",
+        _how_to("sbatch", out / f"job.{SLURM}"),
         "#SBATCH --job-name=facsim-farm",
         f"#SBATCH --array={_ranges(shards)}",
         "#SBATCH --ntasks=1",
@@ -46,7 +46,7 @@ def _slurm(command: Sequence[str], shards: Sequence[int], out: Path, resources: 
         f"#SBATCH --mem={megabytes}M",
         f"#SBATCH --time={resources.walltime}",
         f'#SBATCH --chdir="{Path.cwd()}"',
-        f'#SBATCH --output="{logs}/%A_%a.log"',
+        f'#SBATCH --output="{slurm_path(logs)}/%A_%a.log"',
         *([f"#SBATCH --partition={resources.queue}"] if resources.queue else []),
         *([f"#SBATCH --account={resources.account}"] if resources.account else []),
         *(f"#SBATCH {line}" for line in resources.directives),
@@ -65,7 +65,7 @@ def _htcondor(command: Sequence[str], shards: Sequence[int], out: Path, resource
     # HTCondor's quoting: the whole in double quotes, an argument with spaces in single ones, each doubled inside
     quoted = inside.replace("'", "''").replace('"', '""')
     lines = [
-        "# submit by: condor_submit FILE    then, when all jobs are done, the same facsim command with --merge",
+        _how_to("condor_submit", out / f"job.{HTCONDOR}"),
         "universe = vanilla",
         "executable = /bin/bash",
         f"arguments = \"-c '{quoted}' facsim $(shard)\"",
@@ -83,6 +83,11 @@ def _htcondor(command: Sequence[str], shards: Sequence[int], out: Path, resource
         "queue shard in (" + ", ".join(map(str, shards)) + ")",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _how_to(submit: str, file: Path) -> str:
+    command = shlex.join([submit, str(file)])
+    return f"# submit by: {command}    then, when all jobs are done, the same facsim command with --merge"
 
 
 def _megabytes(text: str) -> int:

@@ -18,8 +18,8 @@ from facsim.engines.dask import run_dask
 from facsim.engines.ledger import Ledger
 from facsim.engines.local import run_local
 from facsim.engines.manifest import DONE, claim
-from facsim.engines.merge import check_whole
-from facsim.engines.shards import FOLDER, FORMAT, Job, Shard, Stamp, divide
+from facsim.engines.merge import check_whole, where_logs_are
+from facsim.engines.shards import FOLDER, FORMAT, LOGS, Job, Shard, Stamp, divide
 from facsim.engines.templates import array_script
 from facsim.provenance import versions
 from facsim.run import Reporter
@@ -211,7 +211,7 @@ def _check(ledger: Ledger, wanted: Sequence[Shard], made: Stamps) -> None:
     if not ledger.failures and left:
         raise FacsimError(
             f"{left} of {len(wanted)} shards are missing, and the results are of the others: give the same command "
-            "without --merge to make them."
+            f"without --merge to make them{where_logs_are(ledger.job)}."
         )
     if not ledger.failures:
         return
@@ -284,7 +284,7 @@ def _planned(work: Work, how: How) -> Farmed:
     if how.with_dask:
         where = how.cluster or LOCAL
         plan += f", by Dask ({where}) with {how.count} workers"
-        script = job_script(where, how.resources) if where in BATCH else ""
+        script = job_script(where, how.resources, job.folder.absolute() / LOGS) if where in BATCH else ""
         return _farmed(work, stamps, len(stamps), plan=plan, script=script)
     return _farmed(work, stamps, len(stamps), plan=f"{plan}, by {how.count} processes of this machine")
 
@@ -297,8 +297,8 @@ def _scripted(work: Work, how: How, missing: list[Shard], stamps: Stamps) -> Far
     folder = work.job.folder.absolute()
     text = array_script(how.script, how.command, [shard.index for shard in missing], folder, how.resources)
     path = folder / f"job.{how.script}"
-    with told_of(folder / "logs"):
-        (folder / "logs").mkdir(exist_ok=True)
+    with told_of(folder / LOGS):
+        (folder / LOGS).mkdir(exist_ok=True)
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return _farmed(work, stamps, len(stamps), files={"job": path}, script=text)
