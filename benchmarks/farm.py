@@ -1,11 +1,12 @@
 """Farms: how sampling scales with workers, and what a large sample costs in time, memory and disk.
 
-    python benchmarks/farm.py scaling [MODEL] [--events 6000] [--shard 500] [--batch 500] [--repeats 3] [--json FILE]
+    python benchmarks/farm.py scaling [MODEL] [--engine local|dask] [--events 20000] [--shard 1000] [--batch 500]
+                              [--repeats 3] [--json FILE]
     python benchmarks/farm.py large [MODEL] [--events 100000] [--shard 5000] [--batch 500] [--workers 2]
                               [--folder DIR] [--json FILE]
 
 MODEL is a shipped model, by default par04, or a run directory. `scaling`: the same events with one and two workers in
-turn; the goal is 1.7 times the rate. `large`: the command `facsim farm sample` in a process of its own, whose tree is
+turn, by both engines or the one that is named; the goal is 1.7 times the rate. `large`: the command `facsim farm sample` in a process of its own, whose tree is
 watched; the goal is 1.5 GB at most. Its rate stands beside that of the same number of processes that only sample, same
 batch, nothing written, before and after. Needs psutil, which comes with the extra dask.
 """
@@ -48,23 +49,31 @@ def made(out: Path) -> tuple[list[dict[str, Any]], float]:
 
 def scaling(arguments: argparse.Namespace) -> dict[str, Any]:
     """Rates with one and two workers, in turn; prints their ratios."""
-    rates: dict[int, list[tuple[float, float]]] = {1: [], 2: []}
     options = ["--events", str(arguments.events), "--shard", str(arguments.shard), "--batch", str(arguments.batch)]
-    for _ in range(arguments.repeats):
-        for workers, found in rates.items():
-            with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-                out = Path(folder) / "farm"
-                done = subprocess.run(
-                    farm(arguments.model, out, workers, options), check=True, capture_output=True, text=True
-                )
-                _, inner = made(out)
-                found.append((json.loads(done.stdout)["rate"], arguments.events / inner))
-    result: dict[str, Any] = {"model": arguments.model, "options": options, "load": os.getloadavg()[0], "rates": rates}
+    result: dict[str, Any] = {"model": arguments.model, "options": options, "load": os.getloadavg()[0]}
+    for engine in [arguments.engine] if arguments.engine else ["local", "dask"]:
+        rates: dict[int, list[tuple[float, float]]] = {1: [], 2: []}
+        for _ in range(arguments.repeats):
+            for workers, found in rates.items():
+                with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+                    out = Path(folder) / "farm"
+                    command = farm(arguments.model, out, workers, [*options, "--engine", engine])
+                    done = subprocess.run(command, check=True, capture_output=True, text=True)
+                    _, inner = made(out)
+                    found.append((json.loads(done.stdout)["rate"], arguments.events / inner))
+        result[engine] = ratios(rates, engine)
+    return result
+
+
+def ratios(rates: dict[int, list[tuple[float, float]]], engine: str) -> dict[str, Any]:
+    """Of the medians, and those of each turn; printed."""
+    result: dict[str, Any] = {"rates": rates}
     for i, name in enumerate(("start of workers included", "without it")):
         one, two = (median(pair[i] for pair in rates[n]) for n in (1, 2))
         each = [b[i] / a[i] for a, b in zip(rates[1], rates[2], strict=True)]
         result[name] = {"one": one, "two": two, "ratio": two / one, "ratios": each}
-        print(f"{name}: {one:.4g} and {two:.4g} events/s, ratio {two / one:.2f} ({min(each):.2f} to {max(each):.2f})")
+        span = f"{min(each):.2f} to {max(each):.2f}"
+        print(f"{engine}, {name}: {one:.4g} and {two:.4g} events/s, ratio {two / one:.2f} ({span})", flush=True)
     return result
 
 
@@ -177,6 +186,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="farms: scaling, and large samples")
     parser.add_argument("what", choices=("scaling", "large"))
     parser.add_argument("model", nargs="?", default="par04")
+    parser.add_argument("--engine", choices=("local", "dask"), help="of scaling; by default both")
     parser.add_argument("--events", type=int)
     parser.add_argument("--shard", type=int)
     parser.add_argument("--batch", type=int, default=500)
@@ -186,8 +196,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     small = arguments.what == "scaling"
-    arguments.events = arguments.events or (6000 if small else 100_000)
-    arguments.shard = arguments.shard or (500 if small else 5000)
+    arguments.events = arguments.events or (20_000 if small else 100_000)
+    arguments.shard = arguments.shard or (1000 if small else 5000)
     found = (scaling if small else large)(arguments)
     if arguments.json:
         arguments.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
