@@ -6,9 +6,10 @@
                               [--folder DIR] [--json FILE]
 
 MODEL is a shipped model, by default par04, or a run directory. `scaling`: the same events with one and two workers in
-turn, by both engines or the one that is named; the goal is 1.7 times the rate. `large`: the command `facsim farm sample` in a process of its own, whose tree is
-watched; the goal is 1.5 GB at most. Its rate stands beside that of the same number of processes that only sample, same
-batch, nothing written, before and after. Needs psutil, which comes with the extra dask.
+turn, by both engines or the one that is named; the goal is 1.7 times the rate. `large`: the command `facsim farm
+sample` in a process of its own, whose tree is watched; the goal is 1.5 GB at most. Its rate stands beside that of the
+same number of processes that only sample, same batch, nothing written, before and after. Needs psutil, which comes with
+the extra dask.
 """
 
 from __future__ import annotations
