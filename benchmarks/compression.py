@@ -84,7 +84,7 @@ def table(task: str, found: Json) -> str:
     lines = ["| " + " | ".join([*head, "engine", "MB", "kept"]) + " |", "|" + "---|" * (len(head) + 3)]
     for row in found["rows"]:
         scores = [row["scores"][name] for name in names]
-        values = [f"{s['value']:.3f} ± {s['error']:.3f}" for s in scores]
+        values = ["no value" if s["value"] is None else f"{s['value']:.3f} ± {s['error']:.3f}" for s in scores]
         times = [row["times"][b] for b in batches]
         gains = [f"{t['ratio']:.2f} ({t['ratio_low']:.2f} to {t['ratio_high']:.2f})" for t in times]
         size = row["graph_MB"] or row["weights_MB"]
@@ -96,7 +96,9 @@ def table(task: str, found: Json) -> str:
         f"{name} {s['null']:.3f} ± {s['null_error']:.3f}" for name, s in found["rows"][0]["scores"].items()
     )
     told = f"{found['events']} events judged, seed {found['seed']}, one thread of {found['hardware']['cpu']}"
-    return f"## {task}\n\n{told}; truth against truth: {null}.\n\n" + "\n".join(lines) + "\n"
+    told += ", in miniature: the numbers mean nothing" if found["smoke"] else ""
+    failed = [f"{name} was not made: {why}" for name, why in found["failed"].items()]
+    return "\n".join([f"## {task}\n", f"{told}; truth against truth: {null}.\n", *lines, "", *failed])
 
 
 def main() -> None:

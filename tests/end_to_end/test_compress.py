@@ -9,15 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 import facsim
 from facsim.cli import app
+from facsim.config import load_config, recipe
 from facsim.core.errors import FacsimError
 from facsim.data import open_events
-from facsim.pipeline.compression import prune
+from facsim.pipeline.compression import prune, times
 from facsim.pipeline.farm import How
-from facsim.run import Silent
+from facsim.run import Run, Silent
 
 pytest.importorskip("onnxruntime")
 ALL = ("fp16", "bf16", "int8-dynamic", "int8-static", "sparse", "narrow", "distil", "few-steps", "distil-steps")
@@ -29,22 +31,24 @@ def call(*arguments: str) -> tuple[int, str, str]:
     return done.exit_code, done.stdout, done.stderr
 
 
+METHOD = {"name": "flow-matching", "steps": 4, "network": {"name": "mlp", "widths": [64, 64]}}
+TREE: dict[str, Any] = {
+    "task": "rich",
+    "simulate": {"species": ["k", "pi"], "kinematics": "calibration", "events": 1500},
+    "prepare": {"validation": 100, "test": 300},
+    "model": {"name": "single-stage", "method": METHOD},
+    "train": {"steps": 60, "batch_size": 128, "device": "cpu"},
+    "evaluate": {"energy_bins": 2, "classifier_events": 300},
+    "timing": {"seconds": 0.1},
+}
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A judged run of flow matching on a few RICH tracks."""
     out = tmp_path_factory.mktemp("runs") / "rich"
-    method = {"name": "flow-matching", "steps": 4, "network": {"name": "mlp", "widths": [64, 64]}}
-    tree = {
-        "task": "rich",
-        "simulate": {"species": ["k", "pi"], "kinematics": "calibration", "events": 1500},
-        "prepare": {"validation": 100, "test": 300},
-        "model": {"name": "single-stage", "method": method},
-        "train": {"steps": 60, "batch_size": 128, "device": "cpu"},
-        "evaluate": {"energy_bins": 2, "classifier_events": 300},
-        "timing": {"seconds": 0.1},
-    }
     for verb in (facsim.simulate, facsim.prepare, facsim.train, facsim.sample, facsim.evaluate):
-        verb(tree, out=out)
+        verb(TREE, out=out)
     return out
 
 
@@ -57,20 +61,28 @@ def asked(*methods: str) -> list[str]:
     return [part for method in methods for part in ("--method", method)]
 
 
+def rows(*arguments: str) -> tuple[dict[str, Any], str]:
+    """Rows of the table by name, but for the original's, and what was said."""
+    code, out, err = call(*arguments, "--json")
+    assert code == 0, err
+    return {row["name"]: row for row in json.loads(out)["rows"][1:]}, err
+
+
 @pytest.mark.slow
 def test_every_method_leaves_a_judged_model_and_a_row(run: Path) -> None:
+    facsim.report(out=run)  # which is made anew for the table
     code, out, err = call("--out", str(run), *asked(*ALL), "--smoke", "--within", "inf", "--json")
     assert code == 0, err
     found = json.loads(out)
-    rows = {row["name"]: row for row in found["rows"]}
-    assert set(rows) == {"original", *ALL}
+    by_name = {row["name"]: row for row in found["rows"]}
+    assert set(by_name) == {"original", *ALL}
     assert Path(found["picture"]).stat().st_size > 10_000
     kept = json.loads((run / "compressed" / "table.json").read_text())
     assert kept["rows"] == found["rows"]
     events = open_events(run / "samples" / "surrogate.h5")
     truth = events.read(0, len(events)).x
     for name in ALL:
-        folder, row = run / "compressed" / name, rows[name]
+        folder, row = run / "compressed" / name, by_name[name]
         assert row["kept"]
         card = json.loads((folder / "card.json").read_text())
         assert card["compression"]["method"] == name
@@ -89,9 +101,9 @@ def test_every_method_leaves_a_judged_model_and_a_row(run: Path) -> None:
     assert not graphs.pop("bf16")
     assert all(graphs.values())
     for name in ("fp16", "narrow", "distil"):
-        assert rows[name]["graph_MB"] < rows["original"]["graph_MB"]
-    assert 0.79 < rows["sparse"]["facts"]["zeros"] / rows["sparse"]["facts"]["weights"] < 0.81
-    assert rows["few-steps"]["facts"]["steps"] == {"method": [4, 2]}
+        assert by_name[name]["graph_MB"] < by_name["original"]["graph_MB"]
+    assert 0.79 < by_name["sparse"]["facts"]["zeros"] / by_name["sparse"]["facts"]["weights"] < 0.81
+    assert by_name["few-steps"]["facts"]["steps"] == {"method": [4, 2]}
     page = facsim.report(out=run).report
     assert page is not None
     assert "Quality against time of compressed models" in page.read_text(encoding="utf-8")
@@ -151,14 +163,18 @@ def test_one_compression_follows_another(run: Path) -> None:
     assert code == 0, err
     code, out, err = call(*ask, *asked("narrow:share=0.5,after=narrow-share=0.75"), "--json")
     assert code == 0, err
-    rows = {row["name"]: row for row in json.loads(out)["rows"]}
-    narrow, twice = rows["narrow-share=0.75"], rows["narrow-after=narrow-share=0.75"]
-    assert twice["numbers"] < narrow["numbers"] < rows["original"]["numbers"]
-    assert rows["int8-dynamic-after=narrow-share=0.75"]["facts"]["products"] == 12
+    found = {row["name"]: row for row in json.loads(out)["rows"]}
+    narrow, twice = found["narrow-share=0.75"], found["narrow-after=narrow-share=0.75"]
+    assert twice["numbers"] < narrow["numbers"] < found["original"]["numbers"]
+    assert found["int8-dynamic-after=narrow-share=0.75"]["facts"]["products"] == 12
+    shutil.rmtree(run / "compressed" / "narrow-share=0.75")
+    found, err = rows(*ask, *asked("fp16"))
+    assert list(found) == ["fp16"]
+    assert "int8-dynamic-after=narrow-share=0.75, narrow-after=narrow-share=0.75 (it starts from a model that" in err
     code, _, err = call(*ask, *asked("fp16:after=sparse"))
     assert code == 1
-    assert "cannot start from 'sparse'" in err
-    assert "'narrow-share=0.75'" in err
+    assert "cannot start from 'sparse' (not there, or without weights): expected" in err
+    assert "one of ['fp16']" in err
 
 
 @pytest.mark.slow
@@ -179,8 +195,97 @@ def test_it_goes_on_where_it_was_interrupted(run: Path, monkeypatch: pytest.Monk
     code, _, err = call(*ask)
     assert "sparse: up to date" in err
     assert "timing" not in err
+    monkeypatch.setattr(prune, "left_of", _interrupted)
     code, _, err = call(*ask, "--seed", "7")  # of another training
+    assert code == 130
     assert "sparse: up to date" not in err
+    earlier = json.loads((run / "compressed" / "sparse" / "compress.json").read_text())
+    assert earlier["seed"] == 1
+    assert facsim.load(run / "compressed" / "sparse").events([[20_000.0, 3.2, 150.0, 1.0, 0.0]]).x.shape == (1, 5)
+    monkeypatch.undo()
+    code, out, err = call(*ask, "--seed", "7", "--json")
+    assert [row["seed"] for row in json.loads(out)["rows"][1:]] == [7, 7]
+    assert not [path for path in (run / "compressed").iterdir() if path.name.startswith(".")]
+
+
+def test_rows_stand_side_by_side_only_where_their_numbers_do(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask = ["--out", str(run), "--smoke", "--within", "inf"]
+    found, _ = rows(*ask, *asked("fp16", "few-steps"))
+    assert [(row["seed"], row["smoke"]) for row in found.values()] == [(1, True)] * 2
+    found, _ = rows("--out", str(run), "--smoke", "--within", "9", *asked("fp16"))
+    assert {name: row["limits"]["within"] for name, row in found.items()} == {"fp16": 9, "few-steps": None}
+
+    settings = {**TREE["evaluate"], "classifier_events": 250}
+    facsim.evaluate({**TREE, "evaluate": settings}, out=run)
+    assert not (run / "compressed" / "table.json").exists()  # of scores that are not there any more
+    weights = run / "compressed" / "fp16" / "models" / "surrogate" / "weights.safetensors"
+    before = weights.stat().st_mtime_ns
+    found, err = rows(*ask, *asked("fp16"))
+    assert list(found) == ["fp16"]
+    assert "not in the table: few-steps (judged in another way)" in err
+    assert weights.stat().st_mtime_ns == before  # judged again, not made again
+    found, err = rows(*ask, *asked("few-steps"), "--seed", "7")
+    assert {name: row["seed"] for name, row in found.items()} == {"few-steps": 7}
+    assert "not in the table: fp16 (made with seed 1)" in err
+    monkeypatch.setattr(times, "SECONDS", 0.3)
+    found, err = rows("--out", str(run), "--within", "inf", *asked("few-steps"))
+    assert {name: row["smoke"] for name, row in found.items()} == {"few-steps": False}
+    assert "not in the table: fp16 (made with --smoke)" in err
+    table = json.loads((run / "compressed" / "table.json").read_text())
+    assert not table["smoke"]
+
+
+@pytest.mark.slow
+def test_after_another_training_nothing_of_the_former_one_is_taken(run: Path) -> None:
+    ask = ["--out", str(run), "--smoke", "--within", "inf"]
+    rows(*ask, *asked("fp16", "few-steps"))
+    tree = {**TREE, "train": {**TREE["train"], "steps": 70}}
+    facsim.train(tree, out=run)
+    for verb, words in ((facsim.sample, "facsim sample"), (facsim.evaluate, "facsim evaluate")):
+        code, _, err = call(*ask, *asked("fp16"))
+        assert code == 1
+        assert f"run {words}" in err
+        verb(tree, out=run)
+    code, _, err = call(*ask, *asked("bf16:after=fp16"))
+    assert code == 1
+    assert "cannot start from 'fp16' (made of other weights): expected" in err
+    found, err = rows(*ask, *asked("few-steps"))
+    assert list(found) == ["few-steps"]
+    assert "not in the table: fp16 (made of other weights)" in err
+
+
+def test_a_method_that_fails_does_not_keep_others_from_being_made(run: Path) -> None:
+    code, out, err = call("--out", str(run), *asked("few-steps:layer_steps=2", "fp16"), "--smoke", "--json")
+    assert code == 1
+    assert "'few-steps-layer_steps=2' was not made: 'layer_steps' is of models of two stages" in err.splitlines()[-1]
+    found = json.loads(out)
+    assert [row["name"] for row in found["rows"]] == ["original", "fp16"]
+    assert list(found["failed"]) == ["few-steps-layer_steps=2"]
+    assert not (run / "compressed" / "few-steps-layer_steps=2").exists()
+
+
+@pytest.mark.slow
+def test_images_are_compressed_by_whatever_fits(tmp_path: Path) -> None:
+    tree = yaml.safe_load(recipe("tpc").read_text(encoding="utf-8"))
+    for verb in (facsim.simulate, facsim.prepare, facsim.train, facsim.sample, facsim.evaluate):
+        verb({**tree, "baselines": []}, out=tmp_path / "tpc", smoke=True)
+    ask = ["--out", str(tmp_path / "tpc"), "--smoke", "--within", "inf"]
+    for name in ("few-steps", "distil-steps"):
+        code, _, err = call(*ask, *asked(name))
+        assert code == 1
+        assert f"'{name}' does not fit this model" in err
+        assert len(err.strip().splitlines()) == 1
+    found, _ = rows(*ask, *asked(*ALL[:-2]))
+    assert set(found) == set(ALL[:-2])
+    assert all(row["scores"]["auc_high"]["value"] is not None for row in found.values())
+
+
+def test_a_predictor_is_refused(tmp_path: Path) -> None:
+    Run(tmp_path, load_config(recipe("codae"))).save([])
+    code, _, err = call("--out", str(tmp_path), *asked("fp16"))
+    assert code == 1
+    assert "holds a predictor" in err
+    assert "export.variants" in err
 
 
 def _interrupted(model: Any) -> int:

@@ -16,14 +16,15 @@ from facsim.core.errors import FacsimError
 from facsim.core.events import make_events
 from facsim.core.schema import Feature, Schema
 from facsim.core.sources import MemorySource
-from facsim.core.store import write_json
-from facsim.models.checkpoint import build_model
+from facsim.models.checkpoint import build_model, save_model
 from facsim.pipeline.compression import refuse
+from facsim.pipeline.compression.distil import DistilOptions, distil
 from facsim.pipeline.compression.gate import Limits, compared, failures, limits, watched
 from facsim.pipeline.compression.job import Job
 from facsim.pipeline.compression.methods import METHODS, asked, check_fit, fitting, listed
-from facsim.pipeline.compression.record import Record
-from facsim.run import SURROGATE, Run
+from facsim.pipeline.compression.half import HalfOptions, fp16
+from facsim.pipeline.compression.judging import Finite
+from facsim.run import Run
 
 SCHEMA = Schema("table", tuple(Feature(name) for name in "abc"), (Feature("c"),))
 
@@ -148,40 +149,30 @@ def test_limits_are_read() -> None:
         with pytest.raises(FacsimError):
             limits(within, texts)
     with pytest.raises(FacsimError, match=r"narrow \(auc_high 0.7\).*--force"):
-        refuse({"refused": {"narrow": ["auc_high 0.7"]}})
-    refuse({"refused": {}})
+        refuse({"refused": {"narrow": ["auc_high 0.7"]}, "failed": {}})
+    with pytest.raises(FacsimError, match=r"^'fp16' was not made: too large. worse than allowed.*narrow"):
+        refuse({"refused": {"narrow": ["auc_high 0.7"]}, "failed": {"fp16": "too large."}})
+    refuse({"refused": {}, "failed": {}})
 
 
-def test_a_refused_model_is_found_nowhere_and_comes_back(tmp_path: Path) -> None:
-    run = Run(tmp_path, run_config({"task": "rich", "data": {"files": ["x"]}}))
-    record = Record(run, "narrow-share=0.75")
-    record.open("a", {"label": "narrow-share=0.75"})
-    assert not record.made()
-    weights = record.place.model()
-    weights.mkdir(parents=True)
-    for path in (weights / "weights.safetensors", weights / "model.json", record.place.onnx, record.place.card):
-        path.write_text("x", encoding="utf-8")
-    record.note("made")
-    write_json(record.place.scores(SURROGATE), {"scores": []})
-    write_json(record.place.hists(SURROGATE), {})
-    record.note("judged", judge="j")
-    record.keep(False)
-    again = Record(run, "narrow-share=0.75")
-    assert again.made()
-    assert again.judged("j")
-    assert not again.judged("k")
-    assert not weights.exists()
-    assert not again.place.onnx.exists()
-    assert not again.place.card.exists()
-    assert again.place.scores(SURROGATE).is_file()
-    assert again.graph is not None
-    again.keep(True)
-    assert (weights / "model.json").is_file()
-    assert not again.refused.exists()
-    again.place.onnx.write_text("y", encoding="utf-8")
-    assert not again.made()  # it was changed
-    again.open("b", {})
-    assert not again.place.onnx.exists()
+def test_scores_of_one_protocol_are_compared() -> None:
+    """As told of jets: facsim's own number of the original has no value, so that the community's is compared."""
+    original = [row("fpd", 9.9, 0.1, protocol="jetnet-0.2.5"), row("fpd", None, 0.0)]
+    both = [row("fpd", 9.9, 0.1, protocol="jetnet-0.2.5"), row("fpd", 0.2, 0.01)]
+    found = compared(both, original, ["fpd"])["fpd"]
+    assert (found["protocol"], found["value"], found["sigma"]) == ("jetnet-0.2.5", 9.9, 0)
+    with pytest.raises(FacsimError, match=r"'fpd' of the original .*'jetnet-0.2.5'.*\['strict'\].*facsim evaluate"):
+        compared([row("fpd", 0.2, 0.01)], original, ["fpd"])
+    # there is one of the same protocol, without a value
+    lost = [row("fpd", None, 0.0), row("fpd", 9.9, 0.1, protocol="jetnet-0.2.5")]
+    assert failures(compared(lost, both, ["fpd"]), Limits()) == ["fpd has no value"]
+
+
+def test_a_loss_without_errors_is_told_without_a_number_of_sigma() -> None:
+    exact, worse = [row("fpd", 0.2, 0.0)], [row("fpd", 0.3, 0.0)]
+    assert failures(compared(worse, exact, ["fpd"]), Limits()) == [
+        "fpd 0.3 instead of 0.2, worse, both without errors, where 1 are allowed"
+    ]
 
 
 def test_a_score_that_cannot_be_had_is_refused() -> None:
@@ -218,3 +209,55 @@ def test_a_graph_that_disagrees_is_left_out_and_told(tmp_path: Path) -> None:
         assert place.onnx.is_file() == there
         assert (place.model() / "weights.safetensors").is_file()
         assert ("disagrees with the model" in job.facts.get("graph", "")) != there
+
+
+class Given:
+    """A sampler that gives the events that it was given, or ends as one does that looks up a place in a table."""
+
+    def __init__(self, x: np.ndarray[Any, Any] | None) -> None:
+        self.x = x
+
+    def sample(self, cond: np.ndarray[Any, Any], rng: np.random.Generator) -> np.ndarray[Any, Any]:
+        if self.x is None:
+            raise IndexError("index -9223372036854775808 is out of bounds\nfor dimension 0")
+        return self.x[: len(cond)]
+
+
+def test_events_that_are_not_finite_are_refused() -> None:
+    rng, x = np.random.default_rng(1), np.ones((4, 2, 3), np.float32)
+    assert Finite(Given(x), "fp16").sample(np.zeros((3, 1)), rng).shape == (3, 2, 3)
+    x[1, 0, 2], x[2, 1, 1] = np.inf, np.nan
+    with pytest.raises(FacsimError, match=r"2 of 4 events of 'fp16' .* not finite: .*bf16"):
+        Finite(Given(x), "fp16").sample(np.zeros((4, 1)), rng)
+    with pytest.raises(FacsimError, match=r"^'fp16' cannot be sampled \(index \S+ is out of bounds\): .*bf16"):
+        Finite(Given(None), "fp16").sample(np.zeros((4, 1)), rng)
+
+
+def test_weights_beyond_float16_are_refused(tmp_path: Path) -> None:
+    model = build_model("single-stage", SCHEMA, {"method": {"name": "flow", "network": {"name": "mlp", "widths": [8]}}})
+    name = next(name for name, _ in model.named_parameters() if name.endswith("net.layers.0.weight"))
+    with torch.no_grad():
+        model.get_parameter(name)[0, 0] = -7e4
+    save_model(model, "single-stage", tmp_path)
+    truth = MemorySource(make_events(SCHEMA, np.ones((9, 3)), np.ones((9, 1))))
+    run = Run(tmp_path, run_config({"task": "rich", "data": {"files": ["x"]}, "model": {"name": "single-stage"}}))
+    job = Job(run, Run(tmp_path / "fp16", run.config), tmp_path, {"train": truth}, seed=1)
+    with pytest.raises(FacsimError, match=rf"'{name}' has numbers up to 7e\+04, and float16 ends at 65504: .*bf16"):
+        fp16(job, HalfOptions())
+    assert not job.place.dir.exists()
+
+
+def test_a_student_follows_from_the_seed(tmp_path: Path) -> None:
+    method = {"name": "flow-matching", "steps": 2, "network": {"name": "mlp", "widths": [8]}}
+    save_model(build_model("single-stage", SCHEMA, {"method": method}), "single-stage", tmp_path / "teacher")
+    rng = np.random.default_rng(1)
+    truth = MemorySource(make_events(SCHEMA, rng.normal(size=(90, 3)), rng.normal(size=(90, 1))))
+    run = Run(tmp_path, run_config({"task": "rich", "data": {"files": ["x"]}, "model": {"name": "single-stage"}}))
+    found = []
+    for k, seed in enumerate((1, 1, 2)):
+        place = Run(tmp_path / str(k), run.config)
+        torch.manual_seed(k)
+        distil(Job(run, place, tmp_path / "teacher", {"train": truth}, seed, smoke=True), DistilOptions())
+        found.append((place.model() / "weights.safetensors").read_bytes())
+    assert found[0] == found[1]
+    assert found[0] != found[2]

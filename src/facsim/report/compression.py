@@ -93,10 +93,10 @@ def _panel(axes: Axes, rows: list[Json], score: str, batch: str) -> None:
     size = _size(rows[0])
     for row in rows:
         known, time = row["scores"].get(score), row["times"][batch]
-        if known is None or known["value"] is None:
+        if known is None or known["value"] is None or not np.isfinite(known["value"]):
             continue
         colour = INK if row["method"] is None else COLOURS.get(row["method"], MUTED)
-        error = known["error"] or 0.0
+        error = float(np.nan_to_num(known["error"] or 0.0))
         span = [[time["ms"] - time["low"]], [time["high"] - time["ms"]]]
         axes.errorbar(time["ms"], known["value"], error, span, color=colour, fmt="none", lw=0.9, alpha=0.7)
         area = AREA * _size(row) / size if size else AREA

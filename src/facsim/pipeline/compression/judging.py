@@ -63,9 +63,7 @@ class Finite:
         instead = "choose another method or other options, such as bf16, whose numbers reach far, in place of fp16."
         try:
             found = self.sampler.sample(cond, rng)
-        except FacsimError:
-            raise
-        except Exception as error:  # ONNX Runtime's have no class in common
+        except (IndexError, RuntimeError) as error:  # tables looked up at NaN
             detail = str(error).strip().partition("\n")[0]
             raise FacsimError(f"'{self.name}' cannot be sampled ({detail}): {instead}") from error
         lost = int((~np.isfinite(found.reshape(len(found), -1)).all(1)).sum())
