@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -266,6 +267,8 @@ def _clean(work: Work) -> None:
         work.job.stamp(shard).unlink(missing_ok=True)
         work.job.file(shard).unlink(missing_ok=True)
     folder = work.job.folder / FOLDER
+    for left in folder.glob(".shard-*"):  # of workers that were killed, on whatever machine
+        shutil.rmtree(left, ignore_errors=True)
     if not any(folder.iterdir()):
         folder.rmdir()
 
