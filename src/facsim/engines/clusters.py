@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -127,8 +128,11 @@ def batch_cluster(where: str, resources: Resources, logs: Path) -> Any:
     """
     if find_spec("dask_jobqueue") is None:
         raise MissingExtraError("dask", "dask-jobqueue")
+    on_interrupt = signal.getsignal(signal.SIGINT)
     import dask_jobqueue  # noqa: PLC0415
 
+    if signal.getsignal(signal.SIGINT) is not on_interrupt:  # its import has Ctrl-C end all quietly, with status 0
+        signal.signal(signal.SIGINT, on_interrupt)
     library: Any = dask_jobqueue
     common: dict[str, Any] = {
         "cores": resources.cores,

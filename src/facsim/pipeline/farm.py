@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -269,6 +270,8 @@ def _clean(work: Work) -> None:
         for shard in work.shards:
             work.job.stamp(shard).unlink(missing_ok=True)
             work.job.file(shard).unlink(missing_ok=True)
+        for left in folder.glob(".shard-*"):  # of workers that were killed, on whatever machine
+            shutil.rmtree(left, ignore_errors=True)
         if not any(folder.iterdir()):
             folder.rmdir()
 
