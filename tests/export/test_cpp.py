@@ -260,6 +260,13 @@ def test_what_the_example_is_told_wrongly_is_told(built: Built, tmp_path: Path) 
         assert why in done.stderr
 
 
+def test_a_batch_of_more_events_than_there_are_takes_no_memory_of_its_own(built: Built, tmp_path: Path) -> None:
+    graph, card = write_toy(tmp_path)
+    limited = ["-c", 'ulimit -v 4000000 && exec "$@"', "sh", built.example, graph, card]
+    told = built.text(*limited, "--energy", 500, "--events", 7, "--batch", 400_000_000, program=Path("/bin/sh"))
+    assert "7 events in" in told
+
+
 def test_more_threads_than_the_system_starts_are_told(built: Built, tmp_path: Path) -> None:
     graph, card = write_toy(tmp_path)
     limited = ["-c", 'ulimit -v 4000000 && exec "$@"', "sh", built.example, graph, card]  # 8 MB of stack each

@@ -1,7 +1,9 @@
 // The guard in a program that is compiled with -ffast-math and writes numbers as in Germany.
 #include <clocale>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <locale>
 #include <string>
 

@@ -7,7 +7,7 @@ import pytest
 
 from facsim.simulate.detector import Detector
 from facsim.simulate.detector_files import load_detector
-from facsim.simulate.hook.guard import MAX_TILT, REASONS, Guard
+from facsim.simulate.hook.guard import MAX_TILT, REASONS, WHY, Guard
 from facsim.simulate.hook.pairs import convert, shiftable
 from facsim.simulate.hook.records import Records, make_records
 
@@ -50,6 +50,7 @@ def test_each_particle_has_one_fate(one: Records, expected: str) -> None:
 
 def test_photons_go_back_where_showers_cannot_be_moved() -> None:
     assert fate(particle(22, 10_000.0), Guard(1000.0, 50_000.0, photons=False)) == "kind"
+    assert "photon" not in WHY["kind"]
     assert shiftable(load_detector("par04-w-si"))
     assert not shiftable(load_detector("pb-lar-ds1"))
 
