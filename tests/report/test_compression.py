@@ -66,7 +66,7 @@ def test_a_score_without_a_value_is_a_dash_on_the_page_and_nothing_at_the_termin
     found = table(row("fp16", "fp16", None, kept=False, worse=["auc_high has no value"]))
     _, cells, problems = section(found, tmp_path)
     assert problems == []
-    assert cells[1][:2] == [("fp16", "refused"), ("–", "")]
+    assert cells[1][:2] == [("fp16", "refused"), ("\u2013", "")]
     show_compression(found)
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("fp16"))
     assert line.split()[1] == "+inf"
