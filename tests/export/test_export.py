@@ -78,6 +78,15 @@ def test_graph_has_physical_units_and_named_inputs(exported: tuple[EventModel, P
     assert ((x == 0) | (x >= 0.01 * (1 - 1e-5))).all()
 
 
+def test_events_without_any_hit(exported: tuple[EventModel, Path], events: Events) -> None:
+    model, path = exported
+    cond = events.cond[:2].astype(np.float32)
+    noise = draw_noise(model, 2, generator(4)) | {"layer_noise": np.full((2, 9), -8.0, dtype=np.float32)}
+    with torch.no_grad():
+        assert not model.sample(torch.as_tensor(cond), {k: torch.as_tensor(v) for k, v in noise.items()}).any()
+    assert not open_session(path).run(None, {"condition": cond, **noise})[0].any()
+
+
 def test_check_notices_another_model(exported: tuple[EventModel, Path], events: Events, tmp_path: Path) -> None:
     settings = TrainSettings(steps=3, batch_size=16, device="cpu")
     other = Trainer("two-stage", OPTIONS, MemorySource(events), None, tmp_path, 2, settings).run()

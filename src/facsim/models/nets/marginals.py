@@ -56,14 +56,16 @@ class ZeroInflatedQuantiles:
         self.left, self.right = slopes[..., :-1], slopes[..., 1:]
         self.bend = self.right - self.left
         self.rise = _BIN_WIDTH * (self.left + 0.5 * self.bend)
-        self.start = params[..., 1:2] - self.rise[..., : BINS // 2].sum(-1, keepdim=True)
+        self.height = self.rise.cumsum(-1)
+        # no sum over the last axis: of no values at all, as in a shower without hits, ONNX Runtime keeps the axis whole
+        self.start = params[..., 1:2] - self.height[..., BINS // 2 - 1 : BINS // 2]
 
     def quantile(self, s: Tensor) -> Tensor:
         """w at the logistic variable s."""
         from_first = s[..., None] - _FIRST_KNOT
         index = from_first.clamp(0.0, BINS * _BIN_WIDTH - 1e-3).floor().long()
         u = (from_first - index).clamp(0.0, _BIN_WIDTH)
-        height = self.start + self.rise.cumsum(-1) - self.rise
+        height = self.start + self.height - self.rise
         slope, curve = self.left.gather(-1, index), self.bend.gather(-1, index)
         inner = u * (slope + 0.5 * curve * u)
         tails = self.first * from_first.clamp(max=0.0) + self.last * (from_first - BINS * _BIN_WIDTH).clamp(min=0.0)
@@ -72,15 +74,14 @@ class ZeroInflatedQuantiles:
     def _solve(self, w: Tensor) -> tuple[Tensor, Tensor]:
         """The logistic variable at w, and the slope dw/ds there."""
         w = w[..., None]
-        height = self.rise.cumsum(-1)
-        from_knot = w - self.start - height + self.rise
+        from_knot = w - self.start - self.height + self.rise
         r = torch.minimum(from_knot.clamp(min=0.0), self.rise)
         # the slope at height r: its square is linear in r, and between those of the knots it loses no digits
         share = r / self.rise
         root = torch.sqrt(self.left**2 * (1 - share) + self.right**2 * share)
         u = 2 * r / (self.left + root)
         below = (w - self.start).clamp(max=0.0) / self.first
-        above = (w - self.start - height[..., -1:]).clamp(min=0.0) / self.last
+        above = (w - self.start - self.height[..., -1:]).clamp(min=0.0) / self.last
         s = _FIRST_KNOT + below + above + u.sum(-1, keepdim=True)
         inside = (from_knot > 0).sum(-1, keepdim=True).sub(1).clamp(min=0)
         return s[..., 0], root.gather(-1, inside)[..., 0]
