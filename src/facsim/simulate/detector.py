@@ -39,8 +39,8 @@ class Stack(Section):
 class Physics(Section):
     """Geant4's physics: the electromagnetic constructor and the hadronic list.
 
-    `auto` takes FTFP_BERT for hadrons and no list of hadronic physics for electrons, photons and muons, in whose showers
-    Geant4 then makes hadrons by photonuclear reactions alone.
+    `auto` takes FTFP_BERT for hadrons and no list of hadronic physics for electrons, photons and muons, in whose
+    showers Geant4 then makes hadrons by photonuclear reactions alone.
     """
 
     em: Literal["standard", "option1", "option2", "option3", "option4", "livermore", "penelope"] = "standard"
