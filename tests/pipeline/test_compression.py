@@ -20,10 +20,10 @@ from facsim.models.checkpoint import build_model, save_model
 from facsim.pipeline.compression import refuse
 from facsim.pipeline.compression.distil import DistilOptions, distil
 from facsim.pipeline.compression.gate import Limits, compared, failures, limits, watched
-from facsim.pipeline.compression.job import Job
-from facsim.pipeline.compression.methods import METHODS, asked, check_fit, fitting, listed
 from facsim.pipeline.compression.half import HalfOptions, fp16
+from facsim.pipeline.compression.job import Job
 from facsim.pipeline.compression.judging import Finite
+from facsim.pipeline.compression.methods import METHODS, asked, check_fit, fitting, listed
 from facsim.run import Run
 
 SCHEMA = Schema("table", tuple(Feature(name) for name in "abc"), (Feature("c"),))
