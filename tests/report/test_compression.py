@@ -14,6 +14,7 @@ from facsim.report.blocks import Table
 from facsim.report.compression import compression_figure, compression_picture, fate, sigmas
 from facsim.report.rundata import RunData
 from facsim.report.sections_compression import compression_section
+from facsim.report.text import DASH
 from facsim.show.compression import show_compression
 
 LIMITS = {"within": 1.0, "at_least": {}}
@@ -66,7 +67,7 @@ def test_a_score_without_a_value_is_a_dash_on_the_page_and_nothing_at_the_termin
     found = table(row("fp16", "fp16", None, kept=False, worse=["auc_high has no value"]))
     _, cells, problems = section(found, tmp_path)
     assert problems == []
-    assert cells[1][:2] == [("fp16", "refused"), ("\u2013", "")]
+    assert cells[1][:2] == [("fp16", "refused"), (DASH, "")]
     show_compression(found)
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("fp16"))
     assert line.split()[1] == "+inf"

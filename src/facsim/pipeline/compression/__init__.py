@@ -164,10 +164,7 @@ def work(present: Present, one: Asked, splits: Mapping[str, EventSource], judge:
         run.reporter.say(f"{one.label}: up to date", "dim")
         return record
     record = record.begin(identity, {**told, "command": sys.argv})
-    base = present.base(one.label, one.options.after)
-    folder = run.model() if base is None else base.weights
-    assert folder is not None
-    job = Job(run, record.place, folder, splits, present.seed, present.smoke)
+    job = Job(run, record.place, present.base(one.options.after), splits, present.seed, present.smoke)
     if not record.made():
         run.reporter.say(f"{one.label}: {one.method.does}", "bold")
         started = time.perf_counter()

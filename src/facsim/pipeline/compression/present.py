@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from facsim import __version__
@@ -55,30 +56,30 @@ class Present:
         Raises:
             FacsimError: it starts from a compressed model that cannot be taken.
         """
-        told = {"method": one.name, "options": one.options.model_dump(mode="json"), "label": one.label}
-        return self._completed(told)
+        if (why := self._no_base(one.label, one.options.after)) is not None:
+            names = [other.label for other in records(self.run) if self._no_base(one.label, other.label) is None]
+            raise FacsimError(
+                f"'{one.label}' cannot start from '{one.options.after}' ({why}): expected a compressed model of this run "
+                f"with weights, one of {names}."
+            )
+        return self._told(one.name, one.options.model_dump(mode="json"), one.label)
 
     def identity(self, told: Json) -> str:
         """Checksum of `told`, of the version and of the settings of the training."""
         return fingerprint({"facsim": __version__, **told, "train": self.train})
 
-    def base(self, label: str, after: str | None) -> Record | None:
-        """The compressed model that the one called `label` starts from; None where that is the original.
+    def base(self, after: str | None) -> Path:
+        """The folder of the weights of the compressed model `after`, or of the original."""
+        found = self.run.model() if after is None else Record(self.run, after).weights
+        assert found is not None
+        return found
 
-        Raises:
-            FacsimError: it is not there, has no weights, or was not made of what there is now.
-        """
+    def _no_base(self, label: str, after: str | None) -> str | None:
+        """Why the model called `label` cannot start from the one called `after`, in words; None where it can."""
         if after is None:
             return None
-        found = Record(self.run, after)
-        why = "not there, or without weights" if found.weights is None or after == label else self.other(found)
-        if why is not None:
-            names = [one.label for one in records(self.run) if one.weights is not None and self.other(one) is None]
-            raise FacsimError(
-                f"'{label}' cannot start from '{after}' ({why}): expected a compressed model of this run with weights, "
-                f"one of {names}."
-            )
-        return found
+        record = Record(self.run, after)
+        return "not there, or without weights" if record.weights is None or after == label else self.other(record)
 
     def other(self, record: Record) -> str | None:
         """Why the model of `record` would be another one today, in words; None when it would not."""
@@ -95,10 +96,11 @@ class Present:
         ):
             if is_other:
                 return why
-        try:
-            told = self._completed({key: content.get(key) for key in ("method", "options", "label")})
-        except FacsimError:
+        method, options, label = content.get("method"), content.get("options"), content.get("label")
+        after = options.get("after") if isinstance(options, dict) else None
+        if self._no_base(str(label), after) is not None:
             return "it starts from a model that has changed"
+        told = self._told(method, options, label)
         if content.get("identity") == self.identity(told):
             return None
         if source.get("start") != told["source"]["start"]:
@@ -110,10 +112,8 @@ class Present:
         why = self.other(record)
         return why or (None if record.judged(self.judging) else "judged in another way")
 
-    def _completed(self, told: Json) -> Json:
-        options = told["options"] if isinstance(told["options"], dict) else {}
-        base = self.base(str(told["label"]), options.get("after"))
-        folder = self.run.model() if base is None else base.weights
-        assert folder is not None
-        source = {"weights": self.weights, "start": sha256(folder / "weights.safetensors"), "truth": self.truth}
-        return {**told, "seed": self.seed, "smoke": self.smoke, "source": source}
+    def _told(self, method: Any, options: Any, label: Any) -> Json:
+        start = self.base(options.get("after") if isinstance(options, dict) else None)
+        source = {"weights": self.weights, "start": sha256(start / "weights.safetensors"), "truth": self.truth}
+        made = {"method": method, "options": options, "label": label, "seed": self.seed, "smoke": self.smoke}
+        return {**made, "source": source}
