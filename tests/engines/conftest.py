@@ -28,7 +28,7 @@ def make(job, shard, path):
     wanted = job.settings.get("trouble", {}).get(str(shard.index))
     flag = job.folder / f"tried-{shard.index}"
     first = not flag.exists()
-    flag.touch()
+    flag.write_text(str(os.getpid()))
     time.sleep(job.settings.get("sleep", 0))
     if wanted == "refuse":
         raise FacsimError("the toy refuses.")

@@ -40,7 +40,10 @@ def test_slurm_array(tmp_path: Path) -> None:
         assert f"#SBATCH {line}" in lines
     assert lines[-1].endswith("--out '/data/my showers' --only-shard \"$SLURM_ARRAY_TASK_ID\"")
     assert lines[0] == "#!/bin/bash"
+    assert lines[1].startswith(f"# submit by: sbatch {tmp_path}/job.slurm ")
     assert f'#SBATCH --output="{tmp_path}/logs/%A_%a.log"' in lines
+    percent = array_script("slurm", COMMAND, [0], Path("/data/100%"), resources)
+    assert '#SBATCH --output="/data/100%%/logs/%A_%a.log"\n' in percent
     other = array_script("slurm", COMMAND, [0], tmp_path, Resources(python="/shared/bin/python"))
     assert "exec /shared/bin/python -m facsim" in other
     assert f'#SBATCH --chdir="{Path.cwd()}"' in lines
@@ -78,6 +81,7 @@ def test_htcondor_queue(tmp_path: Path) -> None:
     resources = Resources(memory="2GB", walltime="01:00:00", directives=['+JobFlavour = "workday"'])
     lines = array_script("htcondor", COMMAND, [3, 4], tmp_path, resources).splitlines()
     assert lines[-1] == "queue shard in (3, 4)"
+    assert lines[0].startswith(f"# submit by: condor_submit {tmp_path}/job.htcondor ")
     assert {"request_memory = 1908", "+MaxRuntime = 3600", '+JobFlavour = "workday"', "universe = vanilla"} <= set(
         lines
     )
@@ -94,13 +98,19 @@ def test_jobs_of_dask(where: str) -> None:
     pytest.importorskip("dask_jobqueue")
     directive = "--qos=low" if where == "slurm" else "+JobFlavour = workday"
     resources = Resources(cores=2, memory="6GB", walltime="02:00:00", queue="long", directives=[directive])
-    script = job_script(where, resources)
+    script = job_script(where, resources, Path("/data/100% mine/logs"))
     assert "distributed.cli.dask_worker tcp://" in script
     assert "--nworkers 2" in script
     assert "--nthreads 1" in script
     assert "--lifetime 6900s" in script
     wanted = (
-        ["#SBATCH --qos=low", "-p long", "-t 02:00:00", "--mem=6G"]
+        [
+            "#SBATCH --qos=low",
+            "-p long",
+            "-t 02:00:00",
+            "--mem=6G",
+            '#SBATCH --output="/data/100%% mine/logs/%j.log"',
+        ]
         if where == "slurm"
         else ["+JobFlavour = workday", "+MaxRuntime = 7200", "DaskWorkerMemory = 6000000000"]
     )
@@ -110,4 +120,4 @@ def test_jobs_of_dask(where: str) -> None:
 def test_directives_of_htcondor_have_values() -> None:
     pytest.importorskip("dask_jobqueue")
     with pytest.raises(FacsimError, match="reads 'key = value', not 'nonsense'"):
-        job_script("htcondor", Resources(directives=["nonsense"]))
+        job_script("htcondor", Resources(directives=["nonsense"]), Path("logs"))

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 import facsim
 from facsim.cli import app
 from facsim.core.errors import FacsimError
-from facsim.engines.shards import FOLDER
+from facsim.engines.shards import FOLDER, LOGS
 from facsim.pipeline.farm import How
 from facsim.report.histograms import read_uhi
 from facsim.run import Advance, Silent
@@ -78,6 +78,7 @@ def test_resumed_repaired_and_extended(showers: Path, tmp_path: Path) -> None:
     repaired = facsim.farm_sample("par04", out=out, how=How(workers=1), **SMALL)
     assert (repaired.made, repaired.reused) == (1, 2)
     assert (out / "events.h5").read_bytes() == (showers / "events.h5").read_bytes()
+    (out / FOLDER / ".shard-000001@elsewhere@1@x").mkdir()  # of a worker that was killed on another machine
     more = facsim.farm_sample("par04", out=out, how=How(workers=1, clean=True), **{**SMALL, "events": 95})
     assert (more.made, more.reused) == (2, 2)  # the third shard is full now
     assert np.array_equal(
@@ -116,6 +117,9 @@ def test_a_job_array_makes_the_same(showers: Path, tmp_path: Path) -> None:
     assert code == 1
     assert "2 of 3 shards" in told
     assert "are missing (0, 2)" in told
+    assert "the batch jobs said" not in told
+    (out / LOGS / "1_0.log").write_text("slurmstepd: error: *** JOB 1 CANCELLED ***\n")
+    assert f"what the batch jobs said is in '{out / LOGS}'" in _call(*words, "--merge")[2]
     assert "#SBATCH --array=0,2\n" in _call(*words, "--script", "slurm")[1]
     for index in (0, 2):
         assert _call(*words, "--only-shard", index)[0] == 0

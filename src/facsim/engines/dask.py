@@ -7,7 +7,6 @@ import ctypes
 import logging
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from typing import Any
@@ -21,8 +20,8 @@ REACHED = 20.0
 """Seconds within which a scheduler has to answer."""
 BREATH = 0.05
 """Seconds between looks for shards that are done."""
-OPEN = ("lost", "pending")
-"""Of a shard that was done, and whose worker died before it could say so: Dask makes it again."""
+ANSWER = 2.0
+"""Seconds within which a worker that is done has to say so."""
 Say = Callable[[str], None]
 
 
@@ -55,10 +54,11 @@ def run_dask(ledger: Ledger, where: str, workers: int, resources: Resources, say
             while running.count() and not ledger.given_up:
                 look()
                 for future in running.next_batch(block=False):
-                    if future.status in OPEN:
+                    outcome = _outcome(ledger, future)
+                    if outcome is None:
                         running.add(future)
                     else:
-                        _note(ledger, futures.pop(future.key), future)
+                        ledger.finish(futures.pop(future.key), outcome)
                 _submit(ledger, client, running, futures)
                 time.sleep(BREATH)
         finally:
@@ -87,33 +87,29 @@ def make_there(job: Job, shard: Shard) -> dict[str, Any]:
     return attempt(job, shard)
 
 
-def _note(ledger: Ledger, shard: Shard, future: Any) -> None:
-    """Take note of a future that is done.
+def _outcome(ledger: Ledger, future: Any) -> dict[str, Any] | None:
+    """What `attempt` gave; None where the worker died before it could say so, and Dask makes the shard again.
 
     Raises:
         FacsimError: the scheduler is gone.
     """
-    outcome = None
-    if future.status != "cancelled":
-        with suppress(OSError, CancelledError):  # the connection may be lost while the outcome is fetched
-            outcome = _outcome(ledger, future)
-    if outcome is None:
-        raise FacsimError(
-            f"the Dask scheduler is gone: the shards that are made stay, at most {ledger.unfinished} are left; give "
-            "the same command again to make these."
-        )
-    ledger.finish(shard, outcome)
-
-
-def _outcome(ledger: Ledger, future: Any) -> Any:
-    """What `attempt` gave, or why it gave nothing."""
-    if future.status == "finished":
-        return future.result()
-    error, deaths = future.exception(), ledger.job.retries + 1
-    if type(error).__name__ == "KilledWorker":
-        why = f"{deaths} workers died of it, or cannot import facsim: their output tells why, of jobs in {LOGS}/"
-        return {"error": why, "final": True}
-    return {"error": f"{type(error).__name__}: {error}"[:300], "final": False}
+    if future.status in ("lost", "pending"):
+        return None
+    try:
+        found: dict[str, Any] = future.result(timeout=ANSWER)
+    except TimeoutError:
+        return None
+    except Exception as error:
+        if future.cancelled() or future.client.status != "running":
+            raise FacsimError(
+                "the Dask scheduler is gone: the shards that are made stay, at most "
+                f"{ledger.unfinished} are left; give the same command again to make these."
+            ) from None
+        if type(error).__name__ != "KilledWorker":
+            return {"error": f"{type(error).__name__}: {error}"[:300], "final": False}
+        why = f"{ledger.job.retries + 1} workers died of it, or cannot import facsim: their output tells why"
+        return {"error": f"{why}, of batch jobs in {LOGS}/", "final": True}
+    return found
 
 
 @contextmanager
