@@ -106,7 +106,7 @@ def _outcome(ledger: Ledger, future: Any) -> dict[str, Any] | None:
                 f"{ledger.unfinished} are left; give the same command again to make these."
             ) from None
         if type(error).__name__ != "KilledWorker":
-            return {"error": f"{type(error).__name__}: {error}"[:300], "final": False}
+            return {"error": " ".join(f"{type(error).__name__}: {error}".split())[:300], "final": False}
         why = f"{ledger.job.retries + 1} workers died of it, or cannot import facsim: their output tells why"
         return {"error": f"{why}, of batch jobs in {LOGS}/", "final": True}
     return found
