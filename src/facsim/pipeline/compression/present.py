@@ -59,8 +59,8 @@ class Present:
         if (why := self._no_base(one.label, one.options.after)) is not None:
             names = [other.label for other in records(self.run) if self._no_base(one.label, other.label) is None]
             raise FacsimError(
-                f"'{one.label}' cannot start from '{one.options.after}' ({why}): expected a compressed model of this run "
-                f"with weights, one of {names}."
+                f"'{one.label}' cannot start from '{one.options.after}' ({why}): expected a compressed model of this "
+                f"run with weights, one of {names}."
             )
         return self._told(one.name, one.options.model_dump(mode="json"), one.label)
 
