@@ -225,16 +225,6 @@ def test_models_of_other_conditions_or_particles_are_refused(monkeypatch: pytest
         hook_model("par04", detector)
 
 
-def test_after_an_interruption_it_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*args: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("facsim.pipeline.geant4_demo.hook_model", interrupted)
-    code, out, err = call("--out", str(tmp_path / "new"))
-    assert (code, out, err) == (130, "", "facsim: interrupted; the same command begins anew.\n")
-    assert not list(tmp_path.iterdir())
-
-
 def test_candidates_are_a_dial() -> None:
     detector = load_detector("par04-w-si")
     one = hook_model("par04", detector, candidates=1)
