@@ -9,13 +9,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from facsim.core.errors import FacsimError
 from facsim.core.store import read_json
 from facsim.engines.clusters import Resources
-from facsim.engines.dask import _note, run_dask
+from facsim.engines.dask import _outcome, run_dask
 from facsim.engines.ledger import Ledger
 from facsim.engines.local import run_local
 from facsim.engines.shards import FOLDER, Job, cut, divide, sweep
@@ -75,21 +76,28 @@ def test_a_scheduler_that_is_not_there_is_told(toy: MakeJob, monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    "error", [CommClosedError("Stream is closed"), FutureCancelledError("attempt-1", "scheduler-connection-lost")]
+    ("error", "status", "cancelled"),
+    [
+        (CommClosedError("Stream is closed"), "connecting", False),
+        (FutureCancelledError("attempt-1", "scheduler-connection-lost"), "running", True),
+    ],
 )
 def test_a_connection_lost_while_an_outcome_is_fetched_is_a_scheduler_that_is_gone(
-    toy: MakeJob, error: BaseException
+    toy: MakeJob, error: BaseException, status: str, cancelled: bool
 ) -> None:
     class Lost:
         status = "finished"
 
-        def result(self) -> None:
+        def result(self, timeout: float) -> None:
             raise error
 
-    shards = cut(30, 10)
-    ledger = Ledger(toy(), shards)
+        def cancelled(self) -> bool:
+            return cancelled
+
+    future = Lost()
+    future.client = SimpleNamespace(status=status)  # type: ignore[attr-defined]
     with pytest.raises(FacsimError, match=r"the Dask scheduler is gone: .* at most 3 are left"):
-        _note(ledger, shards[0], Lost())
+        _outcome(Ledger(toy(), cut(30, 10)), future)
 
 
 @pytest.mark.slow
