@@ -72,7 +72,7 @@ class BuildLimit(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """Nothing is compiled here: to skip it would import the compiler, more than a second and 150 MB."""
+        """Nothing is compiled here: to skip the compiler would import it, which takes longer than loading a model."""
         return False
 
     def __torch_dispatch__(
