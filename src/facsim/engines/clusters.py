@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from facsim.core.errors import FacsimError, MissingExtraError
-from facsim.core.store import write_error
+from facsim.core.store import told_of
 from facsim.engines.jobs import Jobs
 
 BATCH = ("slurm", "htcondor")
@@ -100,10 +100,8 @@ def open_cluster(
         if where == "local":
             yield cluster, lambda: None
             return
-        try:
+        with told_of(logs):
             logs.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise write_error(logs, error) from error
         jobs = Jobs(where, cluster, logs, say)
         jobs.submit(-(-workers // resources.cores))
         yield cluster, jobs.look

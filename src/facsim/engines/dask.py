@@ -77,8 +77,8 @@ def _submit(ledger: Ledger, client: Any, running: Any, futures: dict[Any, Any]) 
 def make_there(job: Job, shard: Shard) -> dict[str, Any]:
     """`attempt` in a worker of Dask.
 
-    Dask has workers give memory back to the system at once, which makes sampling several times slower: put back what
-    the C library of Linux comes to by itself.
+    Dask has workers give memory back to the system at once, which slows sampling: put back what the C library of
+    Linux comes to by itself.
     """
     with suppress(AttributeError, TypeError):  # of other systems
         mallopt = ctypes.CDLL(None).mallopt
